@@ -1,0 +1,56 @@
+# ring3_room(NAME [LIBS …]): src/NAME as one static library, its *_test.cc as one test program.
+# A room without sources yet is an interface library, so the list of rooms can be complete.
+set(RING3_ROOMS "" CACHE INTERNAL "")
+set(RING3_LIBRARY_SOURCES "" CACHE INTERNAL "")
+
+function(ring3_room name)
+  cmake_parse_arguments(arg "" "" "LIBS" ${ARGN})
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cc)
+  set(tests ${sources})
+  list(FILTER sources EXCLUDE REGEX "_test\\.cc$")
+  list(FILTER tests INCLUDE REGEX "_test\\.cc$")
+
+  set(lower "")
+  foreach(room ${RING3_ROOMS})
+    list(APPEND lower ring3_${room})
+  endforeach()
+  list(REVERSE lower)
+
+  if(sources)
+    add_library(ring3_${name} STATIC ${sources})
+    target_include_directories(ring3_${name} PUBLIC ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/include)
+    target_link_libraries(ring3_${name} PRIVATE ring3_flags PUBLIC ${lower} fmt::fmt Threads::Threads ${arg_LIBS})
+    set(RING3_LIBRARY_SOURCES ${RING3_LIBRARY_SOURCES} ${name} CACHE INTERNAL "")
+  else()
+    add_library(ring3_${name} INTERFACE)
+    target_include_directories(ring3_${name} INTERFACE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/include)
+    target_link_libraries(ring3_${name} INTERFACE ${lower} ${arg_LIBS})
+  endif()
+  set(RING3_ROOMS ${RING3_ROOMS} ${name} CACHE INTERNAL "")
+
+  if(tests AND BUILD_TESTING)
+    add_executable(${name}_test ${tests})
+    target_link_libraries(${name}_test PRIVATE ring3_flags ring3_${name} GTest::gtest GTest::gtest_main)
+    ring3_discover_tests(${name}_test)
+  endif()
+endfunction()
+
+include(GoogleTest)
+function(ring3_discover_tests target)
+  gtest_discover_tests(${target} TEST_PREFIX "${target}:" DISCOVERY_TIMEOUT 60
+    PROPERTIES TIMEOUT 300 WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+endfunction()
+
+# The one library a host links: the objects of every room.
+function(ring3_library)
+  set(objects "")
+  foreach(room ${RING3_LIBRARY_SOURCES})
+    list(APPEND objects $<TARGET_OBJECTS:ring3_${room}>)
+  endforeach()
+  add_library(ring3 STATIC ${objects})
+  add_library(ring3::ring3 ALIAS ring3)
+  set_target_properties(ring3 PROPERTIES LINKER_LANGUAGE CXX)
+  target_include_directories(ring3 PUBLIC
+    $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/include> $<INSTALL_INTERFACE:include>)
+  target_link_libraries(ring3 PUBLIC PkgConfig::urcu asmjit xxhash OpenSSL::Crypto fmt::fmt Threads::Threads)
+endfunction()
