@@ -1,0 +1,94 @@
+// One map kind is one const MapOps: three facets, an absent operation is an empty slot whose errno
+// is kOpNotSupp or kNotSupp as `missing` says. Families share by composition (a shared table or
+// element store), never by a base class with flags. map_kinds.cc is the only list of kinds.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "isa/insn.h"
+#include "object/object.h"
+#include "ring3/result.h"
+#include "uapi/bpf.h"
+
+namespace ring3::maps {
+
+class Map;
+struct MapSpec;
+class MapHost;
+
+/// What a client's key or value bytes may name: descriptors of other objects (fd-valued maps).
+class FdSource {
+ public:
+  /// kBadF: no such descriptor. kInval: an object of another kind.
+  virtual Result<Ref<Object>> object(std::int32_t fd, ObjectKind kind) = 0;
+
+ protected:
+  ~FdSource() = default;
+};
+
+/// Commands of a client. Run outside read sections, may allocate, never on a program's path.
+struct ControlOps {
+  /// Attribute check of the kind, before any allocation. Errors: kInval, kTooBig, kPerm.
+  Result<void> (*check)(const MapSpec&) = nullptr;
+  /// Makes a map; unpublished, one reference.
+  Result<Ref<Map>> (*create)(const MapSpec&, MapHost&) = nullptr;
+  /// Copies an element out as a client sees it: value_bytes() bytes (per-CPU kinds: every CPU),
+  /// special fields zeroed, object slots as ids.
+  Result<void> (*lookup)(Map&, std::span<const std::byte> key, std::span<std::byte> value,
+                         std::uint64_t flags) = nullptr;
+  Result<void> (*update)(Map&, std::span<const std::byte> key, std::span<const std::byte> value,
+                         std::uint64_t flags, FdSource&) = nullptr;
+  Result<void> (*erase)(Map&, std::span<const std::byte> key) = nullptr;
+  Result<void> (*lookup_and_erase)(Map&, std::span<const std::byte> key, std::span<std::byte> value,
+                                   std::uint64_t flags) = nullptr;
+  /// key empty: the first key. kNoEnt at the end.
+  Result<void> (*next_key)(Map&, std::span<const std::byte> key, std::span<std::byte> next) = nullptr;
+  /// Batch commands exist for this kind (built generically from the slots above unless replaced).
+  bool batch = false;
+  /// Bytes a client passes for one value; default value_size rounded as the kind wants.
+  std::size_t (*value_bytes)(const Map&) = nullptr;
+  std::uint64_t (*memory_bytes)(const Map&) = nullptr;
+  /// The last user reference went.
+  void (*last_user_ref)(Map&) noexcept = nullptr;
+  /// A descriptor of the map's memory for mmap (kind is mappable), else -1 in Map.
+  bool mappable = false;
+  /// Text view of one element is possible (bpffs).
+  bool printable = false;
+  /// What an empty slot above answers.
+  Errno missing = Errno::kOpNotSupp;
+};
+
+/// A program's side. noexcept, never blocks, inside a read section; 0 or a negative errno.
+struct DataOps {
+  void* (*lookup)(Map&, const void* key) noexcept = nullptr;
+  void* (*lookup_percpu)(Map&, const void* key, std::uint32_t cpu) noexcept = nullptr;
+  long (*update)(Map&, const void* key, const void* value, std::uint64_t flags) noexcept = nullptr;
+  long (*erase)(Map&, const void* key) noexcept = nullptr;
+  long (*push)(Map&, const void* value, std::uint64_t flags) noexcept = nullptr;
+  long (*pop)(Map&, void* value) noexcept = nullptr;
+  long (*peek)(Map&, void* value) noexcept = nullptr;
+  /// Calls fn(key, value, data) for each element until it returns nonzero; returns elements visited.
+  long (*for_each)(Map&, std::uint64_t (*fn)(const void* key, void* value, void* data), void* data,
+                   std::uint64_t flags) noexcept = nullptr;
+};
+
+/// What rewrite/ may put in the place of a helper call.
+struct CodegenOps {
+  /// Appends instructions equal to bpf_map_lookup_elem(r1 = map, r2 = key) → r0. Empty: no inline form.
+  void (*lookup)(const Map&, std::vector<isa::Insn>& out) = nullptr;
+  /// Address of byte `off` of the only value (direct value kinds). kInval: outside the value.
+  Result<std::uint64_t> (*direct_value)(const Map&, std::uint32_t off) = nullptr;
+};
+
+struct MapOps {
+  uapi::bpf_map_type type;
+  const char* name;  // "hash", as bpftool prints it
+  ControlOps control;
+  DataOps data;
+  CodegenOps codegen;
+};
+
+}  // namespace ring3::maps

@@ -1,0 +1,124 @@
+// Facts as data: everything the verifier may know about the world. A Facts belongs to one runtime
+// and only grows (registrations happen before programs that need them load).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "btf/btf.h"
+#include "model/fields.h"
+
+namespace ring3::model {
+
+/// What a client may do: the four capability bits of behaviour.md 0.1.8.
+struct Rights {
+  bool bpf = false;
+  bool perfmon = false;
+  bool net_admin = false;
+  bool sys_admin = false;
+  static Rights all() { return {true, true, true, true}; }
+  bool has_bpf() const { return bpf || sys_admin; }
+  bool has_perfmon() const { return perfmon || sys_admin; }
+};
+
+/// What a memory access touches, for rewrite/.
+enum class AccessKind : std::uint8_t {
+  kNone, kStack, kCtx, kMapValue, kPacket, kMem, kHostStruct, kUntrusted /* faulting read */, kArena,
+};
+
+/// A map as the verifier sees it.
+struct MapFacts {
+  std::uint32_t id = 0;  // identity: equal ids are the same map
+  std::uint32_t type = 0;  // enum bpf_map_type
+  std::uint32_t key_size = 0;
+  std::uint32_t value_size = 0;
+  std::uint32_t max_entries = 0;
+  std::uint32_t flags = 0;
+  std::string name;
+  bool frozen = false;
+  bool client_read_only = false;           // the descriptor given at load may not write (behaviour.md B.11.1)
+  bool client_write_only = false;
+  std::shared_ptr<const btf::Btf> btf;
+  btf::TypeId key_type = 0;
+  btf::TypeId value_type = 0;
+  FieldTable fields;
+  std::shared_ptr<const MapFacts> inner;   // map-in-map: the template
+  /// Frozen read-only memory whose content is constant for the verifier; empty otherwise.
+  std::span<const std::byte> constant_value;
+};
+
+enum KfuncFlag : std::uint32_t {
+  kKfuncAcquire = 1 << 0,
+  kKfuncRelease = 1 << 1,
+  kKfuncRetNull = 1 << 2,
+  kKfuncTrustedArgs = 1 << 4,
+  kKfuncSleepable = 1 << 5,
+  kKfuncDestructive = 1 << 6,
+  kKfuncRcu = 1 << 7,
+  kKfuncIterNew = 1 << 8,
+  kKfuncIterNext = 1 << 9,
+  kKfuncIterDestroy = 1 << 10,
+  kKfuncRcuProtected = 1 << 11,
+  kKfuncFastcall = 1 << 12,
+};
+
+/// A host function programs may call.
+struct Kfunc {
+  std::string name;
+  std::shared_ptr<const btf::Btf> btf;  // the BTF that holds its FUNC
+  btf::TypeId func = 0;
+  std::uint32_t flags = 0;
+  std::uint64_t prog_types = ~0ull;     // bit per enum bpf_prog_type
+  void* address = nullptr;              // C function, u64 registers
+};
+struct KfuncRef { std::uint32_t index; };  // into Facts::kfuncs
+
+/// A host struct type objects of which may be owned by programs.
+struct KptrType {
+  std::string name;
+  std::shared_ptr<const btf::Btf> btf;
+  btf::TypeId type = 0;
+  bool rcu_safe = false;
+  void (*release)(void*) = nullptr;     // destructor of one reference
+};
+
+/// A registered struct_ops type, as far as verification goes.
+struct StructOpsMember {
+  std::string name;
+  btf::TypeId proto = 0;                // FUNC_PROTO, 0 for a data member
+  bool supported = false;               // has a stub
+  bool sleepable_allowed = false;
+  std::uint32_t nullable_args = 0;      // bit per argument: __nullable
+  std::uint32_t ref_args = 0;           // bit per argument: __ref
+};
+struct WritableField { std::string type_name; std::uint32_t off, size; };
+struct StructOpsType {
+  std::string name;
+  std::shared_ptr<const btf::Btf> btf;
+  btf::TypeId type = 0;
+  std::vector<StructOpsMember> members;
+  std::vector<WritableField> writable;  // fields of host structs its programs may write
+  std::vector<std::uint32_t> allowed_helpers;  // beyond the base set
+};
+
+/// What a program attaches to.
+struct AttachTarget {
+  enum class Kind : std::uint8_t { kNone, kStructOpsMember, kFunction, kProgramFunction } kind = Kind::kNone;
+  std::shared_ptr<const btf::Btf> btf;
+  btf::TypeId type = 0;                 // attach_btf_id
+  const StructOpsType* ops = nullptr;   // kStructOpsMember …
+  std::uint32_t member = 0;
+};
+
+struct Facts {
+  std::shared_ptr<const btf::Btf> host_btf;
+  std::vector<Kfunc> kfuncs;
+  std::vector<KptrType> kptr_types;
+  std::vector<std::unique_ptr<StructOpsType>> struct_ops;
+};
+
+}  // namespace ring3::model

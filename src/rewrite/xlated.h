@@ -1,0 +1,58 @@
+// What every execution tier is fed: a verified program with nothing left to decide.
+//
+// Instructions are decoded (isa::Insn). After rewriting
+//   - a kLdImm64 holds a plain 64-bit value (maps and functions are addresses);
+//   - context loads address the backing record of exec/;
+//   - a kCallHelper has imm = index into `helpers`, a kCallKfunc index into `kfuncs`;
+//   - a kCallSubprog's jump leads to the callee's first instruction;
+//   - dead code is gone; loads that may fault are listed in `faulting`.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "isa/insn.h"
+
+namespace ring3::exec {
+struct RunContext;
+}
+
+namespace ring3::rewrite {
+
+/// A helper: five registers in, one out, and the run it happens in.
+using HelperFn = std::uint64_t (*)(std::uint64_t r1, std::uint64_t r2, std::uint64_t r3, std::uint64_t r4,
+                                   std::uint64_t r5, exec::RunContext& run);
+
+struct HelperCall {
+  std::uint32_t id;  // enum bpf_func_id
+  const char* name;
+  HelperFn fn;
+};
+
+struct KfuncCall {
+  std::string name;
+  void* address;             // uint64_t (*)(uint64_t × 5) by calling convention
+  std::uint8_t ret_bytes;    // 0: void; narrower results are extended as declared
+  bool ret_signed;
+};
+
+struct XlatedSubprog {
+  std::uint32_t start_idx;
+  std::uint32_t end_idx;
+  std::uint32_t stack_bytes;
+};
+
+struct XlatedProgram {
+  std::vector<isa::Insn> insns;
+  std::vector<XlatedSubprog> subprogs;     // main first
+  std::vector<HelperCall> helpers;
+  std::vector<KfuncCall> kfuncs;
+  std::vector<std::uint32_t> faulting;     // sorted: loads through untrusted pointers, zero on a fault
+  std::vector<std::uint32_t> original_idx; // per instruction: index in the program as loaded
+  bool touches_percpu = false;
+  bool may_sleep = false;
+};
+
+}  // namespace ring3::rewrite

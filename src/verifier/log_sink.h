@@ -1,0 +1,41 @@
+// Where verdicts go: the kernel-format log as text, and typed events for the report for people.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/text_sink.h"
+
+namespace ring3::verifier {
+
+enum LogLevel : std::uint32_t { kLogNormal = 1, kLogStates = 2, kLogStats = 4, kLogFixed = 8 };
+
+/// One refusal, ready to be rendered as text, colour or JSON.
+struct Rejection {
+  std::uint32_t insn_idx = 0;
+  std::string rule;         // which requirement failed: a name of diag/messages.def
+  std::string message;      // the kernel's line
+  std::string source_file;  // "" when the program has no line info
+  std::uint32_t source_line = 0;
+  std::string source_text;
+  std::string insn_text;
+  std::string known;        // operands as the verifier knew them
+  std::string path;         // how they came to be: one line a step
+  std::string suggestion;
+};
+
+class LogSink {
+ public:
+  /// Bits of LogLevel; 0: no text wanted.
+  std::uint32_t level = 0;
+  /// Kernel-format text, whole lines.
+  virtual void write(std::string_view text) = 0;
+  /// The program was refused. Called at most once, after the text.
+  virtual void rejected(const Rejection&) {}
+
+ protected:
+  ~LogSink() = default;
+};
+
+}  // namespace ring3::verifier

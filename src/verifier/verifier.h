@@ -1,0 +1,110 @@
+// The verifier's only door: a pure function from a program and facts to a verdict.
+//
+//   verify(ProgramInput, Facts, Limits, LogSink&) -> Result<VerifiedProgram>
+//
+// No descriptors, no objects, no code generation: the loader (prog/) resolves descriptors into facts
+// first, and rewrite/ turns a VerifiedProgram into what runs. Verbosity never changes a verdict.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "btf/btf.h"
+#include "isa/insn.h"
+#include "model/facts.h"
+#include "ring3/result.h"
+#include "verifier/log_sink.h"
+
+namespace ring3::verifier {
+
+/// What a wide immediate with a pseudo source names, after the loader has resolved descriptors.
+struct WideImmediate {
+  std::uint32_t idx;           // instruction
+  isa::Pseudo pseudo;          // kMapFd (also for index forms), kMapValue, kBtfId or kFunc
+  std::uint32_t map = 0;       // index into ProgramInput::maps
+  std::uint32_t value_off = 0; // kMapValue: byte offset into the value
+};
+
+struct FuncInfo { std::uint32_t insn_idx; btf::TypeId type; };
+struct LineInfo { std::uint32_t insn_idx; std::string_view file, line; std::uint32_t line_num, line_col; };
+
+struct ProgramInput {
+  std::string_view name;
+  std::uint32_t prog_type = 0;             // enum bpf_prog_type
+  std::uint32_t attach_type = 0;           // enum bpf_attach_type
+  std::uint32_t flags = 0;                 // BPF_F_SLEEPABLE, BPF_F_STRICT_ALIGNMENT, …
+  bool gpl_compatible = false;
+  std::span<const isa::Insn> insns;
+  std::span<const isa::RawInsn> raw;       // the same slots as given, for field validation and messages
+  std::span<const WideImmediate> wide;     // sorted by idx
+  std::span<const model::MapFacts> maps;
+  std::shared_ptr<const btf::Btf> btf;     // the program's own; null: none
+  std::span<const FuncInfo> func_info;
+  std::span<const LineInfo> line_info;
+  /// What the program attaches to: a struct_ops member, a traced or replaced function; empty otherwise.
+  model::AttachTarget target;
+  model::Rights rights;
+};
+
+struct Limits {
+  std::uint32_t max_insns_processed = 1'000'000;
+  std::uint32_t max_frames = 8;
+  std::uint32_t max_stack_bytes = 512;
+};
+
+/// What later passes need to know about one instruction. Each field is written by one pass.
+struct InsnFacts {
+  bool reachable = false;                    // explore: never walked instructions are dead code
+  bool branch_always = false;                // explore: conditional jump seen going one way only …
+  bool branch_never = false;
+  model::AccessKind access = model::AccessKind::kNone;  // what a load, store or atomic touches
+  std::uint16_t ctx_row = 0xffff;            // access kCtx: row of the context layout
+  std::uint32_t map = UINT32_MAX;            // call: the one map all paths pass, or UINT32_MAX
+  std::uint32_t callee = UINT32_MAX;         // subprog index of a call or a callback reference
+  std::uint32_t kfunc = UINT32_MAX;          // index into VerifiedProgram::kfuncs
+  std::int64_t const_args_known = 0;         // bit n: argument n+1 is the same constant on all paths …
+  std::int64_t const_arg[5] = {};            // … and this is it
+  bool needs_nospec = false;
+  bool zero_extend = false;                  // upper half of dst is read after this 32-bit write
+};
+
+struct Subprog {
+  std::uint32_t start_idx = 0;
+  std::uint32_t end_idx = 0;
+  std::uint32_t stack_bytes = 0;
+  bool is_global = false;
+  bool has_tail_call = false;
+  bool is_callback = false;                  // entered from a helper with callback arguments
+  bool is_exception_callback = false;
+};
+
+struct Stats {
+  std::uint32_t insns_processed = 0;
+  std::uint32_t states_total = 0;
+  std::uint32_t states_peak = 0;
+  std::uint32_t max_states_per_insn = 0;
+  std::uint64_t time_ns = 0;
+  std::uint64_t peak_memory_bytes = 0;
+};
+
+struct VerifiedProgram {
+  std::vector<InsnFacts> insns;              // one per slot
+  std::vector<Subprog> subprogs;             // sorted by start, main first
+  std::vector<model::KfuncRef> kfuncs;       // in order of first use
+  std::uint32_t max_ctx_offset = 0;          // syscall programs: least context size
+  bool touches_percpu = false;               // needs a CPU slot while it runs
+  bool may_sleep = false;
+  bool changes_packet = false;
+  Stats stats;
+};
+
+/// Errors: what Linux answers for the same program (kInval, kAcces, kTooBig, kPerm, …); the reason is in log.
+Result<VerifiedProgram> verify(const ProgramInput& in, const model::Facts& facts, const Limits& limits,
+                               LogSink& log);
+
+}  // namespace ring3::verifier
