@@ -1,0 +1,67 @@
+/* What a policy for cached is: one header for the C++ host, for BPF plug-ins, and for the BTF that
+ * clients see. Everything a policy may touch is declared here.
+ */
+#ifndef CACHED_POLICY_H
+#define CACHED_POLICY_H
+
+#include <ring3/host.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { CACHE_LISTS = 8, CACHE_POLICY_NAME_LEN = 16 };
+
+/* The cache. Read-only for policies. */
+struct cache {
+  __u64 capacity; /* objects it may hold */
+  __u64 objects;  /* objects it holds */
+  __u64 hits;
+  __u64 misses;
+};
+
+/* One cached object. A policy may write freq and note; the rest is the host's. */
+struct cache_obj {
+  __u64 id; /* positive, never reused */
+  __u64 key_hash;
+  __u32 size; /* bytes of key and value */
+  __u32 freq;
+  __u64 note[2];
+};
+
+struct cache_exit_info {
+  __u64 hits; /* while this policy was in charge */
+  __u64 misses;
+  __u64 evictions;
+};
+
+/* An eviction policy. Every member runs on the cache's own thread, except exit. */
+struct cache_policy_ops {
+  /* The policy takes over: lists are empty, and on_insert follows for every object already cached.
+   * Nonzero: the policy declines, and the cache goes back to its fallback. */
+  int (*init)(struct cache *cache);
+  void (*on_insert)(struct cache *cache, struct cache_obj *obj);
+  void (*on_hit)(struct cache *cache, struct cache_obj *obj);
+  /* The id of the object to evict; 0 leaves the choice to the host. on_remove is not called for it. */
+  __u64 (*evict)(struct cache *cache);
+  void (*on_remove)(struct cache *cache, struct cache_obj *obj);
+  /* The policy is gone: called once after the last other member has returned. */
+  void (*exit)(struct cache_exit_info *info);
+  char name[CACHE_POLICY_NAME_LEN];
+} RING3_STRUCT_OPS;
+
+/* Puts obj on a list (taking it off the one it is on): at the newest end, or at the oldest if asked.
+ * -EINVAL: no such list. */
+int cache_list_push(struct cache *cache, __u32 list, struct cache_obj *obj, __u32 oldest_end) RING3_KFUNC;
+/* Takes obj off its list, if it is on one. */
+void cache_list_remove(struct cache *cache, struct cache_obj *obj) RING3_KFUNC;
+/* The object at the oldest end, referenced, or null: give it back with cache_obj_put(). */
+struct cache_obj *cache_list_oldest(struct cache *cache, __u32 list) RING3_KFUNC;
+__u64 cache_list_length(struct cache *cache, __u32 list) RING3_KFUNC;
+void cache_obj_put(struct cache_obj *obj) RING3_KFUNC;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
