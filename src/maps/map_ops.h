@@ -63,6 +63,7 @@ struct ControlOps {
 
 /// A program's side. noexcept, never blocks, inside a read section; 0 or a negative errno.
 struct DataOps {
+  /// Program arrays and maps of maps: the Object* (Map*) in the slot, or null.
   void* (*lookup)(Map&, const void* key) noexcept = nullptr;
   void* (*lookup_percpu)(Map&, const void* key, std::uint32_t cpu) noexcept = nullptr;
   long (*update)(Map&, const void* key, const void* value, std::uint64_t flags) noexcept = nullptr;
