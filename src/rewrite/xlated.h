@@ -1,10 +1,15 @@
 // What every execution tier is fed: a verified program with nothing left to decide.
 //
 // Instructions are decoded (isa::Insn). After rewriting
-//   - a kLdImm64 holds a plain 64-bit value (maps and functions are addresses);
+//   - a kLdImm64 of Pseudo::kImm holds a plain 64-bit value (maps, map values and host variables are addresses);
+//   - a kLdImm64 of Pseudo::kFunc names a callback: imm = index into `subprogs`. The tier decides which value
+//     the register gets; it is what the tier's RunContext::invoke is called with;
 //   - context loads address the backing record of exec/;
-//   - a kCallHelper has imm = index into `helpers`, a kCallKfunc index into `kfuncs`;
-//   - a kCallSubprog's jump leads to the callee's first instruction;
+//   - a kCallHelper has imm = index into `helpers`, a kCallKfunc index into `kfuncs`. A helper whose id is
+//     BPF_FUNC_tail_call is not called: the tier asks exec::tail_call_target();
+//   - a kCallSubprog's jump leads to the callee's first instruction, and its imm is the callee's index
+//     in `subprogs`;
+//   - a kMayGoto stays: the tier gives every frame a budget of kMayGotoBudget and jumps when it is used up;
 //   - dead code is gone; loads that may fault are listed in `faulting`.
 #pragma once
 
@@ -20,6 +25,8 @@ struct RunContext;
 }
 
 namespace ring3::rewrite {
+
+inline constexpr std::uint32_t kMayGotoBudget = 8 * 1024 * 1024;
 
 /// A helper: five registers in, one out, and the run it happens in.
 using HelperFn = std::uint64_t (*)(std::uint64_t r1, std::uint64_t r2, std::uint64_t r3, std::uint64_t r4,

@@ -1,0 +1,27 @@
+// What the programs of one runtime share while they run. One per Runtime; outlives its programs.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "exec/cpu_slots.h"
+#include "exec/host_services.h"
+
+namespace ring3::exec {
+
+struct Machine {
+  explicit Machine(HostServices& services) : host(services), slots(services.possible_cpus()) {}
+  Machine(const Machine&) = delete;
+  Machine& operator=(const Machine&) = delete;
+
+  HostServices& host;
+  CpuSlots slots;
+  /// Holders of BPF_ENABLE_STATS; run time is measured while it is above zero.
+  std::atomic<std::uint32_t> stats_users{0};
+};
+
+/// Slot of the calling thread while it runs a program that touches per-CPU state; else a valid CPU number
+/// that nothing protects. This is what MapHost::current_cpu() answers.
+std::uint32_t current_cpu(const Machine& machine) noexcept;
+
+}  // namespace ring3::exec

@@ -1,0 +1,96 @@
+// The one way into a program. Everything that runs one (struct_ops thunks, BPF_PROG_TEST_RUN, attach
+// points, iterators) calls ProgramEntry::run(), which
+//   1. opens a read section (object/rcu.h): nothing the program can reach is freed before it returns.
+//      Sleepable programs use the same section; a long sleep delays reclaim, never correctness;
+//   2. skips the run when the same program is already running on this thread (counted as a miss);
+//   3. leases a CPU slot when the program touches per-CPU state, unless an outer run holds one;
+//   4. counts the run, and its time while statistics are enabled;
+//   5. calls the current tier's code through one atomic pointer.
+//
+// Threads: run() from any thread, concurrently, also while set_code() swaps tiers.
+// Lifetime: the owner is destroyed after readers (Object), so no thread is inside at destruction; a caller
+// that reaches the entry without a reference of its own must be inside a read section.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+
+#include "exec/engine.h"
+#include "exec/machine.h"
+#include "exec/run_context.h"
+#include "exec/run_stats.h"
+#include "object/object.h"
+#include "ring3/result.h"
+
+namespace ring3::maps {
+class Map;
+}
+
+namespace ring3::exec {
+
+struct EntryOptions {
+  bool touches_percpu = false;    // XlatedProgram::touches_percpu
+  bool may_sleep = false;         // XlatedProgram::may_sleep
+  bool guard_recursion = true;    // skip a run inside a run of the same program on one thread
+};
+
+/// What a caller may say about one run.
+struct RunArgs {
+  void* ctx = nullptr;            // r1
+  std::uint64_t cookie = 0;       // bpf_get_attach_cookie
+  std::uint64_t func_ip = 0;      // bpf_get_func_ip
+  ClientMemory* client = nullptr; // syscall programs
+};
+
+class ProgramEntry {
+ public:
+  ProgramEntry(Machine& machine, EntryOptions options);
+  ~ProgramEntry();
+  ProgramEntry(const ProgramEntry&) = delete;
+  ProgramEntry& operator=(const ProgramEntry&) = delete;
+
+  /// Runs the program and returns r0; 0 when the run was skipped or there is no code yet.
+  std::uint64_t run(const RunArgs& args) noexcept;
+  std::uint64_t run(void* ctx) noexcept { return run(RunArgs{.ctx = ctx}); }
+
+  /// Puts `code` in the place of the current tier's by one store. Running threads finish in the old
+  /// code, which is freed after them. Errors: kNoMem, and the old code stays.
+  Result<void> set_code(std::unique_ptr<const Code> code);
+  /// The current code; valid inside a read section.
+  const Code* code() const noexcept { return code_.load(std::memory_order_acquire); }
+
+  RunTotals totals() const noexcept { return stats_.totals(); }
+  const EntryOptions& options() const noexcept { return options_; }
+  Machine& machine() const noexcept { return machine_; }
+
+ private:
+  struct Retired;
+
+  Machine& machine_;
+  const EntryOptions options_;
+  std::atomic<const Code*> code_{nullptr};
+  std::atomic<Retired*> keeper_{nullptr};  // owns the current code; its node frees it after readers
+  mutable RunStats stats_;
+};
+
+/// A program object as this layer knows it: what a program array's slot holds. prog::Program derives from it.
+class Runnable : public Object {
+ public:
+  ProgramEntry& entry() noexcept { return entry_; }
+  const ProgramEntry& entry() const noexcept { return entry_; }
+
+ protected:
+  Runnable(ObjectTable& table, Birth birth, Machine& machine, EntryOptions options)
+      : Object(ObjectKind::kProg, table, birth), entry_(machine, options) {}
+
+ private:
+  ProgramEntry entry_;
+};
+
+/// bpf_tail_call: the code to go on with, or null to fall through (empty slot, index out of range, limit of 33
+/// reached). A tier that gets code returns `code->run(run, ctx)` from the frame that made the call.
+/// program_array: maps::Map* of a program array; its DataOps::lookup gives the slot's Object*.
+const Code* tail_call_target(RunContext& run, std::uint64_t program_array, std::uint64_t index) noexcept;
+
+}  // namespace ring3::exec

@@ -1,0 +1,60 @@
+// How often and how long a program ran. Counting is always on, so it must cost next to nothing: each of the
+// first kShards threads owns a cache line of the counter and adds without a locked instruction; later
+// threads share the last line with atomic adds. Totals are exact once the runs they count have returned.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+
+namespace ring3::exec {
+
+struct RunTotals {
+  std::uint64_t runs = 0;
+  std::uint64_t run_time_ns = 0;      // of the runs made while statistics were enabled
+  std::uint64_t recursion_misses = 0;
+};
+
+/// A small number for the calling thread, unique among live threads while below RunStats::kShards;
+/// returned for reuse when the thread ends.
+std::uint32_t thread_ordinal() noexcept;
+
+class RunStats {
+ public:
+  static constexpr std::uint32_t kShards = 32;
+
+  void count_run() noexcept { add(&Shard::runs, 1); }
+  void count_time(std::uint64_t ns) noexcept { add(&Shard::run_time_ns, ns); }
+  void count_miss() noexcept { add(&Shard::misses, 1); }
+
+  RunTotals totals() const noexcept {
+    RunTotals t;
+    for (const Shard& s : shards_) {
+      t.runs += s.runs.load(std::memory_order_relaxed);
+      t.run_time_ns += s.run_time_ns.load(std::memory_order_relaxed);
+      t.recursion_misses += s.misses.load(std::memory_order_relaxed);
+    }
+    return t;
+  }
+
+ private:
+  struct alignas(64) Shard {
+    std::atomic<std::uint64_t> runs{0};
+    std::atomic<std::uint64_t> run_time_ns{0};
+    std::atomic<std::uint64_t> misses{0};
+  };
+
+  void add(std::atomic<std::uint64_t> Shard::*counter, std::uint64_t n) noexcept {
+    const std::uint32_t ordinal = thread_ordinal();
+    if (ordinal < kShards) {
+      std::atomic<std::uint64_t>& own = shards_[ordinal].*counter;
+      own.store(own.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
+    } else {
+      (shards_[kShards].*counter).fetch_add(n, std::memory_order_relaxed);
+    }
+  }
+
+  std::array<Shard, kShards + 1> shards_;
+};
+
+}  // namespace ring3::exec

@@ -1,0 +1,40 @@
+// From a verified program to what runs: a list of small passes over a working copy (working_copy.h).
+//
+//   resolve_immediates   map, map value, variable and function references become values
+//   resolve_calls        helper ids and kfuncs become indices into the program's own call tables
+//   convert_context      context accesses address the record behind the context
+//   inline_lookups       map lookups become the map kind's own instructions
+//   remove_dead_code     what the verifier never walked goes; branches that go one way only become jumps
+//   finish               jumps, subprograms, faulting loads and original indices in their final place
+//
+// Pure: nothing is published, no reference is taken. The caller keeps the maps alive as long as the result.
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "maps/map.h"
+#include "model/facts.h"
+#include "ring3/result.h"
+#include "rewrite/xlated.h"
+#include "verifier/verifier.h"
+
+namespace ring3::rewrite {
+
+/// The helper with this enum bpf_func_id, or null (exec::find_helper).
+using FindHelper = const HelperCall* (*)(std::uint32_t id);
+
+struct RewriteInput {
+  const verifier::ProgramInput& program;
+  const verifier::VerifiedProgram& verified;
+  const model::Facts& facts;
+  std::span<maps::Map* const> maps;  // parallel to ProgramInput::maps
+  FindHelper find_helper = nullptr;
+};
+
+/// log: one line that says what could not be rewritten, on an error.
+/// Errors: kInval a helper, kfunc or variable without an address here; kNotSupp an instruction no tier runs;
+/// kNoMem.
+Result<XlatedProgram> rewrite(const RewriteInput& in, verifier::LogSink& log);
+
+}  // namespace ring3::rewrite
