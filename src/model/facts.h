@@ -1,5 +1,5 @@
-// Facts as data: everything the verifier may know about the world. A Facts belongs to one runtime
-// and only grows (registrations happen before programs that need them load).
+// Facts as data: everything the verifier may know about the world. A Facts is immutable once a load
+// uses it: a registration makes a new one and publishes it (the runtime holds the newest).
 #pragma once
 
 #include <cstdint>
@@ -118,7 +118,7 @@ struct Facts {
   std::shared_ptr<const btf::Btf> host_btf;
   std::vector<Kfunc> kfuncs;
   std::vector<KptrType> kptr_types;
-  std::vector<std::unique_ptr<StructOpsType>> struct_ops;
+  std::vector<std::shared_ptr<const StructOpsType>> struct_ops;
 };
 
 }  // namespace ring3::model
