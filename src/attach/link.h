@@ -1,12 +1,19 @@
 // A link: a program or map held in a place, owned by whoever holds the link. LinkOps has one file per
-// kind. A link is created pending, attached by commit(); inside a transaction commit() is deferred to the
-// end, so nothing is attached by a load that fails.
+// kind. Life of a link: pending → attached → detached; release (the last reference) detaches what is
+// still attached. Inside a load transaction attach() is deferred to the commit, so a load that fails
+// has attached nothing.
+//
+// Locking: Link::mutex_ serialises attach, update and detach of one link and guards its target; kind
+// callbacks run under it. Readers of the hook never take it.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
+#include "base/mutex.h"
 #include "object/object.h"
+#include "object/object_table.h"
 #include "ring3/result.h"
 #include "uapi/bpf.h"
 
@@ -14,16 +21,69 @@ namespace ring3::attach {
 
 class Link;
 
+/// Callbacks run under the link's mutex except `release`, which runs when nobody else can reach the link.
 struct LinkOps {
   uapi::bpf_link_type type;
   const char* name;
-  Result<void> (*attach)(Link&) = nullptr;      // at commit
-  void (*release)(Link&) noexcept = nullptr;    // last reference, or host shutdown: detach if attached
-  Result<void> (*detach)(Link&) = nullptr;      // empty: kOpNotSupp
+  /// pending → attached. An error leaves the link pending.
+  Result<void> (*attach)(Link&) = nullptr;
+  /// The last reference went, or the runtime ends: detach if attached. Must not block.
+  void (*release)(Link&) noexcept = nullptr;
+  /// attached → detached; called at most once. Empty: kOpNotSupp.
+  Result<void> (*detach)(Link&) = nullptr;
+  /// Empty: kInval. old_*: null when the client named none. On success the callback has stored the new target.
   Result<void> (*update_prog)(Link&, Ref<Object> new_prog, Ref<Object> old_prog, std::uint32_t flags) = nullptr;
   Result<void> (*update_map)(Link&, Ref<Object> new_map, Ref<Object> old_map, std::uint32_t flags) = nullptr;
   void (*fill_info)(const Link&, uapi::bpf_link_info&) = nullptr;
-  bool pollable = false;                        // hang-up after detach
+  bool pollable = false;  // hang-up after detach
+};
+
+enum class LinkState : std::uint8_t { kPending, kAttached, kDetached };
+
+class Link : public Object {
+ public:
+  const LinkOps& ops() const { return ops_; }
+  std::uint32_t attach_type() const { return attach_type_; }
+  LinkState state() const { return state_.load(std::memory_order_acquire); }
+
+  /// The program or map it holds; null once detached.
+  Ref<Object> target() const;
+
+  /// pending → attached. Errors: the kind's; kInval when not pending.
+  Result<void> attach();
+  /// Leaves an empty link. A second detach succeeds. Errors: kOpNotSupp the kind has none.
+  Result<void> detach();
+  /// flags: BPF_F_REPLACE; old: only with it. Errors: behaviour.md A.5.3, D.4.2.
+  Result<void> update_prog(Ref<Object> new_prog, Ref<Object> old_prog, std::uint32_t flags);
+  Result<void> update_map(Ref<Object> new_map, Ref<Object> old_map, std::uint32_t flags);
+  /// type, id, prog_id and the kind's own fields.
+  void fill_info(uapi::bpf_link_info& info) const;
+
+  /// The place went away (host ejects): like detach(), told by the place, so its callback is not called back.
+  void mark_detached() noexcept;
+  bool hung_up() const { return state() == LinkState::kDetached; }
+  /// A descriptor of its own for the caller that polls as the link does: nothing while attached, POLLHUP
+  /// after detach. Errors: kPerm the kind is not pollable (as epoll_ctl says); kMFile.
+  Result<int> poll_fd();
+
+ protected:
+  Link(const LinkOps& ops, std::uint32_t attach_type, Ref<Object> target, ObjectTable& table, Birth birth);
+  ~Link() override;
+  void last_ref() noexcept override;
+
+  /// For kind callbacks, under the mutex.
+  const Ref<Object>& target_locked() const RING3_REQUIRES(mutex_) { return target_; }
+  void set_target_locked(Ref<Object> target) RING3_REQUIRES(mutex_) { target_ = std::move(target); }
+  mutable Mutex mutex_;
+
+ private:
+  void hang_up() noexcept RING3_REQUIRES(mutex_);
+
+  const LinkOps& ops_;
+  const std::uint32_t attach_type_;
+  std::atomic<LinkState> state_{LinkState::kPending};
+  Ref<Object> target_ RING3_GUARDED_BY(mutex_);
+  int hang_up_fds_[2] RING3_GUARDED_BY(mutex_) = {-1, -1};  // pipe; closing the write end is the event
 };
 
 }  // namespace ring3::attach

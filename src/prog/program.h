@@ -1,63 +1,87 @@
-// A program object, and the pipeline that makes one: check, resolve, verify, rewrite, compile, publish.
+// A program object: verified, compiled, immutable after load(). It holds its maps and its BTF
+// (behaviour.md F.1.1); links, struct_ops maps and program arrays hold it.
+//
+// Destruction waits for readers (object/object.h), so code that was entered inside a read section stays
+// mapped until that section ends, whoever dropped the last reference meanwhile.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "base/mutex.h"
 #include "btf/btf.h"
 #include "exec/engine.h"
 #include "isa/insn.h"
 #include "maps/map.h"
-#include "model/facts.h"
 #include "object/object.h"
-#include "rewrite/xlated.h"
+#include "prog/btf_object.h"
 
 namespace ring3::prog {
 
-/// A client-loaded (or the host's) BTF as an object with an id.
-class BtfObject : public Object {
+/// First 8 bytes of SHA-1 over the instructions as loaded, with map descriptors zeroed.
+using ProgramTag = std::array<std::uint8_t, 8>;
+ProgramTag program_tag(std::span<const isa::RawInsn> insns);
+
+struct RunCounts {
+  std::uint64_t runs = 0;
+  std::uint64_t run_time_ns = 0;       // only while statistics are enabled
+  std::uint64_t recursion_misses = 0;
+};
+
+/// What OBJ_GET_INFO and listings tell; all of it constant.
+struct ProgramAbout {
+  std::uint32_t type = 0;              // enum bpf_prog_type
+  std::uint32_t attach_type = 0;       // expected_attach_type; struct_ops: member index
+  std::uint32_t flags = 0;             // as loaded
+  std::string name;
+  ProgramTag tag{};
+  bool gpl_compatible = false;
+  bool sleepable = false;
+  std::uint32_t verified_insns = 0;
+  btf::TypeId attach_btf_id = 0;
+  std::uint32_t attach_btf_object_id = 0;  // BTF object that holds attach_btf_id; 0: none
+  std::vector<isa::RawInsn> xlated;    // as shown to clients: maps by id, no addresses
+  std::vector<std::byte> func_info, line_info;
+  std::uint32_t func_info_rec_size = 0, line_info_rec_size = 0;
+  std::vector<std::uint32_t> subprog_starts;   // main first
+  std::uint32_t max_ctx_offset = 0;    // syscall programs: least context size
+};
+
+class Program final : public Object {
  public:
-  static Ref<BtfObject> make(ObjectTable& table, std::shared_ptr<const btf::Btf> btf, Birth birth,
-                             std::string name, bool kernel);
-  const std::shared_ptr<const btf::Btf>& btf() const { return btf_; }
-  const std::string& name() const { return name_; }   // "vmlinux", a host module's name, or ""
-  bool is_kernel() const { return kernel_; }
+  const ProgramAbout& about() const { return about_; }
+  std::uint32_t type() const { return about_.type; }
+  std::uint32_t attach_type() const { return about_.attach_type; }
+  const std::string& name() const { return about_.name; }
+
+  /// Maps it uses or was bound to at load, each once, in order of first use.
+  std::vector<Ref<maps::Map>> maps() const;
+  /// Keeps a map with the program (PROG_BIND_MAP). A map already held: no change.
+  Result<void> bind_map(Ref<maps::Map> map);
+  const Ref<BtfObject>& btf() const { return btf_; }
+  /// Holds the BTF object of the attach target, null for none.
+  const Ref<Object>& attach_target() const { return attach_target_; }
+
+  RunCounts run_counts() const;
+  std::uint64_t memory_bytes() const;
+  /// What enters the program. Valid as long as the program is held or a read section is open.
+  const exec::ProgramEntry& entry() const { return *entry_; }
 
  private:
-  BtfObject(ObjectTable& table, std::shared_ptr<const btf::Btf> btf, Birth birth, std::string name, bool kernel);
-  const std::shared_ptr<const btf::Btf> btf_;
-  const std::string name_;
-  const bool kernel_;
-};
+  friend class ProgramMaker;
+  Program(ObjectTable& table, Birth birth);
+  ~Program() override;
 
-/// What a load asks for, every descriptor resolved to an object by the syscall layer.
-struct LoadRequest {
-  std::uint32_t prog_type = 0;
-  std::uint32_t attach_type = 0;
-  std::uint32_t flags = 0;
-  std::string name;
-  std::string license;
-  std::vector<isa::RawInsn> insns;
-  Ref<BtfObject> btf;
-  std::vector<std::byte> func_info, line_info, core_relos;  // records as given
-  std::uint32_t func_info_rec_size = 0, line_info_rec_size = 0, core_relo_rec_size = 0;
-  btf::TypeId attach_btf_id = 0;
-  Ref<Object> attach_target;          // program or BTF object; null: host BTF
-  model::Rights rights;
-  Birth birth;
-};
-
-class Program : public Object {
- public:
-  std::uint32_t type() const;
-  std::uint32_t attach_type() const;
-  const std::string& name() const;
-  // … info for OBJ_GET_INFO, statistics, code; the room completes this.
-
- protected:
-  using Object::Object;
+  ProgramAbout about_;
+  Ref<BtfObject> btf_;
+  Ref<Object> attach_target_;
+  mutable Mutex maps_mutex_;
+  std::vector<Ref<maps::Map>> maps_ RING3_GUARDED_BY(maps_mutex_);
+  std::unique_ptr<exec::ProgramEntry> entry_;
 };
 
 }  // namespace ring3::prog

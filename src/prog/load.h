@@ -1,0 +1,42 @@
+// The load pipeline: check, resolve, find the target, verify, rewrite, compile. Each step is a file of
+// its own; a failure at any step drops everything made so far, and the program is invisible until the
+// caller publishes it (ObjectTable::publish, the last step; inside a transaction, at its commit).
+#pragma once
+
+#include <memory>
+
+#include "exec/engine.h"
+#include "exec/host_services.h"
+#include "model/facts.h"
+#include "object/object_table.h"
+#include "prog/load_request.h"
+#include "prog/program.h"
+#include "verifier/verifier.h"
+
+namespace ring3::prog {
+
+/// What loading needs of the runtime that will own the program.
+class ProgramHost {
+ public:
+  virtual ObjectTable& objects() = 0;
+  /// A snapshot: registrations made later are not seen by a load that is under way.
+  virtual std::shared_ptr<const model::Facts> facts() = 0;
+  virtual Ref<BtfObject> host_btf() = 0;
+  virtual exec::Engine& engine() = 0;
+  virtual exec::HostServices& services() = 0;
+  virtual const verifier::Limits& limits() = 0;
+  /// A registered struct_ops type may veto a program for one of its members, after verification facts
+  /// are known (sleepable or not). Errors: the host's code.
+  virtual Result<void> check_struct_ops_member(const model::StructOpsType& type, std::uint32_t member,
+                                               bool sleepable) = 0;
+
+ protected:
+  ~ProgramHost() = default;
+};
+
+/// Makes a program, unpublished. log receives the verifier's text and, for refusals before the verifier, one line.
+/// Errors: behaviour.md 0.1.8, A.2.2, E.3, and the verifier's own.
+Result<Ref<Program>> load(const LoadRequest& request, DescriptorSource& descriptors, ProgramHost& host,
+                          verifier::LogSink& log);
+
+}  // namespace ring3::prog
