@@ -11,22 +11,54 @@
 
 namespace ring3::exec {
 
-/// One compiled form of one program.
+/// One compiled form of one program. Immutable; any number of threads run it at once.
 class Code {
  public:
   virtual ~Code() = default;
-  /// Runs the program: r1 = ctx. Never blocks longer than the program does. The caller is inside a read
-  /// section and, when the program touches per-CPU state, holds a CPU slot (ProgramEntry does both).
-  virtual std::uint64_t run(RunContext& run, void* ctx) const = 0;
+
+  /// Runs the program: r1 = ctx, and whatever it tail calls into. Never blocks longer than the program
+  /// does. The caller is inside a read section and, when the program touches per-CPU state, holds a CPU
+  /// slot (ProgramEntry does both). Callable from a helper of a running program.
+  std::uint64_t run(RunContext& run, void* ctx) const {
+    const Code* const outer = run.code;
+    std::uint64_t result = 0;
+    for (const Code* code = this; code != nullptr;) {
+      run.code = code;
+      result = code->enter(run, ctx);
+      code = run.tail_target;
+      run.tail_target = nullptr;
+    }
+    run.code = outer;
+    return result;
+  }
+
+  /// Calls subprogram `subprog` (index into XlatedProgram::subprogs) on a frame of its own: how helpers
+  /// run callbacks. A function's address, as programs see it, is that index (see xlated.h), so a helper
+  /// with a callback argument cb does `run.code->call_subprog(run, std::uint32_t(cb), a1, a2, a3)`.
+  /// The callback's pointer arguments into its caller's stack stay valid: frames never move.
+  virtual std::uint64_t call_subprog(RunContext& run, std::uint32_t subprog, std::uint64_t r1,
+                                     std::uint64_t r2 = 0, std::uint64_t r3 = 0, std::uint64_t r4 = 0,
+                                     std::uint64_t r5 = 0) const = 0;
+
   virtual const char* tier() const = 0;
+
+ protected:
+  /// Runs this program alone. When a tail call succeeded in the main function, returns (any value) with
+  /// run.tail_target still set and run() goes on there; in a subprogram the tier does
+  /// `exchange(run.tail_target, nullptr)->run(run, ctx)` itself and returns the result to the subprogram's
+  /// caller, as the target replaces that one frame.
+  virtual std::uint64_t enter(RunContext& run, void* ctx) const = 0;
 };
 
 class Engine {
  public:
   virtual ~Engine() = default;
+  /// Errors: kInval the program is not well formed (a jump, callee, helper or register out of range, calls
+  /// that recurse or nest deeper than eight frames); kNoMem; kOpNotSupp an instruction this tier lacks.
   virtual Result<std::unique_ptr<Code>> compile(std::shared_ptr<const rewrite::XlatedProgram>) = 0;
 };
 
+/// The reference tier: runs everything, everywhere.
 std::unique_ptr<Engine> make_interpreter();
 
 }  // namespace ring3::exec

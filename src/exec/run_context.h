@@ -9,31 +9,32 @@
 namespace ring3::exec {
 
 class ClientMemory;
+class Code;
 class HostServices;
 class ProgramEntry;
 struct Machine;
 
-inline constexpr std::uint32_t kNoCpu = UINT32_MAX;
 inline constexpr std::uint32_t kMaxTailCalls = 33;
 
+/// Tail calls: helper 12 counts in `tail_calls` and refuses above kMaxTailCalls; otherwise it sets
+/// `tail_target` (and `entry`) and returns 0. Right after that helper, every tier looks at tail_target: null
+/// means the call failed and the program goes on; else the current frame is left (see Code::enter).
 struct RunContext {
   HostServices* host = nullptr;        // clock, tasks, printk sink, …: the runtime that owns the program
   const ProgramEntry* entry = nullptr; // the program that was entered (tail calls change it)
-  std::uint32_t cpu = 0;               // slot when the program touches per-CPU state, else a hint
+  std::uint32_t cpu = 0;               // slot while holds_slot; meaningless otherwise
   std::uint32_t tail_calls = 0;
+  const Code* code = nullptr;          // the code that runs now: whose subprograms callbacks name
+  const Code* tail_target = nullptr;   // set by the tail call helper, taken by the tier at once
   std::uint64_t attach_cookie = 0;
 
+  const ProgramEntry* root = nullptr;  // the program entered first; what the recursion guard compares
   Machine* machine = nullptr;          // what the programs of one runtime share
   RunContext* outer = nullptr;         // the run this one is nested in, on the same thread
   bool holds_slot = false;             // `cpu` is leased, by this run or by an outer one
+  bool owns_slot = false;              // … by this one, which gives it back
   std::uint64_t func_ip = 0;           // bpf_get_func_ip: address of the traced function, 0: none
   ClientMemory* client = nullptr;      // memory of the client a syscall program runs for; null: none
-
-  /// Calls a callback of the running program from inside a helper. fn: the value the tier put where the
-  /// program names a function (see rewrite/xlated.h). Code::run sets both on entry and restores the
-  /// former values on return, because a tail call from a subprogram comes back to the program it left.
-  std::uint64_t (*invoke)(RunContext& run, std::uint64_t fn, const std::uint64_t (&args)[5]) = nullptr;
-  const void* tier = nullptr;          // private to whoever set `invoke`
 };
 
 /// The innermost run of the calling thread; null outside programs.

@@ -2,11 +2,11 @@
 //
 // Instructions are decoded (isa::Insn). After rewriting
 //   - a kLdImm64 of Pseudo::kImm holds a plain 64-bit value (maps, map values and host variables are addresses);
-//   - a kLdImm64 of Pseudo::kFunc names a callback: imm = index into `subprogs`. The tier decides which value
-//     the register gets; it is what the tier's RunContext::invoke is called with;
+//   - a kLdImm64 of Pseudo::kFunc is a callback: imm = index into `subprogs`, and that is the register's value,
+//     which helpers hand to exec::Code::call_subprog;
 //   - context loads address the backing record of exec/;
-//   - a kCallHelper has imm = index into `helpers`, a kCallKfunc index into `kfuncs`. A helper whose id is
-//     BPF_FUNC_tail_call is not called: the tier asks exec::tail_call_target();
+//   - a kCallHelper has imm = index into `helpers`, a kCallKfunc index into `kfuncs`. Right after
+//     BPF_FUNC_tail_call the tier looks at RunContext::tail_target;
 //   - a kCallSubprog's jump leads to the callee's first instruction, and its imm is the callee's index
 //     in `subprogs`;
 //   - a kMayGoto stays: the tier gives every frame a budget of kMayGotoBudget and jumps when it is used up;
