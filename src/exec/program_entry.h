@@ -16,12 +16,14 @@
 #include <cstdint>
 #include <memory>
 
+#include "ring3/result.h"
+
+#include "base/mutex.h"
 #include "exec/engine.h"
 #include "exec/machine.h"
 #include "exec/run_context.h"
 #include "exec/run_stats.h"
 #include "object/object.h"
-#include "ring3/result.h"
 
 namespace ring3::maps {
 class Map;
@@ -65,13 +67,14 @@ class ProgramEntry {
   Machine& machine() const noexcept { return machine_; }
 
  private:
-  struct Retired;
+  struct Keeper;
 
   Machine& machine_;
   const EntryOptions options_;
   std::atomic<const Code*> code_{nullptr};
-  std::atomic<Retired*> keeper_{nullptr};  // owns the current code; its node frees it after readers
-  mutable RunStats stats_;
+  Mutex set_code_;
+  Keeper* keeper_ RING3_GUARDED_BY(set_code_) = nullptr;  // owns what code_ points to
+  RunStats stats_;
 };
 
 /// A program object as this layer knows it: what a program array's slot holds. prog::Program derives from it.
@@ -88,9 +91,9 @@ class Runnable : public Object {
   ProgramEntry entry_;
 };
 
-/// bpf_tail_call: the code to go on with, or null to fall through (empty slot, index out of range, limit of 33
-/// reached). A tier that gets code returns `code->run(run, ctx)` from the frame that made the call.
-/// program_array: maps::Map* of a program array; its DataOps::lookup gives the slot's Object*.
-const Code* tail_call_target(RunContext& run, std::uint64_t program_array, std::uint64_t index) noexcept;
+/// bpf_tail_call: sets run.tail_target and run.entry and returns true, or returns false to fall through (empty
+/// slot, index out of range, limit of kMaxTailCalls reached). A target that touches per-CPU state gets its slot here.
+/// program_array: a program array, whose DataOps::lookup gives the slot's Object*.
+bool enter_tail_call(RunContext& run, maps::Map& program_array, std::uint32_t index) noexcept;
 
 }  // namespace ring3::exec

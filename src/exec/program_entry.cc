@@ -1,0 +1,129 @@
+#include "exec/program_entry.h"
+
+#include <new>
+
+#include "base/fault_point.h"
+#include "maps/map.h"
+#include "object/rcu.h"
+
+namespace ring3::exec {
+namespace {
+
+thread_local RunContext* t_current = nullptr;
+
+/// A slot an enclosing run of the same machine holds, or null. Another machine's slots are other slots.
+const RunContext* slot_holder(const RunContext* run, const Machine& machine) noexcept {
+  for (; run != nullptr; run = run->outer)
+    if (run->holds_slot && run->machine == &machine) return run;
+  return nullptr;
+}
+
+void lease_slot(RunContext& run) noexcept {
+  run.cpu = run.machine->slots.acquire();
+  run.holds_slot = true;
+  run.owns_slot = true;
+}
+
+bool is_running(const RunContext* run, const ProgramEntry* entry) noexcept {
+  for (; run != nullptr; run = run->outer)
+    if (run->root == entry) return true;
+  return false;
+}
+
+}  // namespace
+
+RunContext* current_run() noexcept { return t_current; }
+
+std::uint32_t current_cpu(const Machine& machine) noexcept {
+  const RunContext* holder = slot_holder(t_current, machine);
+  return holder != nullptr ? holder->cpu : machine.slots.preferred();
+}
+
+/// The current code's owner. Made with the code, so that retiring it needs no memory.
+struct ProgramEntry::Keeper {
+  rcu::Deferred node;  // first: the deferred call gets its address
+  std::unique_ptr<const Code> code;
+};
+
+ProgramEntry::ProgramEntry(Machine& machine, EntryOptions options) : machine_(machine), options_(options) {}
+
+ProgramEntry::~ProgramEntry() {
+  MutexLock lock(set_code_);
+  delete keeper_;
+}
+
+Result<void> ProgramEntry::set_code(std::unique_ptr<const Code> code) {
+  Keeper* fresh = fault_point() ? nullptr : new (std::nothrow) Keeper{};
+  if (fresh == nullptr) return Errno::kNoMem;
+  fresh->code = std::move(code);
+  Keeper* old = nullptr;
+  {
+    MutexLock lock(set_code_);
+    old = keeper_;
+    keeper_ = fresh;
+    code_.store(fresh->code.get(), std::memory_order_release);
+  }
+  if (old != nullptr)
+    rcu::call_after_readers(&old->node,
+                            [](rcu::Deferred* node) { delete reinterpret_cast<Keeper*>(node); });
+  return {};
+}
+
+std::uint64_t ProgramEntry::run(const RunArgs& args) noexcept {
+  rcu::ReadSection readers;
+  RunContext* const outer = t_current;
+  if (options_.guard_recursion && is_running(outer, this)) {
+    stats_.count_miss();
+    return 0;
+  }
+  const Code* const code = code_.load(std::memory_order_acquire);
+  if (code == nullptr) return 0;
+
+  RunContext run;
+  run.host = &machine_.host;
+  run.entry = this;
+  run.root = this;
+  run.machine = &machine_;
+  run.outer = outer;
+  run.attach_cookie = args.cookie;
+  run.func_ip = args.func_ip;
+  run.client = args.client;
+  if (const RunContext* holder = slot_holder(outer, machine_)) {
+    run.cpu = holder->cpu;
+    run.holds_slot = true;
+  } else if (options_.touches_percpu) {
+    lease_slot(run);
+  }
+
+  t_current = &run;
+  std::uint64_t result;
+  if (machine_.stats_users.load(std::memory_order_relaxed) == 0) {
+    result = code->run(run, args.ctx);
+  } else {
+    const std::uint64_t start_ns = machine_.host.ktime_ns();
+    result = code->run(run, args.ctx);
+    stats_.count_time(machine_.host.ktime_ns() - start_ns);
+  }
+  t_current = outer;
+
+  if (run.owns_slot) machine_.slots.release(run.cpu);
+  stats_.count_run();
+  return result;
+}
+
+bool enter_tail_call(RunContext& run, maps::Map& program_array, std::uint32_t index) noexcept {
+  if (index >= program_array.max_entries() || run.tail_calls >= kMaxTailCalls) return false;
+  ++run.tail_calls;
+  auto* object = static_cast<Object*>(program_array.ops().data.lookup(program_array, &index));
+  if (object == nullptr) return false;
+  const ProgramEntry& target = static_cast<Runnable*>(object)->entry();
+  const Code* code = target.code();
+  if (code == nullptr) return false;
+  // The program that calls may have done without a slot; the rest of the run may not.
+  if (target.options().touches_percpu && !run.holds_slot) lease_slot(run);
+  run.entry = &target;
+  run.tail_target = code;
+  return true;
+}
+
+}  // namespace ring3::exec
