@@ -69,7 +69,7 @@ Result<void> ProgramEntry::set_code(std::unique_ptr<const Code> code) {
   return {};
 }
 
-std::uint64_t ProgramEntry::run(const RunArgs& args) noexcept {
+std::uint64_t ProgramEntry::run(const RunArgs& args) const noexcept {
   rcu::ReadSection readers;
   RunContext* const outer = t_current;
   if (options_.guard_recursion && is_running(outer, this)) {
@@ -116,12 +116,12 @@ bool enter_tail_call(RunContext& run, maps::Map& program_array, std::uint32_t in
   ++run.tail_calls;
   auto* object = static_cast<Object*>(program_array.ops().data.lookup(program_array, &index));
   if (object == nullptr) return false;
-  const ProgramEntry& target = static_cast<Runnable*>(object)->entry();
-  const Code* code = target.code();
+  const ProgramEntry* target = static_cast<Runnable*>(object)->entry();
+  const Code* code = target != nullptr ? target->code() : nullptr;
   if (code == nullptr) return false;
   // The program that calls may have done without a slot; the rest of the run may not.
-  if (target.options().touches_percpu && !run.holds_slot) lease_slot(run);
-  run.entry = &target;
+  if (target->options().touches_percpu && !run.holds_slot) lease_slot(run);
+  run.entry = target;
   run.tail_target = code;
   return true;
 }

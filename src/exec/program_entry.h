@@ -53,8 +53,8 @@ class ProgramEntry {
   ProgramEntry& operator=(const ProgramEntry&) = delete;
 
   /// Runs the program and returns r0; 0 when the run was skipped or there is no code yet.
-  std::uint64_t run(const RunArgs& args) noexcept;
-  std::uint64_t run(void* ctx) noexcept { return run(RunArgs{.ctx = ctx}); }
+  std::uint64_t run(const RunArgs& args) const noexcept;
+  std::uint64_t run(void* ctx) const noexcept { return run(RunArgs{.ctx = ctx}); }
 
   /// Puts `code` in the place of the current tier's by one store. Running threads finish in the old
   /// code, which is freed after them. Errors: kNoMem, and the old code stays.
@@ -74,21 +74,18 @@ class ProgramEntry {
   std::atomic<const Code*> code_{nullptr};
   Mutex set_code_;
   Keeper* keeper_ RING3_GUARDED_BY(set_code_) = nullptr;  // owns what code_ points to
-  RunStats stats_;
+  mutable RunStats stats_;
 };
 
-/// A program object as this layer knows it: what a program array's slot holds. prog::Program derives from it.
+/// A program object as this layer knows it: what a program array's slot holds. prog::Program derives from it, and
+/// gives it its entry before it is published.
 class Runnable : public Object {
  public:
-  ProgramEntry& entry() noexcept { return entry_; }
-  const ProgramEntry& entry() const noexcept { return entry_; }
+  const ProgramEntry* entry() const noexcept { return entry_.get(); }
 
  protected:
-  Runnable(ObjectTable& table, Birth birth, Machine& machine, EntryOptions options)
-      : Object(ObjectKind::kProg, table, birth), entry_(machine, options) {}
-
- private:
-  ProgramEntry entry_;
+  using Object::Object;
+  std::unique_ptr<ProgramEntry> entry_;
 };
 
 /// bpf_tail_call: sets run.tail_target and run.entry and returns true, or returns false to fall through (empty
