@@ -1,0 +1,30 @@
+// The passes of rewrite(), in the order they run. Each sees the program as the former ones left it.
+#pragma once
+
+#include <string>
+
+#include "rewrite/rewrite.h"
+#include "rewrite/working_copy.h"
+
+namespace ring3::rewrite {
+
+/// What the passes share: the input, the program in progress, the result in progress, and the reason of a refusal.
+struct Rewriting {
+  const RewriteInput& in;
+  WorkingCopy copy;
+  XlatedProgram out;
+  std::string refusal;
+
+  const verifier::InsnFacts& facts(std::uint32_t idx) const { return in.verified.insns[idx]; }
+  /// Notes the reason and returns the errno.
+  Errno refuse(Errno e, std::uint32_t idx, std::string why);
+};
+
+Result<void> remove_dead_code(Rewriting& r);
+Result<void> resolve_immediates(Rewriting& r);
+Result<void> convert_context(Rewriting& r);
+Result<void> inline_lookups(Rewriting& r);
+Result<void> resolve_calls(Rewriting& r);
+Result<void> finish(Rewriting& r);
+
+}  // namespace ring3::rewrite

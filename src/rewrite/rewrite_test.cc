@@ -1,0 +1,219 @@
+#include "rewrite/rewrite.h"
+
+#include <gtest/gtest.h>
+
+#include "uapi/bpf.h"
+
+namespace ring3::rewrite {
+namespace {
+
+using isa::Insn;
+using isa::Op;
+
+Insn mov(std::uint8_t dst, std::int64_t imm) { return {.op = Op::kMov, .bits = 64, .dst = dst, .imm = imm}; }
+Insn add(std::uint8_t dst, std::int64_t imm) { return {.op = Op::kAdd, .bits = 64, .dst = dst, .imm = imm}; }
+Insn jump(std::int32_t by) { return {.op = Op::kJa, .bits = 64, .jump = by}; }
+Insn jeq(std::uint8_t dst, std::int64_t imm, std::int32_t by) {
+  return {.op = Op::kJeq, .bits = 64, .dst = dst, .jump = by, .imm = imm};
+}
+Insn helper(std::uint32_t id) { return {.op = Op::kCallHelper, .bits = 64, .imm = id}; }
+Insn kfunc() { return {.op = Op::kCallKfunc, .bits = 64, .imm = 777}; }
+Insn call(std::int32_t by) { return {.op = Op::kCallSubprog, .bits = 64, .jump = by}; }
+Insn func(std::uint8_t dst, std::int32_t by) {
+  return {.op = Op::kLdImm64, .bits = 64, .dst = dst, .src = static_cast<std::uint8_t>(isa::Pseudo::kFunc), .imm = by};
+}
+Insn high() { return {.op = Op::kLdImm64Hi, .bits = 64}; }
+Insn load(std::uint8_t dst, std::uint8_t src, std::int16_t off) {
+  return {.op = Op::kLoad, .bits = 64, .size = 8, .src_is_reg = true, .dst = dst, .src = src, .off = off};
+}
+Insn exit() { return {.op = Op::kExit, .bits = 64}; }
+
+std::uint64_t five(std::uint64_t, std::uint64_t, std::uint64_t, std::uint64_t, std::uint64_t, exec::RunContext&) {
+  return 5;
+}
+const HelperCall* find_test_helper(std::uint32_t id) {
+  static const HelperCall kTime{uapi::BPF_FUNC_ktime_get_ns, "ktime_get_ns", five};
+  static const HelperCall kRandom{uapi::BPF_FUNC_get_prandom_u32, "get_prandom_u32", five};
+  return id == kTime.id ? &kTime : id == kRandom.id ? &kRandom : nullptr;
+}
+
+class Sink final : public verifier::LogSink {
+ public:
+  void write(std::string_view text) override { log.append(text); }
+  std::string log;
+};
+
+class RewriteTest : public ::testing::Test {
+ protected:
+  /// A program the verifier walked whole, one subprogram.
+  void program(std::vector<Insn> insns) {
+    insns_ = std::move(insns);
+    verified_.insns.assign(insns_.size(), {});
+    for (auto& f : verified_.insns) f.reachable = true;
+    verified_.subprogs = {{.start_idx = 0, .end_idx = static_cast<std::uint32_t>(insns_.size()), .stack_bytes = 16}};
+  }
+  void dead(std::initializer_list<std::uint32_t> idxs) {
+    for (const std::uint32_t idx : idxs) verified_.insns[idx].reachable = false;
+  }
+  Result<XlatedProgram> run() {
+    verifier::ProgramInput input;
+    input.insns = insns_;
+    return rewrite({.program = input, .verified = verified_, .facts = facts_, .maps = {}, .find_helper = find_test_helper},
+                   sink_);
+  }
+
+  std::vector<Insn> insns_;
+  verifier::VerifiedProgram verified_;
+  model::Facts facts_;
+  Sink sink_;
+};
+
+TEST_F(RewriteTest, LiveProgramStaysAsItIs) {
+  program({mov(0, 1), jeq(1, 0, 1), add(0, 1), exit()});
+  const XlatedProgram x = run().value();
+  ASSERT_EQ(x.insns.size(), 4u);
+  EXPECT_EQ(x.insns[1].jump, 1);
+  EXPECT_EQ(x.original_idx, (std::vector<std::uint32_t>{0, 1, 2, 3}));
+  ASSERT_EQ(x.subprogs.size(), 1u);
+  EXPECT_EQ(x.subprogs[0].end_idx, 4u);
+  EXPECT_EQ(x.subprogs[0].stack_bytes, 16u);
+}
+
+TEST_F(RewriteTest, BranchWithDeadTargetGoes) {
+  program({mov(0, 1), jeq(0, 2, 2), mov(0, 3), exit(), mov(0, 4), exit()});
+  dead({4, 5});
+  const XlatedProgram x = run().value();
+  ASSERT_EQ(x.insns.size(), 3u);
+  EXPECT_EQ(x.insns[1].imm, 3);
+  EXPECT_EQ(x.original_idx, (std::vector<std::uint32_t>{0, 2, 3}));
+}
+
+TEST_F(RewriteTest, BranchWithDeadFallThroughBecomesNothing) {
+  program({mov(0, 1), jeq(0, 1, 2), mov(0, 3), exit(), mov(0, 4), exit()});
+  dead({2, 3});
+  const XlatedProgram x = run().value();
+  ASSERT_EQ(x.insns.size(), 3u);
+  EXPECT_EQ(x.insns[1].imm, 4);
+}
+
+TEST_F(RewriteTest, BranchWithDeadFallThroughBecomesJumpOverLiveCode) {
+  program({jeq(1, 0, 2), jeq(0, 1, 2), mov(0, 9), mov(0, 3), exit()});
+  dead({2});  // 1 always jumps to 4; 0 goes to 1 or to 3
+  const XlatedProgram x = run().value();
+  ASSERT_EQ(x.insns.size(), 4u);
+  EXPECT_EQ(x.insns[1].op, Op::kJa);
+  EXPECT_EQ(x.insns[1].jump, 1);
+  EXPECT_EQ(x.insns[0].jump, 1);
+}
+
+TEST_F(RewriteTest, EmptyJumpsGo) {
+  program({jump(1), jump(0), jump(0), mov(0, 0), exit()});
+  dead({1});
+  const XlatedProgram x = run().value();
+  ASSERT_EQ(x.insns.size(), 2u);
+  EXPECT_EQ(x.insns[0].op, Op::kMov);
+}
+
+TEST_F(RewriteTest, BackwardJumpKeepsItsTarget) {
+  program({mov(0, 0), jump(0), add(0, 1), jeq(0, 8, 1), jump(-3), exit()});
+  const XlatedProgram x = run().value();
+  ASSERT_EQ(x.insns.size(), 5u);
+  EXPECT_EQ(x.insns[3].op, Op::kJa);
+  EXPECT_EQ(x.insns[3].jump, -3);  // to the add
+}
+
+TEST_F(RewriteTest, DeadHighHalfOfLiveWideImmediateStays) {
+  program({Insn{.op = Op::kLdImm64, .bits = 64, .dst = 0, .imm = 0x1122334455667788}, high(), exit()});
+  dead({1});
+  const XlatedProgram x = run().value();
+  ASSERT_EQ(x.insns.size(), 3u);
+  EXPECT_EQ(x.insns[0].imm, 0x1122334455667788);
+}
+
+TEST_F(RewriteTest, HelpersAreNumberedOnce) {
+  program({helper(uapi::BPF_FUNC_get_prandom_u32), helper(uapi::BPF_FUNC_ktime_get_ns),
+           helper(uapi::BPF_FUNC_get_prandom_u32), exit()});
+  const XlatedProgram x = run().value();
+  ASSERT_EQ(x.helpers.size(), 2u);
+  EXPECT_STREQ(x.helpers[0].name, "get_prandom_u32");
+  EXPECT_EQ(x.insns[0].imm, 0);
+  EXPECT_EQ(x.insns[1].imm, 1);
+  EXPECT_EQ(x.insns[2].imm, 0);
+}
+
+TEST_F(RewriteTest, UnknownHelperIsRefusedByNumber) {
+  program({mov(0, 0), helper(9999), exit()});
+  Result<XlatedProgram> x = run();
+  ASSERT_FALSE(x.ok());
+  EXPECT_EQ(x.error(), Errno::kInval);
+  EXPECT_EQ(sink_.log, "insn 1: helper #9999 is not provided by this host\n");
+}
+
+TEST_F(RewriteTest, UnknownHelperInDeadCodeDoesNoHarm) {
+  program({mov(0, 0), exit(), helper(9999), exit()});
+  dead({2, 3});
+  EXPECT_TRUE(run().ok());
+}
+
+TEST_F(RewriteTest, KfuncsOnlyDeadCodeCallsAreLeftOut) {
+  int here = 0;
+  facts_.kfuncs.resize(2);
+  facts_.kfuncs[0].name = "unresolved";
+  facts_.kfuncs[1].name = "cache_touch";
+  facts_.kfuncs[1].address = &here;
+  program({mov(0, 0), kfunc(), exit(), kfunc(), exit()});
+  verified_.kfuncs = {{.index = 0}, {.index = 1}};
+  verified_.insns[1].kfunc = 1;
+  verified_.insns[3].kfunc = 0;
+  dead({3, 4});
+  const XlatedProgram x = run().value();
+  ASSERT_EQ(x.kfuncs.size(), 1u);
+  EXPECT_EQ(x.kfuncs[0].address, &here);
+  EXPECT_EQ(x.insns[1].imm, 0);
+}
+
+TEST_F(RewriteTest, KfuncWithoutAddressIsRefusedByName) {
+  facts_.kfuncs.resize(1);
+  facts_.kfuncs[0].name = "ghost";
+  program({kfunc(), exit()});
+  verified_.kfuncs = {{.index = 0}};
+  verified_.insns[0].kfunc = 0;
+  Result<XlatedProgram> x = run();
+  ASSERT_FALSE(x.ok());
+  EXPECT_EQ(sink_.log, "insn 0: kfunc ghost has no address\n");
+}
+
+TEST_F(RewriteTest, SubprogramsAndReferencesAreRenumbered) {
+  // main: 0..5; dead function: 5..7; callback: 7..9; callee: 9..11
+  program({func(2, 6), high(), call(6), mov(0, 0), exit(), mov(0, 1), exit(), mov(0, 2), exit(), mov(0, 3), exit()});
+  verified_.subprogs = {{.start_idx = 0, .end_idx = 5}, {.start_idx = 5, .end_idx = 7},
+                        {.start_idx = 7, .end_idx = 9}, {.start_idx = 9, .end_idx = 11}};
+  dead({5, 6});
+  const XlatedProgram x = run().value();
+  ASSERT_EQ(x.subprogs.size(), 3u);
+  EXPECT_EQ(x.insns[0].imm, 1);
+  EXPECT_EQ(x.subprogs[1].start_idx, 5u);
+  EXPECT_EQ(x.insns[2].imm, 2);
+  EXPECT_EQ(3 + x.insns[2].jump, 7);
+}
+
+TEST_F(RewriteTest, UntrustedLoadsAreListed) {
+  program({mov(0, 0), load(1, 1, 0), load(2, 1, 8), load(3, 2, 0), exit()});
+  verified_.insns[1].access = model::AccessKind::kCtx;
+  verified_.insns[2].access = model::AccessKind::kHostStruct;
+  verified_.insns[3].access = model::AccessKind::kUntrusted;
+  dead({0});
+  const XlatedProgram x = run().value();
+  EXPECT_EQ(x.faulting, (std::vector<std::uint32_t>{2}));
+}
+
+TEST_F(RewriteTest, FunctionThatRunsOffItsEndIsRefused) {
+  program({mov(0, 0), exit(), mov(0, 1)});
+  dead({1, 2});
+  Result<XlatedProgram> x = run();
+  ASSERT_FALSE(x.ok());
+  EXPECT_EQ(x.error(), Errno::kInval);
+}
+
+}  // namespace
+}  // namespace ring3::rewrite
