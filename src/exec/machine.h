@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "exec/cpu_slots.h"
+#include "exec/fault.h"
 #include "exec/host_services.h"
 
 namespace ring3::exec {
@@ -14,6 +15,7 @@ struct Machine {
   Machine(const Machine&) = delete;
   Machine& operator=(const Machine&) = delete;
 
+  const FaultGuard faults;  // untrusted loads read as zero
   HostServices& host;
   CpuSlots slots;
   /// Holders of BPF_ENABLE_STATS; run time is measured while it is above zero.
