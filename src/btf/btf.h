@@ -50,13 +50,18 @@ struct Enumerator { std::string_view name; std::int64_t value; };
 struct SecVar { TypeId var; std::uint32_t off; std::uint32_t size; };
 enum class Linkage : std::uint32_t { kStatic = 0, kGlobal = 1, kExtern = 2 };
 
+/// Whose bytes a blob is. What a client loads obeys 6.12's rules to the letter; a host may bring a newer
+/// kernel's BTF, whose tags carry the kind flag when they stand for attributes of another language feature.
+enum class Origin : std::uint8_t { kClient, kHost };
+
 class Btf {
  public:
   /// Checks and indexes a blob. log: one line per problem naming the record and the rule.
   /// base: BTF that a split blob continues; kept alive by the result.
   /// Errors and limits: behaviour.md C.6 (kInval, kTooBig, kNotSupp, kExist, kLoop).
   static Result<std::shared_ptr<const Btf>> parse(std::span<const std::byte> blob,
-                                                  std::shared_ptr<const Btf> base, TextSink& log);
+                                                  std::shared_ptr<const Btf> base, TextSink& log,
+                                                  Origin origin = Origin::kClient);
 
   /// The blob as given, header included.
   std::span<const std::byte> blob() const;
@@ -70,13 +75,17 @@ class Btf {
 
   // Elements of a record of the right kind; empty or nullopt for another kind.
   std::vector<Member> members(TypeId id) const;
+  /// index < vlen; never allocates.
   Member member(TypeId id, std::uint32_t index) const;
+  /// Member of a struct or union by name, anonymous inner ones not searched; never allocates.
+  std::optional<Member> find_member(TypeId id, std::string_view name) const;
   std::vector<Param> params(TypeId proto) const;
   Param param(TypeId proto, std::uint32_t index) const;
   std::optional<ArrayInfo> array(TypeId id) const;
   std::optional<IntInfo> integer(TypeId id) const;
   std::vector<Enumerator> enumerators(TypeId id) const;
   std::vector<SecVar> section_vars(TypeId id) const;
+  /// Of a FUNC or VAR.
   Linkage linkage(TypeId func_or_var) const;
   std::int32_t decl_tag_component(TypeId id) const;  // -1: the type itself
 
@@ -95,6 +104,14 @@ class Btf {
   struct Impl;
   explicit Btf(std::unique_ptr<Impl> impl);
   ~Btf();
+
+  /// The two sections of blob(), for writers (btf/builder.h).
+  std::span<const std::byte> type_section() const;
+  std::span<const std::byte> string_section() const;
+  /// One past the last string offset, base included.
+  std::uint32_t string_bytes() const;
+  /// The NUL-terminated string at an offset of the string section ("" outside).
+  std::string_view string_at(std::uint32_t off) const;
 
  private:
   std::unique_ptr<Impl> impl_;
