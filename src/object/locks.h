@@ -1,0 +1,24 @@
+// The lock order, as a tree: whoever holds a lock may take only those indented below it (any depth).
+// Locks on the same level are never held together unless a line says how.
+//
+//   module registry                       src/module
+//     load transaction (Transaction)      src/object/transaction.h
+//     struct_ops map                      src/struct_ops: state machine of one map
+//       attach point                      src/attach: order of programs at one hook
+//         link                            src/attach: what one link points at
+//     map control                         src/maps: freeze, program array owner
+//       element shard                     src/maps: buckets of a hash, slots of an fd-valued array
+//         eviction, element pool          src/maps: LRU hand, free lists
+//         value lock (bpf_spin_lock)      src/maps/word_lock.h: inside one map value
+//     id table (ObjectTable)              src/object/object_table.h
+//       reference origins (debug)         src/object/ref_origin.cc
+//
+// Rules beside the tree
+//  * A read section (RCU) may be entered anywhere; inside one nobody waits for a grace period or does I/O.
+//  * The last reference to an object may be dropped under any lock above the id table: unref() takes only
+//    the id table's lock, last_ref() takes no lock, and destruction happens on the reclaim thread.
+//  * No lock is held while a program, a host callback or a log sink runs, except the value lock, which a
+//    program takes and releases itself.
+//  * Two shards are never held together. An LRU victim is taken out of its own shard before the shard of
+//    the new element is locked.
+#pragma once

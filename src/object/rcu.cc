@@ -1,0 +1,115 @@
+// Wraps liburcu-bp. ThreadSanitizer does not see inside liburcu, so the two orderings a grace period
+// gives are told to it: whoever queued a call happens before the call runs (the node), and every read
+// section that ended happens before it too (one address for all of them: more order than there is,
+// never a false report).
+#include "object/rcu.h"
+
+#include <atomic>
+#include <thread>
+
+#include <urcu/urcu-bp.h>
+
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define RING3_TSAN 1
+#endif
+#endif
+#if defined(__SANITIZE_THREAD__)
+#define RING3_TSAN 1
+#endif
+
+#if defined(RING3_TSAN)
+extern "C" {
+void __tsan_acquire(void* addr);
+void __tsan_release(void* addr);
+}
+#endif
+
+namespace ring3::rcu {
+namespace {
+
+#if defined(RING3_TSAN)
+char ended_sections;
+void tsan_acquire(void* addr) { __tsan_acquire(addr); }
+void tsan_release(void* addr) { __tsan_release(addr); }
+void tsan_section_ended() { __tsan_release(&ended_sections); }
+void tsan_sections_ended_before() { __tsan_acquire(&ended_sections); }
+#else
+void tsan_acquire(void*) {}
+void tsan_release(void*) {}
+void tsan_section_ended() {}
+void tsan_sections_ended_before() {}
+#endif
+
+std::atomic<std::size_t> pending_calls{0};
+
+// What a Deferred is while it waits. rcu_head stays first: liburcu hands its address back.
+struct Node {
+  rcu_head head;
+  void (*fn)(Deferred*);
+};
+static_assert(sizeof(Node) <= sizeof(Deferred));
+static_assert(alignof(Node) <= alignof(Deferred));
+
+void run_deferred(rcu_head* head) {
+  tsan_acquire(head);
+  tsan_sections_ended_before();
+  Node* node = reinterpret_cast<Node*>(head);
+  auto fn = node->fn;
+  fn(reinterpret_cast<Deferred*>(node));
+  pending_calls.fetch_sub(1, std::memory_order_release);
+}
+
+// Waits until the calls queued so far have run.
+void barrier() {
+#if defined(RING3_TSAN)
+  // liburcu's own barrier frees on one thread what it allocated on another, in code TSan cannot see.
+  // One default reclaim thread runs calls in order, so a call of ours does as well.
+  struct Mark {
+    Node node;
+    std::atomic<bool> ran{false};
+  } mark;
+  tsan_release(&mark.node.head);
+  urcu_bp_call_rcu(&mark.node.head, [](rcu_head* head) {
+    tsan_acquire(head);
+    auto* m = reinterpret_cast<Mark*>(head);
+    m->ran.store(true, std::memory_order_release);
+  });
+  while (!mark.ran.load(std::memory_order_acquire)) std::this_thread::yield();
+#else
+  urcu_bp_barrier();
+#endif
+}
+
+}  // namespace
+
+void read_lock() noexcept { urcu_bp_read_lock(); }
+
+void read_unlock() noexcept {
+  tsan_section_ended();
+  urcu_bp_read_unlock();
+}
+
+bool reading() noexcept { return urcu_bp_read_ongoing() != 0; }
+
+void call_after_readers(Deferred* node, void (*fn)(Deferred*)) noexcept {
+  Node* n = reinterpret_cast<Node*>(node);
+  n->fn = fn;
+  pending_calls.fetch_add(1, std::memory_order_relaxed);
+  tsan_release(&n->head);
+  urcu_bp_call_rcu(&n->head, run_deferred);
+}
+
+void drain() {
+  // A call may defer another (an object's end drops its edges), one level of the reference graph a
+  // round. The graph is shallow; the bound keeps a stranger who defers without end from holding us.
+  constexpr int kRounds = 64;
+  for (int round = 0; round < kRounds; ++round) {
+    barrier();
+    if (pending_calls.load(std::memory_order_acquire) == 0) break;
+  }
+}
+
+std::size_t pending() noexcept { return pending_calls.load(std::memory_order_acquire); }
+
+}  // namespace ring3::rcu
