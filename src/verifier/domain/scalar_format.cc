@@ -11,27 +11,34 @@ namespace ring3::verifier {
 
 namespace {
 
+bool is_short(std::int64_t x) { return x >= INT16_MIN && x <= INT16_MAX; }
+
 std::string unsigned_text(std::uint64_t x) { return x <= UINT16_MAX ? fmt::format("{}", x) : fmt::format("{:#x}", x); }
 
 std::string signed_text(std::int64_t x) {
-  if (x >= INT16_MIN && x <= INT16_MAX) return fmt::format("{}", x);
-  return fmt::format("{:#x}", static_cast<std::uint64_t>(x));
+  return is_short(x) ? fmt::format("{}", x) : fmt::format("{:#x}", static_cast<std::uint64_t>(x));
 }
 
 struct Bound {
   std::string_view name;
-  std::uint64_t value;  // sign extended where the bound is signed
+  std::uint64_t value;  // signed bounds of 32 bits: sign extended if short, else their 32 bits
   bool says_something;
+
+  bool is_negative() const { return name[0] == 's' && static_cast<std::int64_t>(value) < 0; }
+  bool prints_like(const Bound& b) const { return value == b.value && is_negative() == b.is_negative(); }
 };
 
 std::array<Bound, 8> bounds_of(const Scalar<64>& s) {
   const auto wide = [](std::int64_t x) { return static_cast<std::uint64_t>(x); };
+  const auto narrow = [](std::int32_t x) {
+    return is_short(x) ? static_cast<std::uint64_t>(std::int64_t{x}) : std::uint64_t{static_cast<std::uint32_t>(x)};
+  };
   return {{{"smin", wide(s.full.smin), s.full.smin != INT64_MIN},
            {"smax", wide(s.full.smax), s.full.smax != INT64_MAX},
            {"umin", s.full.umin, s.full.umin != 0},
            {"umax", s.full.umax, s.full.umax != UINT64_MAX},
-           {"smin32", wide(s.sub.smin), s.sub.smin != INT32_MIN},
-           {"smax32", wide(s.sub.smax), s.sub.smax != INT32_MAX},
+           {"smin32", narrow(s.sub.smin), s.sub.smin != INT32_MIN},
+           {"smax32", narrow(s.sub.smax), s.sub.smax != INT32_MAX},
            {"umin32", s.sub.umin, s.sub.umin != 0},
            {"umax32", s.sub.umax, s.sub.umax != UINT32_MAX}}};
 }
@@ -50,12 +57,11 @@ bool write_bounds(TextSink& out, const Scalar<64>& s, bool first) {
     if (!bounds[i].says_something) continue;
     fmt::format_to(std::back_inserter(text), "{}{}=", first && text.empty() ? "" : ",", bounds[i].name);
     for (std::size_t j = i + 2; j < bounds.size(); j += 2) {
-      if (!bounds[j].says_something || bounds[j].value != bounds[i].value) continue;
+      if (!bounds[j].says_something || !bounds[i].prints_like(bounds[j])) continue;
       fmt::format_to(std::back_inserter(text), "{}=", bounds[j].name);
       bounds[j].says_something = false;
     }
-    const bool negative = bounds[i].name[0] == 's' && static_cast<std::int64_t>(bounds[i].value) < 0;
-    text += negative ? signed_text(static_cast<std::int64_t>(bounds[i].value)) : unsigned_text(bounds[i].value);
+    text += bounds[i].is_negative() ? signed_text(static_cast<std::int64_t>(bounds[i].value)) : unsigned_text(bounds[i].value);
   }
   if (!s.var_off.is_unknown())
     fmt::format_to(std::back_inserter(text), "{}var_off=({:#x}; {:#x})", first && text.empty() ? "" : ",",
