@@ -2,7 +2,8 @@
 //
 // A program is an array of Insn with one element per 8-byte slot, so an instruction index (`idx`)
 // is the kernel's: the second slot of a wide immediate is an element of its own, kLdImm64Hi.
-// Consumers switch over Op exhaustively, without a default.
+// Consumers switch over Op exhaustively, without a default. What each one looks like, takes and does to
+// registers stands once, in insn.def; what it computes in semantics.h.
 #pragma once
 
 #include <cstdint>
@@ -28,7 +29,7 @@ enum class Op : std::uint8_t {
   kMovsx,          // dst = sign extension of the low `size` bytes of src
   kAddrSpaceCast,  // arena pointer cast; imm = (dst space << 16) | src space
   kToLe, kToBe, kBswap,  // imm = 16, 32 or 64
-  // pc += jump when the comparison holds; `bits` as above.
+  // pc += jump when the comparison holds; `bits` as above. A kJa of 32 bits is the long form (gotol).
   kJa, kJeq, kJne, kJgt, kJge, kJlt, kJle, kJset, kJsgt, kJsge, kJslt, kJsle,
   kMayGoto,        // conditional jump taken when the loop budget is used up
   kCallHelper,     // imm = helper id
@@ -63,12 +64,12 @@ struct Insn {
   Op op;
   std::uint8_t bits;     // 64 or 32: operand width of ALU and jumps; 64 elsewhere
   std::uint8_t size;     // 1, 2, 4, 8: bytes of a memory access or of a sign extension; else 0
-  bool src_is_reg;       // second operand is register src, otherwise imm
+  bool src_is_reg;       // src names a register (operand, base of a load, stored value); otherwise imm counts
   std::uint8_t dst;
-  std::uint8_t src;      // register, or Pseudo of a kLdImm64
+  std::uint8_t src;      // register, Pseudo of a kLdImm64, or the raw selector of a call
   std::int16_t off;      // memory displacement in bytes; raw off field elsewhere
   std::int32_t jump;     // slots from the next instruction; 0 where there is none
-  std::int64_t imm;      // sign extended from 32 bits; all 64 bits of a kLdImm64
+  std::int64_t imm;      // sign extended from 32 bits; all 64 bits of a kLdImm64, the upper 32 of its kLdImm64Hi
 
   Pseudo pseudo() const { return static_cast<Pseudo>(src); }
 };
