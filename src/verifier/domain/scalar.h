@@ -66,6 +66,16 @@ struct Scalar {
     return !is_empty();
   }
 
+  /// Becomes a constant if only one number satisfies both bits and bounds. False: none does.
+  /// Not part of sync(): conditions are what leaves single numbers, arithmetic rarely does.
+  constexpr bool settle() {
+    if (is_const()) return contains(const_value());
+    const auto first = var_off.first_from(full.umin), last = var_off.last_until(full.umax);
+    if (!first || !last || *first > *last) return false;
+    if (*first == *last) *this = constant(*first);
+    return true;
+  }
+
   /// Numbers in both; false: there is none, and this is left unspecified.
   constexpr bool intersect_with(const Scalar& b) {
     if (var_off.is_disjoint(b.var_off)) return false;

@@ -192,7 +192,7 @@ constexpr bool refine(isa::Op op, bool taken, Half half, Scalar<B>& a, Scalar<B>
       y.sub = x.sub;
     }
   }
-  return x.sync() && y.sync();
+  return x.sync() && y.sync() && x.settle() && y.settle();
 }
 
 /// The same with a constant second operand (an immediate, sign extended to 64 bits).

@@ -11,7 +11,7 @@ namespace ring3::verifier {
 
 namespace {
 
-bool is_short(std::int64_t x) { return x >= INT16_MIN && x <= INT16_MAX; }
+constexpr bool is_short(std::int64_t x) { return x >= INT16_MIN && x <= INT16_MAX; }
 
 std::string unsigned_text(std::uint64_t x) { return x <= UINT16_MAX ? fmt::format("{}", x) : fmt::format("{:#x}", x); }
 
@@ -61,7 +61,7 @@ bool write_bounds(TextSink& out, const Scalar<64>& s, bool first) {
       fmt::format_to(std::back_inserter(text), "{}=", bounds[j].name);
       bounds[j].says_something = false;
     }
-    text += bounds[i].is_negative() ? signed_text(static_cast<std::int64_t>(bounds[i].value)) : unsigned_text(bounds[i].value);
+    text += bounds[i].name[0] == 's' ? signed_text(static_cast<std::int64_t>(bounds[i].value)) : unsigned_text(bounds[i].value);
   }
   if (!s.var_off.is_unknown())
     fmt::format_to(std::back_inserter(text), "{}var_off=({:#x}; {:#x})", first && text.empty() ? "" : ",",

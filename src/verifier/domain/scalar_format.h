@@ -9,7 +9,7 @@
 
 namespace ring3::verifier {
 
-/// Decimal while it fits 16 bits, hex beyond.
+/// Decimal while it fits 16 bits of its reading, hex beyond (a signed 40000 prints as 0x9c40).
 void write_unsigned(TextSink& out, std::uint64_t x);
 void write_signed(TextSink& out, std::int64_t x);
 /// (0xVALUE; 0xMASK)

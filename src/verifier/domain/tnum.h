@@ -8,6 +8,7 @@
 #pragma once
 
 #include <bit>
+#include <optional>
 
 #include "verifier/domain/width.h"
 
@@ -103,6 +104,28 @@ struct Tnum {
   /// The sign bit is copied down together with its being known or not; value & mask stays 0 bit by bit.
   constexpr Tnum arsh(int n) const {
     return {W::as_unsigned(W::as_signed(value) >> n), W::as_unsigned(W::as_signed(mask) >> n)};
+  }
+
+  /// The smallest number of this that is >= x; nothing if there is none.
+  /// At the highest known bit in which x differs: if this has a one there, everything below may be least. If it
+  /// has a zero, x must grow above: at the lowest unknown bit there in which x has a zero.
+  constexpr std::optional<U> first_from(U x) const {
+    const U wrong = W::trunc((x ^ value) & ~mask);
+    if (wrong == 0) return x;
+    U top = std::bit_floor(wrong);
+    if ((value & top) == 0) {
+      const U room = mask & ~x & ~(top | (top - 1));
+      if (room == 0) return std::nullopt;
+      top = room & (~room + 1);
+      x |= top;
+    }
+    return (x & mask & ~(top - 1)) | value;
+  }
+  /// The largest number of this that is <= x: the same of the complements.
+  constexpr std::optional<U> last_until(U x) const {
+    const auto mirrored = Tnum{W::trunc(~max()), mask}.first_from(W::trunc(~x));
+    if (!mirrored) return std::nullopt;
+    return W::trunc(~*mirrored);
   }
 
   /// The low N bits, as a narrower or (zero extended) a wider Tnum.

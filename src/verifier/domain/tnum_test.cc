@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
+#include <optional>
+#include <string>
 #include <vector>
 
 namespace ring3::verifier {
@@ -138,6 +140,20 @@ TEST(TnumTest, SetRelationsAreExactAtFiveBits) {
       if (!disjoint) {
         ASSERT_EQ(both.tnum(), intersect(a, b));
       }
+    }
+  }
+}
+
+TEST(TnumTest, NeighboursAreExactAtFiveBits) {
+  for (const T& t : all_tnums()) {
+    for (unsigned x = 0; x < kNumbers; ++x) {
+      std::optional<unsigned> first, last;
+      for (const unsigned y : members(t)) {
+        if (y >= x && !first) first = y;
+        if (y <= x) last = y;
+      }
+      ASSERT_EQ(first, t.first_from(x)) << t.value << "; " << t.mask << " from " << x;
+      ASSERT_EQ(last, t.last_until(x)) << t.value << "; " << t.mask << " until " << x;
     }
   }
 }
