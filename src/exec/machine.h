@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 
+#include "exec/code_memory.h"
 #include "exec/cpu_slots.h"
 #include "exec/fault.h"
 #include "exec/host_services.h"
@@ -18,6 +19,7 @@ struct Machine {
   const FaultGuard faults;  // untrusted loads read as zero
   HostServices& host;
   CpuSlots slots;
+  CodeMemory code;  // thunks and compiled programs
   /// Holders of BPF_ENABLE_STATS; run time is measured while it is above zero.
   std::atomic<std::uint32_t> stats_users{0};
 };
