@@ -50,9 +50,10 @@ struct Enumerator { std::string_view name; std::int64_t value; };
 struct SecVar { TypeId var; std::uint32_t off; std::uint32_t size; };
 enum class Linkage : std::uint32_t { kStatic = 0, kGlobal = 1, kExtern = 2 };
 
-/// Whose bytes a blob is. What a client loads obeys 6.12's rules to the letter; a host may bring a newer
-/// kernel's BTF, whose tags carry the kind flag when they stand for attributes of another language feature.
-enum class Origin : std::uint8_t { kClient, kHost };
+/// Whose bytes a blob is. What a client loads obeys 6.12's rules to the letter. A host may bring a newer
+/// kernel's BTF, whose tags carry the kind flag when they stand for another attribute than a tag. A compiler's
+/// object file has extern functions and variables, and sections whose size is not known yet.
+enum class Origin : std::uint8_t { kClient, kHost, kObjectFile };
 
 class Btf {
  public:

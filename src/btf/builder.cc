@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/check.h"
+
 
 namespace ring3::btf {
 
@@ -52,8 +54,8 @@ TypeId Builder::add_raw(std::span<const std::uint32_t> words) {
   return next_id_++;
 }
 
-TypeId Builder::add_int(std::string_view name, std::uint32_t bytes, std::uint32_t encoding) {
-  const std::uint32_t data[] = {(encoding << 24) | (bytes * 8)};
+TypeId Builder::add_int(std::string_view name, std::uint32_t bytes, std::uint32_t encoding, std::uint32_t bits) {
+  const std::uint32_t data[] = {(encoding << 24) | (bits == 0 ? bytes * 8 : bits)};
   return add(Kind::kInt, name, false, 0, bytes, data);
 }
 
@@ -114,6 +116,64 @@ TypeId Builder::add_datasec(std::string_view name, std::uint32_t bytes, std::spa
   std::vector<std::uint32_t> rest;
   for (const SecVar& v : vars) rest.insert(rest.end(), {v.var, v.off, v.size});
   return add(Kind::kDatasec, name, false, vars.size(), bytes, rest);
+}
+
+TypeId Builder::add_copy(const Btf& from, TypeId id, std::span<const TypeId> ids) {
+  const Type& t = *from.type(id);
+  switch (t.kind) {
+    case Kind::kInt: {
+      const IntInfo i = *from.integer(id);
+      return add_int(t.name, t.size, (i.is_signed ? 1u : 0) | (i.is_char ? 2u : 0) | (i.is_bool ? 4u : 0), i.bits);
+    }
+    case Kind::kFloat:
+      return add_float(t.name, t.size);
+    case Kind::kPtr:
+    case Kind::kTypedef:
+    case Kind::kVolatile:
+    case Kind::kConst:
+    case Kind::kRestrict:
+    case Kind::kTypeTag:
+    case Kind::kFunc:
+      return add(t.kind, t.name, t.kind_flag, t.vlen, ids[t.type]);
+    case Kind::kFwd:
+      return add_fwd(t.name, t.kind_flag);
+    case Kind::kArray: {
+      const ArrayInfo a = *from.array(id);
+      return add_array(ids[a.elem], ids[a.index], a.count);
+    }
+    case Kind::kStruct:
+    case Kind::kUnion: {
+      std::vector<NewMember> members;
+      for (const Member& m : from.members(id)) members.push_back({m.name, ids[m.type], m.bit_off, m.bitfield_bits});
+      return add_struct(t.name, t.size, members, t.kind);
+    }
+    case Kind::kEnum:
+    case Kind::kEnum64: {
+      std::vector<NewEnumerator> values;
+      for (const Enumerator& e : from.enumerators(id)) values.push_back({e.name, e.value});
+      const bool is_wide = t.kind == Kind::kEnum64;
+      RING3_CHECK(is_wide == (t.size == 8), "copy of an enumeration of odd size");
+      return add_enum(t.name, t.size, values, t.kind_flag);
+    }
+    case Kind::kFuncProto: {
+      std::vector<NewParam> params;
+      for (const Param& p : from.params(id)) params.push_back({p.name, ids[p.type]});
+      return add_proto(ids[t.type], params);
+    }
+    case Kind::kVar:
+      return add_var(t.name, ids[t.type], from.linkage(id));
+    case Kind::kDatasec: {
+      std::vector<SecVar> vars;
+      for (const SecVar& v : from.section_vars(id)) vars.push_back({ids[v.var], v.off, v.size});
+      return add_datasec(t.name, t.size, vars);
+    }
+    case Kind::kDeclTag:
+      return add_decl_tag(t.name, ids[t.type], from.decl_tag_component(id));
+    case Kind::kUnkn:
+      break;
+  }
+  RING3_CHECK(false, "copy of void");
+  return kVoid;
 }
 
 std::vector<std::byte> Builder::finish() const {

@@ -26,8 +26,8 @@ class Builder {
   struct NewParam { std::string_view name; TypeId type; };
   struct NewEnumerator { std::string_view name; std::int64_t value; };
 
-  /// encoding: 0 none, 1 signed, 2 char, 4 bool.
-  TypeId add_int(std::string_view name, std::uint32_t bytes, std::uint32_t encoding = 0);
+  /// encoding: 0 none, 1 signed, 2 char, 4 bool. bits: 0 means all of them.
+  TypeId add_int(std::string_view name, std::uint32_t bytes, std::uint32_t encoding = 0, std::uint32_t bits = 0);
   TypeId add_float(std::string_view name, std::uint32_t bytes);
   /// kind: kPtr, kConst, kVolatile, kRestrict.
   TypeId add_ref(Kind kind, TypeId target);
@@ -52,6 +52,8 @@ class Builder {
   TypeId add_func(std::string_view name, TypeId proto, Linkage linkage);
   TypeId add_var(std::string_view name, TypeId type, Linkage linkage);
   TypeId add_datasec(std::string_view name, std::uint32_t bytes, std::span<const SecVar> vars);
+  /// A copy of a record of another blob, with its references translated: ids[old] is the id in this one.
+  TypeId add_copy(const Btf& from, TypeId id, std::span<const TypeId> ids);
   /// A record from its words, for what the others cannot say. info and the rest are stored as they are.
   TypeId add_raw(std::span<const std::uint32_t> words);
 

@@ -236,9 +236,13 @@ class Walker {
     for (; f.element < t.vlen; ++f.element) {
       const auto v = c_.btf.element<RawSecVar>(f.id, f.element);
       const Type* var = c_.btf.type(v.var);
+      // In an object file a section of externs may list functions.
+      const bool is_extern = c_.origin == Origin::kObjectFile && var != nullptr && var->kind == Kind::kFunc;
+      if (is_extern) continue;
       if (var == nullptr || var->kind != Kind::kVar) return c_.refuse(f.id, "Not a VAR kind member");
       if (is_open(f.walk, v.var)) return v.var;
-      if (v.size < size_in_bytes(c_.btf, var->type).value_or(0)) return c_.refuse(f.id, "Invalid size");
+      const std::uint32_t needed = size_in_bytes(c_.btf, var->type).value_or(0);
+      if (c_.origin != Origin::kObjectFile && v.size < needed) return c_.refuse(f.id, "Invalid size");
     }
     return kVoid;
   }
@@ -246,6 +250,7 @@ class Walker {
   Result<TypeId> step_func(Frame& f, const Type& t) {
     const Type* proto = c_.btf.type(t.type);
     if (proto == nullptr || proto->kind != Kind::kFuncProto) return c_.refuse(f.id, "Invalid type_id");
+    if (t.vlen == static_cast<std::uint16_t>(Linkage::kExtern)) return kVoid;  // declarations lose their names
     const Btf::Impl& owner = c_.btf.owner(t.type);
     for (std::uint32_t i = 0; i < proto->vlen; ++i) {
       const auto p = owner.element<RawParam>(t.type, i);

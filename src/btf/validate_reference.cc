@@ -10,6 +10,11 @@ bool is_type_id(std::uint32_t id) { return id <= kMaxTypeId; }
 
 bool may_flag_tags(const Checker& c) { return c.origin == Origin::kHost; }
 
+// An extern exists in object files only; loaders turn it into a global.
+std::uint32_t last_linkage(const Checker& c) {
+  return static_cast<std::uint32_t>(c.origin == Origin::kObjectFile ? Linkage::kExtern : Linkage::kGlobal);
+}
+
 }  // namespace
 
 Result<void> check_reference(const Checker& c, TypeId id, const RawType& raw) {
@@ -32,8 +37,7 @@ Result<void> check_forward(const Checker& c, TypeId id, const RawType& raw) {
 
 Result<void> check_func(const Checker& c, TypeId id, const RawType& raw) {
   RING3_TRY(c.needs_name(id, raw));
-  // An extern function exists in object files only; loaders turn it into a global one.
-  if (raw.vlen() > static_cast<std::uint16_t>(Linkage::kGlobal)) return c.refuse(id, "Invalid func linkage");
+  if (raw.vlen() > last_linkage(c)) return c.refuse(id, "Invalid func linkage");
   if (raw.kind_flag()) return c.refuse(id, "Invalid btf_info kind_flag");
   return {};
 }
@@ -43,8 +47,7 @@ Result<void> check_var(const Checker& c, TypeId id, const RawType& raw) {
   if (raw.kind_flag()) return c.refuse(id, "Invalid btf_info kind_flag");
   RING3_TRY(c.needs_name(id, raw));
   if (raw.size_or_type == kVoid || !is_type_id(raw.size_or_type)) return c.refuse(id, "Invalid type_id");
-  if (c.btf.tail<std::uint32_t>(id) > static_cast<std::uint32_t>(Linkage::kGlobal))
-    return c.refuse(id, "Linkage not supported");
+  if (c.btf.tail<std::uint32_t>(id) > last_linkage(c)) return c.refuse(id, "Linkage not supported");
   return {};
 }
 
