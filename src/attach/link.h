@@ -4,7 +4,8 @@
 // has attached nothing.
 //
 // Locking: Link::mutex_ serialises attach, update and detach of one link and guards its target; kind
-// callbacks run under it. Readers of the hook never take it.
+// callbacks run under it. Readers of the hook never take it. The last reference may be dropped while the
+// mutex of another link is held, never while this one's is.
 #pragma once
 
 #include <cstdint>
@@ -27,7 +28,7 @@ struct LinkOps {
   const char* name;
   /// pending → attached. An error leaves the link pending.
   Result<void> (*attach)(Link&) = nullptr;
-  /// The last reference went, or the runtime ends: detach if attached. Must not block.
+  /// The last reference went while attached: detach. Nobody else can reach the link any more.
   void (*release)(Link&) noexcept = nullptr;
   /// attached → detached; called at most once. Empty: kOpNotSupp.
   Result<void> (*detach)(Link&) = nullptr;
@@ -42,6 +43,8 @@ enum class LinkState : std::uint8_t { kPending, kAttached, kDetached };
 
 class Link : public Object {
  public:
+  static constexpr ObjectKind kKind = ObjectKind::kLink;
+
   const LinkOps& ops() const { return ops_; }
   std::uint32_t attach_type() const { return attach_type_; }
   LinkState state() const { return state_.load(std::memory_order_acquire); }
@@ -49,7 +52,7 @@ class Link : public Object {
   /// The program or map it holds; null once detached.
   Ref<Object> target() const;
 
-  /// pending → attached. Errors: the kind's; kInval when not pending.
+  /// pending → attached. Errors: the kind's; kNoLink when not pending.
   Result<void> attach();
   /// Leaves an empty link. A second detach succeeds. Errors: kOpNotSupp the kind has none.
   Result<void> detach();
@@ -59,8 +62,6 @@ class Link : public Object {
   /// type, id, prog_id and the kind's own fields.
   void fill_info(uapi::bpf_link_info& info) const;
 
-  /// The place went away (host ejects): like detach(), told by the place, so its callback is not called back.
-  void mark_detached() noexcept;
   bool hung_up() const { return state() == LinkState::kDetached; }
   /// A descriptor of its own for the caller that polls as the link does: nothing while attached, POLLHUP
   /// after detach. Errors: kPerm the kind is not pollable (as epoll_ctl says); kMFile.
@@ -69,6 +70,7 @@ class Link : public Object {
  protected:
   Link(const LinkOps& ops, std::uint32_t attach_type, Ref<Object> target, ObjectTable& table, Birth birth);
   ~Link() override;
+  /// Calls ops().release.
   void last_ref() noexcept override;
 
   /// For kind callbacks, under the mutex.
@@ -83,7 +85,9 @@ class Link : public Object {
   const std::uint32_t attach_type_;
   std::atomic<LinkState> state_{LinkState::kPending};
   Ref<Object> target_ RING3_GUARDED_BY(mutex_);
-  int hang_up_fds_[2] RING3_GUARDED_BY(mutex_) = {-1, -1};  // pipe; closing the write end is the event
+  // A pipe, made when somebody first wants to poll; closing the write end is the event.
+  int poll_read_fd_ RING3_GUARDED_BY(mutex_) = -1;
+  int poll_write_fd_ RING3_GUARDED_BY(mutex_) = -1;
 };
 
 }  // namespace ring3::attach
