@@ -1,12 +1,21 @@
-// The load pipeline: check, resolve, find the target, verify, rewrite, compile. Each step is a file of
-// its own; a failure at any step drops everything made so far, and the program is invisible until the
-// caller publishes it (ObjectTable::publish, the last step; inside a transaction, at its commit).
+// The load pipeline, one file a step:
+//
+//   check_request     what the attribute alone decides                       check.cc
+//   decode            slots become instructions, field rules                 isa/
+//   read_debug_info   function and line records                              debug_info.cc
+//   resolve           descriptors in instructions become maps and facts      resolve.cc
+//   find_target       struct_ops member, later functions                     target.cc
+//   verify            the verdict                                            verifier/
+//   rewrite, compile  what runs                                              rewrite/, exec/
+//
+// A failure at any step drops everything made so far. The program is invisible until the caller
+// publishes it (ObjectTable::publish, the last step; inside a transaction, at its commit).
 #pragma once
 
 #include <memory>
 
 #include "exec/engine.h"
-#include "exec/host_services.h"
+#include "exec/machine.h"
 #include "model/facts.h"
 #include "object/object_table.h"
 #include "prog/load_request.h"
@@ -15,7 +24,7 @@
 
 namespace ring3::prog {
 
-/// What loading needs of the runtime that will own the program.
+/// What loading needs of the runtime that will own the program. Called from any thread.
 class ProgramHost {
  public:
   virtual ObjectTable& objects() = 0;
@@ -23,10 +32,9 @@ class ProgramHost {
   virtual std::shared_ptr<const model::Facts> facts() = 0;
   virtual Ref<BtfObject> host_btf() = 0;
   virtual exec::Engine& engine() = 0;
-  virtual exec::HostServices& services() = 0;
+  virtual exec::Machine& machine() = 0;
   virtual const verifier::Limits& limits() = 0;
-  /// A registered struct_ops type may veto a program for one of its members, after verification facts
-  /// are known (sleepable or not). Errors: the host's code.
+  /// A registered struct_ops type may veto a program for one of its members. Errors: the host's code.
   virtual Result<void> check_struct_ops_member(const model::StructOpsType& type, std::uint32_t member,
                                                bool sleepable) = 0;
 

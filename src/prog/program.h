@@ -5,32 +5,21 @@
 // mapped until that section ends, whoever dropped the last reference meanwhile.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <memory>
-#include <span>
 #include <string>
 #include <vector>
 
 #include "base/mutex.h"
 #include "btf/btf.h"
-#include "exec/engine.h"
+#include "exec/program_entry.h"
 #include "isa/insn.h"
 #include "maps/map.h"
 #include "object/object.h"
 #include "prog/btf_object.h"
+#include "prog/tag.h"
 
 namespace ring3::prog {
-
-/// First 8 bytes of SHA-1 over the instructions as loaded, with map descriptors zeroed.
-using ProgramTag = std::array<std::uint8_t, 8>;
-ProgramTag program_tag(std::span<const isa::RawInsn> insns);
-
-struct RunCounts {
-  std::uint64_t runs = 0;
-  std::uint64_t run_time_ns = 0;       // only while statistics are enabled
-  std::uint64_t recursion_misses = 0;
-};
 
 /// What OBJ_GET_INFO and listings tell; all of it constant.
 struct ProgramAbout {
@@ -41,47 +30,65 @@ struct ProgramAbout {
   ProgramTag tag{};
   bool gpl_compatible = false;
   bool sleepable = false;
-  std::uint32_t verified_insns = 0;
+  std::uint32_t verified_insns = 0;    // instructions processed by the verifier
+  std::uint64_t verify_time_ns = 0;
   btf::TypeId attach_btf_id = 0;
   std::uint32_t attach_btf_object_id = 0;  // BTF object that holds attach_btf_id; 0: none
-  std::vector<isa::RawInsn> xlated;    // as shown to clients: maps by id, no addresses
+  std::vector<isa::RawInsn> xlated;    // as shown to clients: as loaded, maps by id, no addresses
   std::vector<std::byte> func_info, line_info;
   std::uint32_t func_info_rec_size = 0, line_info_rec_size = 0;
-  std::vector<std::uint32_t> subprog_starts;   // main first
+  std::vector<std::uint32_t> subprog_starts;   // in xlated, main first
   std::uint32_t max_ctx_offset = 0;    // syscall programs: least context size
 };
 
-class Program final : public Object {
+class Program final : public exec::Runnable {
  public:
+  static constexpr ObjectKind kKind = ObjectKind::kProg;
+
   const ProgramAbout& about() const { return about_; }
   std::uint32_t type() const { return about_.type; }
   std::uint32_t attach_type() const { return about_.attach_type; }
   const std::string& name() const { return about_.name; }
 
-  /// Maps it uses or was bound to at load, each once, in order of first use.
+  /// Maps it uses or was bound to, each once, in order of first use.
   std::vector<Ref<maps::Map>> maps() const;
   /// Keeps a map with the program (PROG_BIND_MAP). A map already held: no change.
-  Result<void> bind_map(Ref<maps::Map> map);
+  void bind_map(Ref<maps::Map> map);
   const Ref<BtfObject>& btf() const { return btf_; }
-  /// Holds the BTF object of the attach target, null for none.
+  /// The object that holds what it attaches to (BTF or program); null: none.
   const Ref<Object>& attach_target() const { return attach_target_; }
 
-  RunCounts run_counts() const;
+  exec::RunTotals run_totals() const { return entry_->totals(); }
+  /// Of code, tables and records; maps not included.
   std::uint64_t memory_bytes() const;
-  /// What enters the program. Valid as long as the program is held or a read section is open.
-  const exec::ProgramEntry& entry() const { return *entry_; }
 
  private:
   friend class ProgramMaker;
-  Program(ObjectTable& table, Birth birth);
-  ~Program() override;
+  Program(ObjectTable& table, Birth birth) : Runnable(kKind, table, birth) {}
+  ~Program() override = default;
 
   ProgramAbout about_;
   Ref<BtfObject> btf_;
   Ref<Object> attach_target_;
+  std::shared_ptr<const void> keep_;  // facts the code was made from
+  std::uint64_t code_bytes_ = 0;
   mutable Mutex maps_mutex_;
   std::vector<Ref<maps::Map>> maps_ RING3_GUARDED_BY(maps_mutex_);
-  std::unique_ptr<exec::ProgramEntry> entry_;
+};
+
+/// The only way to make one; load.cc and tests use it.
+class ProgramMaker {
+ public:
+  struct Parts {
+    ProgramAbout about;
+    Ref<BtfObject> btf;
+    Ref<Object> attach_target;
+    std::vector<Ref<maps::Map>> maps;
+    std::shared_ptr<const void> keep;
+    std::unique_ptr<exec::ProgramEntry> entry;
+    std::uint64_t code_bytes = 0;
+  };
+  static Ref<Program> make(ObjectTable& table, Birth birth, Parts parts);
 };
 
 }  // namespace ring3::prog

@@ -1,0 +1,190 @@
+#include "prog/resolve.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/try.h"
+#include "uapi/bpf.h"
+
+namespace ring3::prog {
+namespace {
+
+constexpr std::size_t kMaxMaps = 64;
+constexpr std::uint32_t kMaxFdArrayCount = UINT32_MAX >> 2;
+
+class Resolver {
+ public:
+  Resolver(const LoadRequest& request, std::span<const isa::Insn> decoded, DescriptorSource& descriptors,
+           verifier::LogSink& log)
+      : request_(request), decoded_(decoded), descriptors_(descriptors), log_(log) {}
+
+  Result<ResolvedProgram> run() {
+    RING3_TRY(bind_fd_array());
+    for (std::uint32_t idx = 0; idx < decoded_.size(); ++idx) {
+      const isa::Insn& insn = decoded_[idx];
+      if (insn.op == isa::Op::kLdImm64 && insn.pseudo() != isa::Pseudo::kImm) RING3_TRY(resolve_wide(idx));
+      if (insn.op == isa::Op::kCallKfunc && insn.off != 0) RING3_TRY(check_kfunc_module(insn));
+    }
+    return std::move(out_);
+  }
+
+ private:
+  Errno fail(Errno e, std::string text) {
+    text += '\n';
+    log_.write(text);
+    return e;
+  }
+
+  /// A counted fd_array: every entry is a map or BTF, and all of them belong to the program.
+  Result<void> bind_fd_array() {
+    if (request_.fd_array_count >= kMaxFdArrayCount) return fail(Errno::kInval, "fd_array_cnt is too large");
+    for (std::uint32_t i = 0; i < request_.fd_array_count; ++i) {
+      const std::int32_t fd = RING3_TRY(descriptors_.fd_array(i));
+      const DescribedObject entry = RING3_TRY(descriptors_.object(fd));
+      if (entry.object->kind() == ObjectKind::kBtf) {
+        out_.btfs.push_back(Ref<BtfObject>::share(static_cast<BtfObject*>(entry.object.get())));
+      } else if (entry.object->kind() == ObjectKind::kMap) {
+        RING3_TRY(add_map(entry, fd));
+      } else {
+        return fail(Errno::kInval, fmt::format("fd {} in fd_array is neither a map nor BTF", fd));
+      }
+    }
+    return {};
+  }
+
+  Result<void> resolve_wide(std::uint32_t idx) {
+    const isa::Insn& insn = decoded_[idx];
+    switch (insn.pseudo()) {
+      case isa::Pseudo::kImm: return {};
+      case isa::Pseudo::kFunc:
+        out_.wide.push_back({.idx = idx, .pseudo = isa::Pseudo::kFunc});
+        return {};
+      case isa::Pseudo::kBtfId:
+        out_.wide.push_back({.idx = idx, .pseudo = isa::Pseudo::kBtfId});
+        return {};
+      case isa::Pseudo::kMapFd:
+      case isa::Pseudo::kMapIdx:
+      case isa::Pseudo::kMapValue:
+      case isa::Pseudo::kMapIdxValue: return resolve_map(idx);
+    }
+    return fail(Errno::kInval, "unrecognized bpf_ld_imm64 insn");
+  }
+
+  Result<void> resolve_map(std::uint32_t idx) {
+    const isa::Pseudo pseudo = decoded_[idx].pseudo();
+    const std::int32_t low = request_.insns[idx].imm;
+    const auto high = static_cast<std::uint32_t>(request_.insns[idx + 1].imm);
+    const bool by_index = pseudo == isa::Pseudo::kMapIdx || pseudo == isa::Pseudo::kMapIdxValue;
+    const bool is_value = pseudo == isa::Pseudo::kMapValue || pseudo == isa::Pseudo::kMapIdxValue;
+    if (!is_value && high != 0) return fail(Errno::kInval, "unrecognized bpf_ld_imm64 insn");
+
+    std::int32_t fd = low;
+    if (by_index) {
+      Result<std::int32_t> entry = descriptors_.fd_array(static_cast<std::uint32_t>(low));
+      if (!entry.ok() && entry.error() == Errno::kProto)
+        return fail(Errno::kProto, "fd_idx without fd_array is invalid");
+      if (!entry.ok()) return entry.error();
+      fd = *entry;
+    }
+    Result<DescribedObject> described = descriptors_.object(fd);
+    if (!described.ok() || described->object->kind() != ObjectKind::kMap)
+      return fail(described.ok() ? Errno::kInval : described.error(),
+                  fmt::format("fd {} is not pointing to valid bpf_map", fd));
+    const std::uint32_t map = RING3_TRY(add_map(*described, fd));
+    if (is_value) RING3_TRY(check_direct_value(*out_.maps[map], high));
+    out_.wide.push_back({.idx = idx,
+                         .pseudo = is_value ? isa::Pseudo::kMapValue : isa::Pseudo::kMapFd,
+                         .map = map,
+                         .value_off = is_value ? high : 0});
+    return {};
+  }
+
+  Result<void> check_direct_value(const maps::Map& map, std::uint32_t off) {
+    constexpr std::uint32_t kMaxOff = 1u << 29;
+    if (off >= kMaxOff) return fail(Errno::kInval, fmt::format("direct value offset of {} is not allowed", off));
+    if (map.ops().codegen.direct_value == nullptr)
+      return fail(Errno::kInval, "no direct value access support for this map type");
+    if (!map.ops().codegen.direct_value(map, off).ok())
+      return fail(Errno::kInval, fmt::format("invalid access to map value pointer, value_size={} off={}",
+                                             map.value_size(), off));
+    return {};
+  }
+
+  Result<std::uint32_t> add_map(const DescribedObject& described, std::int32_t fd) {
+    auto map = Ref<maps::Map>::share(static_cast<maps::Map*>(described.object.get()));
+    if (map->spec().type == uapi::BPF_MAP_TYPE_STRUCT_OPS)
+      return fail(Errno::kInval, fmt::format("fd {}: bpf_struct_ops map cannot be used by prog", fd));
+    const auto known = std::find(out_.maps.begin(), out_.maps.end(), map);
+    const auto index = static_cast<std::size_t>(known - out_.maps.begin());
+    if (known == out_.maps.end()) {
+      if (out_.maps.size() == kMaxMaps)
+        return fail(Errno::kTooBig,
+                    fmt::format("The total number of maps per program has reached the limit of {}", kMaxMaps));
+      out_.facts.push_back(map_facts(*map));
+      if (out_.facts.back().id == 0) out_.facts.back().id = UINT32_MAX - static_cast<std::uint32_t>(index);
+      out_.maps.push_back(std::move(map));
+    }
+    model::MapFacts& facts = out_.facts[index];
+    facts.client_read_only |= described.read_only;
+    facts.client_write_only |= described.write_only;
+    return static_cast<std::uint32_t>(index);
+  }
+
+  /// Host modules with BTF of their own do not exist yet, so every index is refused, in Linux's words.
+  Result<void> check_kfunc_module(const isa::Insn& insn) {
+    if (insn.off < 0) return fail(Errno::kInval, "negative offset disallowed for kernel module function call");
+    Result<std::int32_t> fd = descriptors_.fd_array(static_cast<std::uint32_t>(insn.off));
+    if (!fd.ok() && fd.error() == Errno::kProto)
+      return fail(Errno::kProto, "kfunc offset > 0 without fd_array is invalid");
+    if (!fd.ok()) return fd.error();
+    Result<DescribedObject> btf = descriptors_.object(*fd);
+    if (!btf.ok() || btf->object->kind() != ObjectKind::kBtf)
+      return fail(btf.ok() ? Errno::kInval : btf.error(), "invalid module BTF fd specified");
+    return fail(Errno::kInval, "BTF fd for kfunc is not a module BTF");
+  }
+
+  const LoadRequest& request_;
+  const std::span<const isa::Insn> decoded_;
+  DescriptorSource& descriptors_;
+  verifier::LogSink& log_;
+  ResolvedProgram out_;
+};
+
+/// Content that cannot change any more, so that the verifier may treat loads of it as constants.
+std::span<const std::byte> constant_value(const maps::Map& map) {
+  const bool read_only = (map.spec().flags & uapi::BPF_F_RDONLY_PROG) != 0 && map.frozen();
+  if (!read_only || map.ops().codegen.direct_value == nullptr) return {};
+  Result<std::uint64_t> address = map.ops().codegen.direct_value(map, 0);
+  if (!address.ok()) return {};
+  return {reinterpret_cast<const std::byte*>(static_cast<std::uintptr_t>(*address)), map.value_size()};
+}
+
+}  // namespace
+
+model::MapFacts map_facts(const maps::Map& map) {
+  const maps::MapSpec& spec = map.spec();
+  model::MapFacts facts;
+  facts.id = map.id();
+  facts.type = static_cast<std::uint32_t>(spec.type);
+  facts.key_size = spec.key_size;
+  facts.value_size = spec.value_size;
+  facts.max_entries = spec.max_entries;
+  facts.flags = spec.flags;
+  facts.name = spec.name;
+  facts.frozen = map.frozen();
+  facts.btf = spec.btf;
+  facts.key_type = spec.key_type;
+  facts.value_type = spec.value_type;
+  facts.fields = spec.fields;
+  if (spec.inner) facts.inner = std::make_shared<const model::MapFacts>(map_facts(*spec.inner));
+  facts.constant_value = constant_value(map);
+  return facts;
+}
+
+Result<ResolvedProgram> resolve(const LoadRequest& request, std::span<const isa::Insn> decoded,
+                                DescriptorSource& descriptors, verifier::LogSink& log) {
+  return Resolver(request, decoded, descriptors, log).run();
+}
+
+}  // namespace ring3::prog
