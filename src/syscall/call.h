@@ -1,0 +1,98 @@
+// One command being answered: what handlers see. Everything of the caller is reached through here, with
+// the errnos the commands share.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "attach/link.h"
+#include "maps/map.h"
+#include "object/object.h"
+#include "prog/btf_object.h"
+#include "prog/log_buffer.h"
+#include "prog/program.h"
+#include "syscall/caller.h"
+#include "syscall/kernel.h"
+#include "syscall/load_session.h"
+
+namespace ring3::syscall {
+
+/// A log the caller named in the common attributes of the five-argument form.
+struct CommonLog {
+  std::uint64_t buffer = 0;
+  std::uint32_t size = 0;
+  std::uint32_t level = 0;
+  std::uint32_t true_size = 0;  // output
+  bool present = false;
+};
+
+class Call {
+ public:
+  Call(Kernel& kernel, Caller& caller, CommonLog& common) : kernel_(kernel), caller_(caller), common_(common) {}
+
+  Kernel& kernel() { return kernel_; }
+  Caller& caller() { return caller_; }
+  UserMemory& memory() { return caller_.memory(); }
+  model::Rights rights() const { return caller_.rights(); }
+  CommonLog& common_log() { return common_; }
+  Birth birth();
+
+  // Descriptors of the caller. Errors: kBadF not open; kInval open, but not such an object.
+  Result<OpenObject> object(int fd);
+  struct OpenMap {
+    Ref<maps::Map> map;
+    Access access;
+    bool may_read() const { return access != Access::kWriteOnly; }
+    bool may_write() const { return access != Access::kReadOnly; }
+  };
+  Result<OpenMap> map(int fd);
+  Result<Ref<prog::Program>> program(int fd);
+  Result<Ref<attach::Link>> link(int fd);
+  Result<Ref<prog::BtfObject>> btf(int fd);
+
+  /// A new descriptor of the caller for an object. Errors: those of Descriptors::open and ClientFiles::install.
+  Result<long> give(Ref<Object> object, Access access);
+  /// The last step of creation: publishes the object, or enters it into the caller's load session, and gives
+  /// the caller a descriptor. After an error the object dies unseen.
+  Result<long> publish_and_give(Ref<Object> object, Access access);
+  /// An object by id: published, or made in the caller's own session. kNoEnt.
+  Result<Ref<Object>> find_by_id(ObjectKind kind, std::uint32_t id);
+
+  /// A name field of an attribute (behaviour.md 0.1.7). Errors: kInval.
+  static Result<std::string> object_name(const char (&field)[16]);
+
+  /// A log of the attribute or of the common attributes. Errors: kInval both name a buffer, or the rules of
+  /// LogBuffer.
+  Result<prog::LogBuffer> open_log(std::uint32_t level, std::uint32_t size, std::uint64_t buffer);
+  /// Copies the log out, stores its true size. result: of the command so far; kNoSpc replaces a success when the
+  /// log did not fit, kFault when it could not be written.
+  Result<void> close_log(const prog::LogBuffer& log, std::uint64_t buffer, std::uint32_t& true_size);
+
+ private:
+  Kernel& kernel_;
+  Caller& caller_;
+  CommonLog& common_;
+};
+
+/// Brackets a client's write to a map: refused while frozen, counted while it runs (behaviour.md B.3.3).
+class ClientWrite {
+ public:
+  static Result<ClientWrite> begin(maps::Map& map) {
+    RING3_TRY(map.begin_client_write());
+    return ClientWrite(map);
+  }
+  ClientWrite(ClientWrite&& o) noexcept : map_(std::exchange(o.map_, nullptr)) {}
+  ClientWrite& operator=(ClientWrite&&) = delete;
+  ~ClientWrite() {
+    if (map_) map_->end_client_write();
+  }
+
+ private:
+  explicit ClientWrite(maps::Map& map) : map_(&map) {}
+  maps::Map* map_;
+};
+
+}  // namespace ring3::syscall

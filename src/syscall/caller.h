@@ -1,0 +1,62 @@
+// Who issues a command, and from where: rights, memory, descriptors, paths. One Caller serves one
+// command at a time (a socket connection has one; the C++ API makes one per call).
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "model/facts.h"
+#include "syscall/client_files.h"
+#include "syscall/user_memory.h"
+
+namespace ring3::syscall {
+
+class LoadSession;
+
+struct Credentials {
+  uid_t uid = 0;  // file system user: owner of pins, and checked against their mode
+  gid_t gid = 0;
+  std::vector<gid_t> groups;
+  pid_t pid = 0;
+};
+
+class Caller {
+ public:
+  virtual ~Caller() = default;
+  virtual const Credentials& credentials() const = 0;
+  /// What host policy grants this caller (behaviour.md 0.1.8).
+  virtual model::Rights rights() const = 0;
+  virtual UserMemory& memory() = 0;
+  virtual ClientFiles& files() = 0;
+  /// File creation mask, for pins.
+  virtual mode_t umask() = 0;
+  /// The load transaction this caller works in; null: every command takes effect at once.
+  virtual LoadSession* session() { return nullptr; }
+};
+
+/// A caller inside this process.
+class OwnCaller final : public Caller {
+ public:
+  explicit OwnCaller(model::Rights rights, LoadSession* session = nullptr);
+  const Credentials& credentials() const override { return credentials_; }
+  model::Rights rights() const override { return rights_; }
+  UserMemory& memory() override { return memory_; }
+  ClientFiles& files() override { return files_; }
+  mode_t umask() override;
+  LoadSession* session() override { return session_; }
+
+ private:
+  Credentials credentials_;
+  model::Rights rights_;
+  LoadSession* session_;
+  OwnMemory memory_;
+  OwnFiles files_;
+};
+
+/// The file creation mask of this process, read without changing it.
+mode_t own_umask();
+
+}  // namespace ring3::syscall

@@ -1,0 +1,48 @@
+// The caller's descriptor table, as commands need it. A descriptor number is never remembered: at each
+// use it is resolved to the file behind it (device, inode), and that to an object (descriptors.h).
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+
+#include "base/owned_fd.h"
+#include "ring3/result.h"
+
+namespace ring3::syscall {
+
+/// What a descriptor is, whatever number it has and however it came there (dup, fork, SCM_RIGHTS).
+struct FileIdentity {
+  dev_t device = 0;
+  ino_t inode = 0;
+  int open_flags = 0;  // F_GETFL: the access mode is what matters
+};
+
+class ClientFiles {
+ public:
+  virtual ~ClientFiles() = default;
+  /// Errors: kBadF not an open descriptor of the caller.
+  virtual Result<FileIdentity> identify(int fd) = 0;
+  /// Puts a descriptor of this process into the caller's table, close-on-exec. Returns the caller's number.
+  /// Errors: kMFile.
+  virtual Result<int> install(OwnedFd fd) = 0;
+  /// Absolute path of a directory descriptor; AT_FDCWD: the working directory.
+  /// Errors: kBadF; kNotDir.
+  virtual Result<std::string> directory_path(int fd) = 0;
+};
+
+/// Callers in this process. Stateless, thread-safe.
+class OwnFiles final : public ClientFiles {
+ public:
+  Result<FileIdentity> identify(int fd) override;
+  Result<int> install(OwnedFd fd) override;
+  Result<std::string> directory_path(int fd) override;
+};
+
+/// For implementations: identity of a descriptor of this process. Errors: kBadF.
+Result<FileIdentity> identify_own(int fd);
+/// For implementations: the path behind a directory descriptor of this process. Errors: kBadF; kNotDir.
+Result<std::string> own_directory_path(int fd);
+
+}  // namespace ring3::syscall

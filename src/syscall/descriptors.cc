@@ -1,0 +1,226 @@
+#include "syscall/descriptors.h"
+
+#include <fcntl.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <string>
+
+#include "base/fault_point.h"
+#include "base/try.h"
+
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008U
+#endif
+
+namespace ring3::syscall {
+namespace {
+
+constexpr std::uint32_t kClosed = IN_CLOSE_WRITE | IN_CLOSE_NOWRITE;
+
+std::string self_path(int fd) { return "/proc/self/fd/" + std::to_string(fd); }
+
+Errno from_errno(int error) {
+  switch (error) {
+    case EMFILE: return Errno::kMFile;
+    case ENFILE: return Errno::kNFile;
+    case ENOSPC: return Errno::kNoSpc;
+    default: return Errno::kNoMem;
+  }
+}
+
+/// An empty file that cannot grow, so that a client that writes to its descriptor gets an error.
+Result<OwnedFd> empty_file(const char* name) {
+  if (fault_point()) return Errno::kNoMem;
+  int fd = ::memfd_create(name, MFD_CLOEXEC | MFD_NOEXEC_SEAL);
+  if (fd < 0 && errno == EINVAL) fd = ::memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  if (fd < 0) return from_errno(errno);
+  OwnedFd file(fd);
+  if (::fcntl(fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) != 0) return from_errno(errno);
+  return file;
+}
+
+std::uint64_t monotonic_ns() {
+  timespec now;
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000u + static_cast<std::uint64_t>(now.tv_nsec);
+}
+
+int open_flags(Access access) {
+  switch (access) {
+    case Access::kReadOnly: return O_RDONLY;
+    case Access::kWriteOnly: return O_WRONLY;
+    case Access::kReadWrite: break;
+  }
+  return O_RDWR;
+}
+
+Access access_of(int flags) {
+  switch (flags & O_ACCMODE) {
+    case O_RDONLY: return Access::kReadOnly;
+    case O_WRONLY: return Access::kWriteOnly;
+    default: return Access::kReadWrite;
+  }
+}
+
+}  // namespace
+
+const char* descriptor_name(ObjectKind kind) {
+  switch (kind) {
+    case ObjectKind::kMap: return "bpf-map";
+    case ObjectKind::kProg: return "bpf-prog";
+    case ObjectKind::kLink: return "bpf-link";
+    case ObjectKind::kBtf: return "btf";
+    case ObjectKind::kToken: return "bpf-token";
+  }
+  return "bpf";
+}
+
+Result<std::unique_ptr<Descriptors>> Descriptors::create() {
+  if (fault_point()) return Errno::kNoMem;
+  const int fd = ::inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+  if (fd < 0) return from_errno(errno);
+  OwnedFd inotify(fd);
+  OwnedFd settling(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+  if (!settling) return from_errno(errno);
+  return std::unique_ptr<Descriptors>(new Descriptors(std::move(inotify), std::move(settling)));
+}
+
+Descriptors::Descriptors(OwnedFd inotify, OwnedFd settling_event)
+    : inotify_(std::move(inotify)), settling_event_(std::move(settling_event)) {}
+
+Descriptors::~Descriptors() {
+  std::vector<UserRef<Object>> released;
+  MutexLock lock(mutex_);
+  for (auto& [key, entry] : by_file_) released.push_back(std::move(entry.object));
+  by_file_.clear();
+}
+
+Result<Descriptors::Entry*> Descriptors::entry_for(const char* name, Ref<Object> object, int memory) {
+  if (const auto known = by_object_.find(object.get()); known != by_object_.end())
+    return &by_file_.at(known->second);
+
+  OwnedFd own;
+  if (memory < 0) {
+    own = RING3_TRY(empty_file(name));
+    memory = own.get();
+  }
+  // Read-only, so that it neither counts as a writer nor hides one from the lease.
+  Entry entry;
+  entry.watch_fd = OwnedFd(::open(self_path(memory).c_str(), O_RDONLY | O_CLOEXEC));
+  struct stat st;
+  if (!entry.watch_fd || ::fstat(entry.watch_fd.get(), &st) != 0) return from_errno(errno);
+  // A client that kept an O_PATH handle can open the file while the lease is held for an instant; the kernel then
+  // signals the lease's owner. SIGURG is ignored by default, the signal it would use (SIGIO) kills.
+  ::fcntl(entry.watch_fd.get(), F_SETSIG, SIGURG);
+  own.reset();  // before the watch, or it would ring for our own close
+  entry.watch = ::inotify_add_watch(inotify_.get(), self_path(entry.watch_fd.get()).c_str(), kClosed);
+  if (entry.watch < 0) return from_errno(errno);
+
+  const FileKey key{st.st_dev, st.st_ino};
+  const int watch = entry.watch;
+  const Object* identity = object.get();
+  entry.object = UserRef<Object>(std::move(object));
+  Entry& stored = by_file_.emplace(key, std::move(entry)).first->second;
+  by_object_.emplace(identity, key);
+  by_watch_.emplace(watch, key);
+  return &stored;
+}
+
+Result<OwnedFd> Descriptors::open(Ref<Object> object, Access access, int memory) {
+  const char* name = descriptor_name(object->kind());
+  return open_as(name, std::move(object), access, memory);
+}
+
+Result<OwnedFd> Descriptors::open_as(const char* name, Ref<Object> object, Access access, int memory) {
+  if (fault_point()) return Errno::kMFile;
+  UserRef<Object> released;
+  MutexLock lock(mutex_);
+  Entry* entry = RING3_TRY(entry_for(name, std::move(object), memory));
+  OwnedFd fd(::open(self_path(entry->watch_fd.get()).c_str(), open_flags(access) | O_CLOEXEC));
+  if (fd) return fd;
+  const Errno error = from_errno(errno);
+  if (unused(*entry)) released = remove(by_file_.find(by_object_.at(entry->object.get())));
+  return error;
+}
+
+Result<OpenObject> Descriptors::find(const FileIdentity& file) const {
+  MutexLock lock(mutex_);
+  const auto it = by_file_.find({file.device, file.inode});
+  if (it == by_file_.end()) return Errno::kInval;
+  return OpenObject{it->second.object.ref(), access_of(file.open_flags)};
+}
+
+bool Descriptors::unused(const Entry& entry) const {
+  if (::fcntl(entry.watch_fd.get(), F_SETLEASE, F_WRLCK) != 0) return false;
+  ::fcntl(entry.watch_fd.get(), F_SETLEASE, F_UNLCK);
+  return true;
+}
+
+UserRef<Object> Descriptors::remove(std::map<FileKey, Entry>::iterator it) {
+  ::inotify_rm_watch(inotify_.get(), it->second.watch);
+  by_watch_.erase(it->second.watch);
+  by_object_.erase(it->second.object.get());
+  settling_.erase(it->first);
+  UserRef<Object> object = std::move(it->second.object);
+  by_file_.erase(it);
+  return object;
+}
+
+void Descriptors::rung(const FileKey& key, std::uint64_t now_ns) {
+  const auto it = by_file_.find(key);
+  if (it == by_file_.end()) return;
+  it->second.settle_until_ns = now_ns + kSettleNs;
+  settling_.insert(key);
+}
+
+std::size_t Descriptors::drain() {
+  std::vector<UserRef<Object>> released;  // declared first: dropped after the lock
+  MutexLock lock(mutex_);
+  alignas(inotify_event) char events[4096];
+  std::uint64_t now_ns = 0;
+  for (ssize_t n; (n = ::read(inotify_.get(), events, sizeof events)) > 0;) {
+    now_ns = monotonic_ns();
+    for (const char* at = events; at < events + n;) {
+      const auto* event = reinterpret_cast<const inotify_event*>(at);
+      at += sizeof(inotify_event) + event->len;
+      if ((event->mask & IN_Q_OVERFLOW) != 0)  // events were lost: ask about every entry
+        for (const auto& [key, entry] : by_file_) rung(key, now_ns);
+      else if (const auto watched = by_watch_.find(event->wd); watched != by_watch_.end())
+        rung(watched->second, now_ns);
+    }
+  }
+  if (settling_.empty()) return 0;
+  if (now_ns == 0) now_ns = monotonic_ns();
+  for (auto next = settling_.begin(); next != settling_.end();) {
+    const auto here = next++;
+    const auto entry = by_file_.find(*here);
+    if (unused(entry->second))
+      released.push_back(remove(entry));  // also leaves settling_
+    else if (now_ns >= entry->second.settle_until_ns)
+      settling_.erase(here);
+  }
+  if (!settling_.empty()) {
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const ssize_t n = ::write(settling_event_.get(), &one, sizeof one);
+  }
+  return released.size();
+}
+
+bool Descriptors::settling() const {
+  MutexLock lock(mutex_);
+  return !settling_.empty();
+}
+
+std::size_t Descriptors::size() const {
+  MutexLock lock(mutex_);
+  return by_file_.size();
+}
+
+}  // namespace ring3::syscall

@@ -1,0 +1,112 @@
+// Descriptors handed to clients, and the objects they stand for: one registry per runtime.
+//
+// An object a client holds is a memfd named "bpf-map", "bpf-prog", "bpf-link", "btf" or "bpf-token". Each open()
+// opens it again through /proc/self/fd, so every client has an open description of its own (close-on-exec, its
+// own access mode); a mappable map's memfd is the map's memory. All opens of one object share one file, hence
+// one registry entry with one user reference.
+//
+// When the last client open is gone (close, exit, exec, SIGKILL, unmap, an unread SCM_RIGHTS message), the
+// entry's user reference is dropped:
+//   doorbell  one inotify instance; IN_CLOSE on the file says that something was closed. Events merge and
+//             are never counted.
+//   truth     a write lease on the registry's own read-only descriptor: granted only when nobody else has
+//             the file open or mapped.
+// drain() reads the doorbells; every command calls it first, so close(link) followed by a command never
+// meets a ghost. Doorbell (doorbell.h) is a thread that drains while no commands come.
+// The kernel rings before it stops counting the closed file, so an entry that was busy when its doorbell
+// rang is asked again for a short while (kSettleNs).
+//
+// Soundness of the release: the lease is asked for under the registry's mutex, and open() makes a client's
+// descriptor under the same mutex, so "nobody has it" cannot change between the answer and the removal.
+// A client without any descriptor cannot get one but through open(): the file has no name, and
+// /proc/PID/fd of this process is open only to those who may debug it.
+//
+// Lock: mutex_ is a leaf except that dropping a user reference happens after it is released.
+// Cost: one descriptor and one watch of this process per object that clients hold.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "base/mutex.h"
+#include "base/owned_fd.h"
+#include "object/object.h"
+#include "ring3/result.h"
+#include "syscall/client_files.h"
+
+namespace ring3::syscall {
+
+enum class Access : std::uint8_t { kReadWrite, kReadOnly, kWriteOnly };
+
+/// What a caller's descriptor turned out to be.
+struct OpenObject {
+  Ref<Object> object;
+  Access access = Access::kReadWrite;
+  bool may_read() const { return access != Access::kWriteOnly; }
+  bool may_write() const { return access != Access::kReadOnly; }
+};
+
+class Descriptors {
+ public:
+  /// Errors: kMFile, kNoMem (no inotify instance to be had).
+  static Result<std::unique_ptr<Descriptors>> create();
+  /// Drops every entry; descriptors that clients still hold lead nowhere afterwards.
+  ~Descriptors();
+  Descriptors(const Descriptors&) = delete;
+  Descriptors& operator=(const Descriptors&) = delete;
+
+  /// A new descriptor of this process that stands for `object`, ready to be passed on.
+  /// memory: the map's memory file (Map::memory_fd()), or -1 for a file of its own, size 0 and sealed.
+  /// Errors: kMFile, kNFile, kNoMem, kNoSpc (inotify watches).
+  Result<OwnedFd> open(Ref<Object> object, Access access, int memory = -1);
+  /// The same with a name of its own instead of the kind's.
+  Result<OwnedFd> open_as(const char* name, Ref<Object> object, Access access, int memory = -1);
+
+  /// The object behind a file. Errors: kInval not a file of this registry.
+  Result<OpenObject> find(const FileIdentity& file) const;
+
+  /// Reads the doorbells and drops what no client holds any more. Returns entries dropped.
+  std::size_t drain();
+  /// Readable when drain() may have something to do. Owned by the registry.
+  int doorbell_fd() const { return inotify_.get(); }
+  /// Some entry was busy when its doorbell rang: drain() again soon, without waiting for a doorbell.
+  bool settling() const;
+  /// An eventfd, written when settling() becomes true. Owned by the registry.
+  int settling_fd() const { return settling_event_.get(); }
+
+  /// Objects that clients hold at this moment.
+  std::size_t size() const;
+
+ private:
+  using FileKey = std::pair<dev_t, ino_t>;
+  struct Entry {
+    UserRef<Object> object;
+    OwnedFd watch_fd;  // read-only open description of ours: lease and re-opening
+    int watch = -1;    // inotify watch descriptor
+    std::uint64_t settle_until_ns = 0;  // in settling_ until then
+  };
+  static constexpr std::uint64_t kSettleNs = 100'000'000;
+
+  Descriptors(OwnedFd inotify, OwnedFd settling_event);
+  Result<Entry*> entry_for(const char* name, Ref<Object> object, int memory) RING3_REQUIRES(mutex_);
+  bool unused(const Entry& entry) const RING3_REQUIRES(mutex_);
+  void rung(const FileKey& key, std::uint64_t now_ns) RING3_REQUIRES(mutex_);
+  UserRef<Object> remove(std::map<FileKey, Entry>::iterator it) RING3_REQUIRES(mutex_);
+
+  const OwnedFd inotify_;
+  const OwnedFd settling_event_;
+  mutable Mutex mutex_;
+  std::map<FileKey, Entry> by_file_ RING3_GUARDED_BY(mutex_);
+  std::map<const Object*, FileKey> by_object_ RING3_GUARDED_BY(mutex_);
+  std::map<int, FileKey> by_watch_ RING3_GUARDED_BY(mutex_);
+  std::set<FileKey> settling_ RING3_GUARDED_BY(mutex_);
+};
+
+/// "bpf-map", "bpf-prog", "bpf-link", "btf", "bpf-token": what bpftool looks for in /proc/self/fd.
+const char* descriptor_name(ObjectKind kind);
+
+}  // namespace ring3::syscall

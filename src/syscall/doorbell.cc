@@ -1,0 +1,56 @@
+#include "syscall/doorbell.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <sys/eventfd.h>
+
+#include <csignal>
+#include <cstdint>
+#include <system_error>
+
+namespace ring3::syscall {
+namespace {
+constexpr int kSettleWaitMs = 2;
+}
+
+Result<std::unique_ptr<Doorbell>> Doorbell::start(Descriptors& descriptors) {
+  OwnedFd stop(::eventfd(0, EFD_CLOEXEC));
+  if (!stop) return Errno::kMFile;
+  std::unique_ptr<Doorbell> bell(new Doorbell(descriptors, std::move(stop)));
+  // The host's signals are the host's: none is delivered here.
+  sigset_t all, before;
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  bool started = true;
+  try {
+    bell->thread_ = std::thread([b = bell.get()] { b->run(); });
+  } catch (const std::system_error&) {
+    started = false;
+  }
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  if (!started) return Errno::kNoMem;
+  return bell;
+}
+
+Doorbell::~Doorbell() {
+  if (!thread_.joinable()) return;
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const ssize_t n = ::write(stop_.get(), &one, sizeof one);
+  thread_.join();
+}
+
+void Doorbell::run() {
+  ::pthread_setname_np(::pthread_self(), "ring3-doorbell");
+  for (;;) {
+    pollfd waits[3] = {{descriptors_.doorbell_fd(), POLLIN, 0},
+                       {descriptors_.settling_fd(), POLLIN, 0},
+                       {stop_.get(), POLLIN, 0}};
+    ::poll(waits, 3, descriptors_.settling() ? kSettleWaitMs : -1);
+    if (waits[2].revents != 0) return;
+    std::uint64_t count;
+    [[maybe_unused]] const ssize_t n = ::read(descriptors_.settling_fd(), &count, sizeof count);
+    descriptors_.drain();
+  }
+}
+
+}  // namespace ring3::syscall

@@ -1,0 +1,32 @@
+// The thread that notices closed descriptors while no command comes (descriptors.h). One per runtime that
+// hands descriptors out.
+#pragma once
+
+#include <memory>
+#include <thread>
+
+#include "base/owned_fd.h"
+#include "ring3/result.h"
+#include "syscall/descriptors.h"
+
+namespace ring3::syscall {
+
+class Doorbell {
+ public:
+  /// descriptors: outlives the thread. Errors: kMFile, kNoMem.
+  static Result<std::unique_ptr<Doorbell>> start(Descriptors& descriptors);
+  /// Stops and joins.
+  ~Doorbell();
+  Doorbell(const Doorbell&) = delete;
+  Doorbell& operator=(const Doorbell&) = delete;
+
+ private:
+  Doorbell(Descriptors& descriptors, OwnedFd stop) : descriptors_(descriptors), stop_(std::move(stop)) {}
+  void run();
+
+  Descriptors& descriptors_;
+  const OwnedFd stop_;
+  std::thread thread_;
+};
+
+}  // namespace ring3::syscall

@@ -1,0 +1,74 @@
+// What one runtime is to its commands: the services the runtime implements, and the two things this room
+// owns for it, the descriptors handed to clients and the tree of pins.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "maps/map.h"
+#include "object/object_table.h"
+#include "prog/load.h"
+#include "ring3/log.h"
+#include "ring3/result.h"
+#include "struct_ops/registry.h"
+#include "syscall/caller.h"
+#include "syscall/descriptors.h"
+#include "syscall/pin_tree.h"
+
+namespace ring3::syscall {
+
+/// One answered command, for tracing.
+struct CommandTrace {
+  int number;
+  std::string_view name;  // "MAP_CREATE"; "" for an unknown number
+  const Credentials& credentials;
+  std::uint32_t attr_bytes;
+  long result;
+  std::uint64_t duration_ns;
+};
+
+/// Implemented by the runtime, and by a fake in tests. Called from any thread.
+class KernelServices {
+ public:
+  virtual ObjectTable& objects() = 0;
+  virtual maps::MapHost& map_host() = 0;
+  virtual prog::ProgramHost& program_host() = 0;
+  virtual const struct_ops::Registry& struct_ops() = 0;
+  /// Holders of BPF_ENABLE_STATS (exec::Machine::stats_users).
+  virtual std::atomic<std::uint32_t>& stats_users() = 0;
+  /// Host clock since the runtime's start.
+  virtual std::uint64_t now_ns() = 0;
+  virtual void log(Severity severity, std::string_view text) = 0;
+  /// Host policy: may this caller issue this command at all? Errors: kPerm (the host logs why).
+  virtual Result<void> permit(const Credentials&, int /*command*/) { return {}; }
+  virtual bool tracing() { return false; }
+  virtual void trace(const CommandTrace&) {}
+
+ protected:
+  ~KernelServices() = default;
+};
+
+class Kernel {
+ public:
+  /// pin_roots: path prefixes that mean the tree of pins, e.g. {"/sys/fs/bpf", "/run/ring3/NAME/bpf"}.
+  /// Errors: kMFile, kNoMem.
+  static Result<std::unique_ptr<Kernel>> create(KernelServices& services, std::vector<std::string> pin_roots);
+
+  KernelServices& services() { return services_; }
+  ObjectTable& objects() { return services_.objects(); }
+  Descriptors& descriptors() { return *descriptors_; }
+  PinTree& pins() { return pins_; }
+
+ private:
+  Kernel(KernelServices& services, std::unique_ptr<Descriptors> descriptors, std::vector<std::string> pin_roots);
+
+  KernelServices& services_;
+  std::unique_ptr<Descriptors> descriptors_;
+  PinTree pins_;
+};
+
+}  // namespace ring3::syscall

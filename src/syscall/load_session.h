@@ -1,0 +1,69 @@
+// A load transaction as commands see it: what is made in it stays invisible, and what would have an
+// effect on the host (link attach, pin) waits for commit().
+//
+// Objects get ids at once, so info records are right, and the session finds its own objects by id; nobody
+// else does. Dropping the session undoes everything: descriptors die with the client, the rest with it.
+// The module manager takes what it needs (objects(), links()) before it commits, and may commit the parts in
+// another order (a replacement updates the old links instead of attaching the new ones).
+//
+// Thread-safe. Lock: before the id table and the pin tree.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "attach/link.h"
+#include "base/mutex.h"
+#include "object/object.h"
+#include "object/transaction.h"
+#include "ring3/result.h"
+#include "syscall/pin_tree.h"
+
+namespace ring3::syscall {
+
+class Kernel;
+
+class LoadSession {
+ public:
+  explicit LoadSession(Kernel& kernel);
+  ~LoadSession();
+  LoadSession(const LoadSession&) = delete;
+  LoadSession& operator=(const LoadSession&) = delete;
+
+  Transaction& transaction() { return transaction_; }
+
+  /// Takes an object in. Errors: kNoMem; kBusy the session has ended.
+  Result<void> add(Ref<Object> object);
+  /// A link that is to be attached at commit. Errors: as add().
+  Result<void> add_link(Ref<attach::Link> link);
+  /// A pin to be made at commit; what can be checked is checked now. Errors: those of PinTree::pin.
+  Result<void> add_pin(const std::string& path, const PinIdentity& who, Ref<Object> object, mode_t umask);
+
+  /// Everything made so far, in order of creation; links included.
+  std::vector<Ref<Object>> objects() const;
+  std::vector<Ref<attach::Link>> links() const;
+
+  /// Publishes all objects, makes the pins, attaches the links that are still pending. On an error what was
+  /// attached and pinned is undone, and the session is rolled back.
+  Result<void> commit();
+  void rollback() noexcept;
+  bool open() const { return transaction_.open(); }
+
+ private:
+  struct PendingPin {
+    std::string path;
+    PinIdentity who;
+    Ref<Object> object;
+    mode_t umask;
+  };
+
+  Kernel& kernel_;
+  Transaction transaction_;
+  mutable Mutex mutex_;
+  std::vector<Ref<Object>> objects_ RING3_GUARDED_BY(mutex_);
+  std::vector<Ref<attach::Link>> links_ RING3_GUARDED_BY(mutex_);
+  std::vector<PendingPin> pins_ RING3_GUARDED_BY(mutex_);
+};
+
+}  // namespace ring3::syscall

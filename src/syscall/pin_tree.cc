@@ -1,0 +1,229 @@
+#include "syscall/pin_tree.h"
+
+#include <utility>
+
+#include "base/fault_point.h"
+#include "base/try.h"
+#include "syscall/pin_node.h"
+
+namespace ring3::syscall {
+
+using pin_rules::kRead;
+using pin_rules::kWrite;
+using pin_rules::may;
+using pin_rules::now_ns;
+
+PinTree::PinTree(std::vector<std::string> roots, uid_t owner_uid, gid_t owner_gid) : roots_(std::move(roots)) {
+  MutexLock lock(mutex_);
+  root_ = std::make_shared<Node>();
+  root_->inode = ++last_inode_;
+  root_->mode = 01777;
+  root_->uid = owner_uid;
+  root_->gid = owner_gid;
+  root_->links = 2;
+  root_->accessed_ns = root_->modified_ns = root_->changed_ns = now_ns();
+  root_->parent = root_;
+}
+
+PinTree::~PinTree() { clear(); }
+
+std::shared_ptr<PinTree::Node> PinTree::make_node(PinKind kind, const Spot& spot, const PinIdentity& who,
+                                                  mode_t mode) {
+  auto node = std::make_shared<Node>();
+  Node& directory = *spot.directory;
+  node->kind = kind;
+  node->inode = ++last_inode_;
+  node->mode = mode;
+  node->uid = who.uid;
+  node->gid = who.gid;
+  if ((directory.mode & 02000) != 0) {  // set-gid: children belong to the directory's group
+    node->gid = directory.gid;
+    if (kind == PinKind::kDirectory) node->mode |= 02000;
+  }
+  node->accessed_ns = node->modified_ns = node->changed_ns = now_ns();
+  directory.entries[spot.name] = node;
+  directory.modified_ns = directory.changed_ns = node->changed_ns;
+  if (kind == PinKind::kDirectory) {
+    node->links = 2;
+    node->parent = spot.directory;
+    ++directory.links;
+  }
+  return node;
+}
+
+Result<void> PinTree::pin(const std::string& path, const PinIdentity& who, Ref<Object> object, mode_t umask) {
+  if (fault_point()) return Errno::kNoMem;
+  MutexLock lock(mutex_);
+  const Spot spot = RING3_TRY(free_spot(path, who));
+  if (spot.trailing_slash) return Errno::kNoEnt;
+  make_node(PinKind::kObject, spot, who, 0600 & ~umask)->object = UserRef<Object>(std::move(object));
+  return {};
+}
+
+Result<void> PinTree::check_pin(const std::string& path, const PinIdentity& who) const {
+  MutexLock lock(mutex_);
+  const Spot spot = RING3_TRY(free_spot(path, who));
+  if (spot.trailing_slash) return Errno::kNoEnt;
+  return {};
+}
+
+Result<Ref<Object>> PinTree::get(const std::string& path, const PinIdentity& who, bool read, bool write) {
+  MutexLock lock(mutex_);
+  const std::shared_ptr<Node> node = RING3_TRY(find_node(path, who, true));
+  if (!may(*node, who, (read ? kRead : 0u) | (write ? kWrite : 0u))) return Errno::kAcces;
+  if (node->kind != PinKind::kObject) return Errno::kAcces;
+  node->accessed_ns = now_ns();
+  return node->object.ref();
+}
+
+Result<void> PinTree::make_directory(const std::string& path, const PinIdentity& who, mode_t mode, mode_t umask) {
+  if (fault_point()) return Errno::kNoMem;
+  MutexLock lock(mutex_);
+  const Spot spot = RING3_TRY(free_spot(path, who));
+  make_node(PinKind::kDirectory, spot, who, mode & 01777 & ~umask);
+  return {};
+}
+
+Result<void> PinTree::symlink(const std::string& target, const std::string& path, const PinIdentity& who) {
+  if (target.empty()) return Errno::kNoEnt;
+  if (fault_point()) return Errno::kNoMem;
+  MutexLock lock(mutex_);
+  const Spot spot = RING3_TRY(free_spot(path, who));
+  if (spot.trailing_slash) return Errno::kNoEnt;
+  make_node(PinKind::kSymlink, spot, who, 0777)->target = target;
+  return {};
+}
+
+void PinTree::remove_entry(const Spot& spot, std::vector<UserRef<Object>>& released) {
+  Node& node = *spot.node;
+  Node& directory = *spot.directory;
+  directory.entries.erase(spot.name);
+  directory.modified_ns = directory.changed_ns = node.changed_ns = now_ns();
+  if (node.kind == PinKind::kDirectory) {
+    --directory.links;
+    node.links = 0;
+  } else if (--node.links == 0 && node.object) {
+    released.push_back(std::move(node.object));
+  }
+}
+
+Result<void> PinTree::unlink(const std::string& path, const PinIdentity& who) {
+  std::vector<UserRef<Object>> released;  // declared first: dropped after the lock
+  MutexLock lock(mutex_);
+  const Spot spot = RING3_TRY(find_spot(path, who, false));
+  if (!spot.node) return Errno::kNoEnt;
+  if (spot.node->kind == PinKind::kDirectory) return Errno::kIsDir;
+  if (!pin_rules::may(*spot.directory, who, kWrite)) return Errno::kAcces;
+  if (!pin_rules::may_remove(*spot.directory, *spot.node, who)) return Errno::kPerm;
+  remove_entry(spot, released);
+  return {};
+}
+
+Result<void> PinTree::remove_directory(const std::string& path, const PinIdentity& who) {
+  std::vector<UserRef<Object>> released;
+  MutexLock lock(mutex_);
+  const Spot spot = RING3_TRY(find_spot(path, who, false));
+  if (!spot.node) return Errno::kNoEnt;
+  if (spot.node->kind != PinKind::kDirectory) return Errno::kNotDir;
+  if (spot.name.empty()) return spot.node == root_ ? Errno::kBusy : Errno::kInval;  // the root; "x/."
+  if (!pin_rules::may(*spot.directory, who, kWrite)) return Errno::kAcces;
+  if (!pin_rules::may_remove(*spot.directory, *spot.node, who)) return Errno::kPerm;
+  if (!spot.node->entries.empty()) return Errno::kNotEmpty;
+  remove_entry(spot, released);
+  return {};
+}
+
+Result<void> PinTree::link(const std::string& from, const std::string& to, const PinIdentity& who) {
+  MutexLock lock(mutex_);
+  const std::shared_ptr<Node> node = RING3_TRY(find_node(from, who, false));
+  const Spot spot = RING3_TRY(free_spot(to, who));
+  if (node->kind == PinKind::kDirectory) return Errno::kPerm;
+  if (spot.trailing_slash) return Errno::kNoEnt;
+  spot.directory->entries[spot.name] = node;
+  ++node->links;
+  spot.directory->modified_ns = spot.directory->changed_ns = node->changed_ns = now_ns();
+  return {};
+}
+
+Result<void> PinTree::change_mode(const std::string& path, const PinIdentity& who, mode_t mode) {
+  MutexLock lock(mutex_);
+  const std::shared_ptr<Node> node = RING3_TRY(find_node(path, who, true));
+  if (!who.override_modes && who.uid != node->uid) return Errno::kPerm;
+  node->mode = mode & 07777;
+  node->changed_ns = now_ns();
+  return {};
+}
+
+Result<void> PinTree::change_owner(const std::string& path, const PinIdentity& who, uid_t uid, gid_t gid) {
+  MutexLock lock(mutex_);
+  const std::shared_ptr<Node> node = RING3_TRY(find_node(path, who, true));
+  const bool keeps_uid = uid == static_cast<uid_t>(-1) || uid == node->uid;
+  if (!who.override_modes && (who.uid != node->uid || !keeps_uid)) return Errno::kPerm;
+  if (uid != static_cast<uid_t>(-1)) node->uid = uid;
+  if (gid != static_cast<gid_t>(-1)) node->gid = gid;
+  node->changed_ns = now_ns();
+  return {};
+}
+
+namespace {
+
+PinStat stat_of(const PinTree::Node& node) {
+  PinStat st{node.kind,        node.inode,       node.mode,       node.uid, node.gid, node.links,
+             node.accessed_ns, node.modified_ns, node.changed_ns, {},       node.target};
+  if (node.object) st.object = node.object.ref();
+  return st;
+}
+
+}  // namespace
+
+Result<PinStat> PinTree::stat(const std::string& path, const PinIdentity& who, bool follow) const {
+  MutexLock lock(mutex_);
+  const std::shared_ptr<Node> node = RING3_TRY(find_node(path, who, follow));
+  return stat_of(*node);
+}
+
+Result<std::vector<PinEntry>> PinTree::list(const std::string& path, const PinIdentity& who) const {
+  MutexLock lock(mutex_);
+  const std::shared_ptr<Node> node = RING3_TRY(find_node(path, who, true));
+  if (node->kind != PinKind::kDirectory) return Errno::kNotDir;
+  if (!may(*node, who, kRead)) return Errno::kAcces;
+  std::vector<PinEntry> entries;
+  for (const auto& [name, child] : node->entries) entries.push_back({name, stat_of(*child)});
+  return entries;
+}
+
+namespace {
+
+void find_paths(const PinTree::Node& directory, const Object& object, const std::string& prefix,
+                std::vector<std::string>& out) {
+  for (const auto& [name, child] : directory.entries) {
+    const std::string path = prefix + "/" + name;
+    if (child->object.get() == &object) out.push_back(path);
+    if (child->kind == PinKind::kDirectory) find_paths(*child, object, path, out);
+  }
+}
+
+void take_objects(PinTree::Node& directory, std::vector<UserRef<Object>>& released) {
+  for (auto& [name, child] : directory.entries) {
+    if (child->kind == PinKind::kDirectory) take_objects(*child, released);
+    if (child->object) released.push_back(std::move(child->object));
+  }
+  directory.entries.clear();
+}
+
+}  // namespace
+
+std::vector<std::string> PinTree::paths_of(const Object& object) const {
+  MutexLock lock(mutex_);
+  std::vector<std::string> paths;
+  find_paths(*root_, object, roots_.empty() ? "" : roots_.front(), paths);
+  return paths;
+}
+
+void PinTree::clear() {
+  std::vector<UserRef<Object>> released;
+  MutexLock lock(mutex_);
+  take_objects(*root_, released);
+}
+
+}  // namespace ring3::syscall
