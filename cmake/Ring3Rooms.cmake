@@ -30,6 +30,7 @@ function(ring3_room name)
 
   if(tests AND BUILD_TESTING)
     add_executable(${name}_test ${tests})
+    target_include_directories(${name}_test PRIVATE ${CMAKE_SOURCE_DIR})  # tests/support
     target_link_libraries(${name}_test PRIVATE ring3_flags ring3_${name} GTest::gtest GTest::gtest_main)
     ring3_discover_tests(${name}_test)
   endif()
