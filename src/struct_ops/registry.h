@@ -1,5 +1,5 @@
-// The struct_ops types of one runtime: every registration check of behaviour.md A.1 with its text, and
-// what the other files of the room need of a type, computed once. Types are never removed.
+// The struct_ops types of one runtime, and what the other files of the room need of a type, computed once.
+// Types are never removed. The registration checks are in type_check.cc.
 #pragma once
 
 #include <cstdint>
@@ -10,48 +10,70 @@
 #include "base/mutex.h"
 #include "base/text_sink.h"
 #include "btf/btf.h"
+#include "exec/code_memory.h"
+#include "exec/thunk.h"
 #include "model/facts.h"
 #include "ring3/result.h"
 #include "ring3/struct_ops_host.h"
 
 namespace ring3::struct_ops {
 
-/// Layout of one member of the ops struct.
+/// One member of the ops struct.
 struct MemberLayout {
   std::string name;
   std::uint32_t off = 0;   // in the ops struct
   std::uint32_t size = 0;
   bool is_function = false;
-  const void* stub = nullptr;
+  bool is_module_owner = false;  // struct module *: must be zero
+  exec::ThunkShape shape;        // functions
+  const void* stub = nullptr;    // functions: what the host calls when the client leaves it out
 };
 
-class OpsType {
- public:
+/// Constant after registration, except for the mutex.
+struct OpsType {
   const std::string& name() const { return facts->name; }
 
   std::shared_ptr<const model::StructOpsType> facts;
   btf::TypeId wrapper = 0;       // bpf_struct_ops_<name>
   std::uint32_t wrapper_size = 0;
+  std::uint32_t count_off = 0;   // refcnt of the common header, in the wrapper
+  std::uint32_t state_off = 0;
   std::uint32_t ops_off = 0;     // of the ops struct in the wrapper
   std::uint32_t ops_size = 0;
   std::vector<MemberLayout> members;
-  std::vector<bool> wrapper_padding, ops_padding;  // one per byte: no member covers it
-  bool null_when_unset = false;
+  std::vector<bool> is_padding;  // one per byte of the wrapper: belongs to no member
   StructOpsHost* host = nullptr;
-  /// Serialises the host's callbacks of this type.
+  /// Serialises the host's callbacks of this type. Below the mutexes of maps and links of the type.
   mutable Mutex host_mutex;
 };
 
+/// All checks of behaviour.md A.1.3 and what follows from them. log: one line for the reason.
+Result<std::unique_ptr<OpsType>> check_type(const StructOpsDef& def, const std::shared_ptr<const btf::Btf>& btf,
+                                            TextSink& log);
+
 class Registry {
  public:
-  /// log: one line for the reason. Errors: behaviour.md A.1.3; kExist a type of that name is registered.
-  Result<const OpsType*> add(const StructOpsDef& def, std::shared_ptr<const btf::Btf> btf, TextSink& log);
+  /// code: memory for thunks; log: receives refusals of clients' commands that an errno cannot explain, one line
+  /// each, from any thread. Both outlive the registry.
+  Registry(exec::CodeMemory& code, TextSink& log) : code_(code), log_(log) {}
+
+  /// Runs the checks and the host's init(). log: one line for the reason of a refusal.
+  /// Errors: behaviour.md A.1.3; kExist a type of that name is registered.
+  Result<const OpsType*> add(const StructOpsDef& def, const std::shared_ptr<const btf::Btf>& btf, TextSink& log);
   /// Null: not registered. Pointers stay valid as long as the registry.
-  const OpsType* find_by_wrapper(btf::TypeId wrapper) const;
-  const OpsType* find_by_type(btf::TypeId type) const;
+  const OpsType* find_by_wrapper(const btf::Btf& btf, btf::TypeId wrapper) const;
+  const OpsType* find_by_facts(const model::StructOpsType& facts) const;
   std::vector<const OpsType*> all() const;
 
+  /// The host's check_member().
+  Result<void> check_member(const model::StructOpsType& facts, std::uint32_t member, bool sleepable) const;
+
+  exec::CodeMemory& code() const { return code_; }
+  TextSink& log() const { return log_; }
+
  private:
+  exec::CodeMemory& code_;
+  TextSink& log_;
   mutable Mutex mutex_;
   std::vector<std::unique_ptr<OpsType>> types_ RING3_GUARDED_BY(mutex_);
 };

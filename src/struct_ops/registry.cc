@@ -1,0 +1,56 @@
+#include "struct_ops/registry.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "base/try.h"
+
+namespace ring3::struct_ops {
+
+Result<const OpsType*> Registry::add(const StructOpsDef& def, const std::shared_ptr<const btf::Btf>& btf,
+                                     TextSink& log) {
+  std::unique_ptr<OpsType> type = RING3_TRY(check_type(def, btf, log));
+  MutexLock lock(mutex_);
+  for (const auto& known : types_) {
+    if (known->facts->btf != type->facts->btf || known->name() != type->name()) continue;
+    log.write(fmt::format("struct_ops {}: registered already\n", type->name()));
+    return Errno::kExist;
+  }
+  if (Result<void> init = def.host->init(); !init.ok()) {
+    log.write(fmt::format("struct_ops {}: Error in init: {}\n", type->name(), errno_name(init.error())));
+    return Errno::kInval;
+  }
+  types_.push_back(std::move(type));
+  return static_cast<const OpsType*>(types_.back().get());
+}
+
+const OpsType* Registry::find_by_wrapper(const btf::Btf& btf, btf::TypeId wrapper) const {
+  MutexLock lock(mutex_);
+  for (const auto& type : types_)
+    if (type->facts->btf.get() == &btf && type->wrapper == wrapper) return type.get();
+  return nullptr;
+}
+
+const OpsType* Registry::find_by_facts(const model::StructOpsType& facts) const {
+  MutexLock lock(mutex_);
+  for (const auto& type : types_)
+    if (type->facts.get() == &facts) return type.get();
+  return nullptr;
+}
+
+std::vector<const OpsType*> Registry::all() const {
+  MutexLock lock(mutex_);
+  std::vector<const OpsType*> types;
+  for (const auto& type : types_) types.push_back(type.get());
+  return types;
+}
+
+Result<void> Registry::check_member(const model::StructOpsType& facts, std::uint32_t member, bool sleepable) const {
+  const OpsType* type = find_by_facts(facts);
+  if (type == nullptr) return Errno::kNotSupp;
+  MutexLock lock(type->host_mutex);
+  return type->host->check_member(member, sleepable);
+}
+
+}  // namespace ring3::struct_ops
