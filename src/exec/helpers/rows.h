@@ -1,0 +1,36 @@
+// The families of helpers. Each file names its own in one list of rows; table.cc joins them by number.
+#pragma once
+
+#include <span>
+
+#include "ring3/errno.h"
+#include "rewrite/xlated.h"
+#include "uapi/bpf.h"
+
+namespace ring3::exec {
+
+using HelperRows = std::span<const rewrite::HelperCall>;
+
+HelperRows map_helpers();
+HelperRows callback_helpers();
+HelperRows clock_helpers();
+HelperRows cpu_helpers();
+HelperRows task_helpers();
+HelperRows print_helpers();
+HelperRows text_helpers();
+HelperRows probe_helpers();
+HelperRows trace_helpers();
+
+/// What a helper returns for an error: the negated errno as a 64-bit register.
+constexpr std::uint64_t error_register(Errno e) { return static_cast<std::uint64_t>(std::int64_t{to_syscall(e)}); }
+constexpr std::uint64_t to_register(long value) { return static_cast<std::uint64_t>(value); }
+template <typename T>
+T* pointer_register(std::uint64_t r) {
+  return reinterpret_cast<T*>(r);
+}
+
+}  // namespace ring3::exec
+
+/// A row: RING3_HELPER(ktime_get_ns, function).
+#define RING3_HELPER(name, function) \
+  ::ring3::rewrite::HelperCall { ::ring3::uapi::BPF_FUNC_##name, "bpf_" #name, function }

@@ -1,0 +1,30 @@
+#include <array>
+
+#include "base/check.h"
+#include "exec/helper_table.h"
+#include "exec/helpers/rows.h"
+
+namespace ring3::exec {
+namespace {
+
+using Table = std::array<const rewrite::HelperCall*, uapi::__BPF_FUNC_MAX_ID>;
+
+Table join() {
+  Table table{};
+  for (const HelperRows rows : {map_helpers(), callback_helpers(), clock_helpers(), cpu_helpers(), task_helpers(),
+                                print_helpers(), text_helpers(), probe_helpers(), trace_helpers()})
+    for (const rewrite::HelperCall& row : rows) {
+      RING3_CHECK(row.id < table.size() && table[row.id] == nullptr, "a helper has one row");
+      table[row.id] = &row;
+    }
+  return table;
+}
+
+}  // namespace
+
+const rewrite::HelperCall* find_helper(std::uint32_t id) noexcept {
+  static const Table table = join();
+  return id < table.size() ? table[id] : nullptr;
+}
+
+}  // namespace ring3::exec
