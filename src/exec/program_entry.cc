@@ -4,7 +4,7 @@
 
 #include "base/fault_point.h"
 #include "maps/map.h"
-#include "object/rcu.h"
+#include "object/rcu_inline.h"
 
 namespace ring3::exec {
 namespace {
@@ -70,7 +70,7 @@ Result<void> ProgramEntry::set_code(std::unique_ptr<const Code> code) {
 }
 
 std::uint64_t ProgramEntry::run(const RunArgs& args) const noexcept {
-  rcu::ReadSection readers;
+  rcu::InlineReadSection readers;
   RunContext* const outer = t_current;
   if (options_.guard_recursion && is_running(outer, this)) {
     stats_.count_miss();

@@ -1,0 +1,122 @@
+// What does a struct_ops call cost, from the host's hot path into a program and back? Each layer on top of the
+// one before, against a native indirect call of the same function.
+#include <benchmark/benchmark.h>
+
+#include <cstdint>
+#include <memory>
+
+#include "base/check.h"
+#include "exec/engine.h"
+#include "exec/program_entry.h"
+#include "exec/thunk.h"
+#include "object/rcu_inline.h"
+#include "tests/support/fake_host.h"
+
+namespace ring3 {
+namespace {
+
+using isa::Insn;
+using isa::Op;
+using Member = std::uint64_t (*)(std::uint64_t, std::uint64_t);
+
+__attribute__((noinline)) std::uint64_t native_add(std::uint64_t a, std::uint64_t b) { return a + b; }
+
+/// r0 = ctx[0] + ctx[1], as clang compiles a member that adds its arguments.
+std::shared_ptr<const rewrite::XlatedProgram> adding_program(bool touches_percpu) {
+  auto x = std::make_shared<rewrite::XlatedProgram>();
+  x->insns = {
+      Insn{.op = Op::kLoad, .bits = 64, .size = 8, .src_is_reg = true, .dst = 2, .src = 1, .off = 8},
+      Insn{.op = Op::kLoad, .bits = 64, .size = 8, .src_is_reg = true, .dst = 0, .src = 1, .off = 0},
+      Insn{.op = Op::kAdd, .bits = 64, .src_is_reg = true, .dst = 0, .src = 2},
+      Insn{.op = Op::kExit, .bits = 64},
+  };
+  x->subprogs = {{.start_idx = 0, .end_idx = 4, .stack_bytes = 0}};
+  x->original_idx = {0, 1, 2, 3};
+  x->touches_percpu = touches_percpu;
+  return x;
+}
+
+/// A program that is native code: what is left is the cost of the way in.
+class NativeCode final : public exec::Code {
+ public:
+  std::uint64_t call_subprog(exec::RunContext&, std::uint32_t, std::uint64_t, std::uint64_t, std::uint64_t,
+                             std::uint64_t, std::uint64_t) const override {
+    return 0;
+  }
+  const char* tier() const override { return "native"; }
+
+ protected:
+  std::uint64_t enter(exec::RunContext&, void* ctx) const override {
+    const auto* slots = static_cast<const std::uint64_t*>(ctx);
+    return slots[0] + slots[1];
+  }
+};
+
+enum class Tier { kNative, kInterpreter };
+
+struct Policy {
+  Policy(Tier tier, bool touches_percpu) : entry(machine, {.touches_percpu = touches_percpu}) {
+    std::unique_ptr<exec::Code> code;
+    if (tier == Tier::kNative)
+      code = std::make_unique<NativeCode>();
+    else
+      code = exec::make_interpreter()->compile(adding_program(touches_percpu)).value();
+    RING3_CHECK(entry.set_code(std::move(code)).ok(), "code is set");
+    exec::ThunkShape shape;
+    shape.args.assign(2, exec::ThunkArg{});
+    member = reinterpret_cast<Member>(thunks.add(shape, entry).value());
+  }
+
+  test::FakeHost host;
+  exec::Machine machine{host};
+  exec::ProgramEntry entry;
+  exec::ThunkSet thunks{machine.code};
+  Member member = nullptr;
+};
+
+void native_indirect_call(benchmark::State& state) {
+  Member member = native_add;
+  benchmark::DoNotOptimize(member);
+  std::uint64_t sum = 0;
+  for (auto _ : state) benchmark::DoNotOptimize(sum = member(sum, 1));
+}
+BENCHMARK(native_indirect_call);
+
+/// The guard every hot path has, around a native function.
+void native_call_in_read_section(benchmark::State& state) {
+  Member member = native_add;
+  benchmark::DoNotOptimize(member);
+  std::uint64_t sum = 0;
+  for (auto _ : state) {
+    rcu::InlineReadSection readers;
+    benchmark::DoNotOptimize(sum = member(sum, 1));
+  }
+}
+BENCHMARK(native_call_in_read_section);
+
+void enter_program(benchmark::State& state, Tier tier, bool touches_percpu) {
+  const Policy policy(tier, touches_percpu);
+  std::uint64_t slots[2] = {0, 1};
+  for (auto _ : state) benchmark::DoNotOptimize(slots[0] = policy.entry.run(slots));
+}
+BENCHMARK_CAPTURE(enter_program, native, Tier::kNative, false);
+BENCHMARK_CAPTURE(enter_program, native_percpu, Tier::kNative, true);
+BENCHMARK_CAPTURE(enter_program, interpreter, Tier::kInterpreter, false);
+
+/// The whole way: guard, thunk, entry, program.
+void struct_ops_call(benchmark::State& state, Tier tier, bool touches_percpu) {
+  static std::unique_ptr<Policy> policy;
+  if (state.thread_index() == 0) policy = std::make_unique<Policy>(tier, touches_percpu);
+  std::uint64_t sum = 0;
+  for (auto _ : state) {  // threads start together after the set-up above
+    rcu::InlineReadSection readers;
+    benchmark::DoNotOptimize(sum = policy->member(sum, 1));
+  }
+  if (state.thread_index() == 0) policy.reset();
+}
+BENCHMARK_CAPTURE(struct_ops_call, native, Tier::kNative, false)->ThreadRange(1, 2);
+BENCHMARK_CAPTURE(struct_ops_call, interpreter, Tier::kInterpreter, false)->ThreadRange(1, 2);
+BENCHMARK_CAPTURE(struct_ops_call, interpreter_percpu, Tier::kInterpreter, true)->ThreadRange(1, 2);
+
+}  // namespace
+}  // namespace ring3
