@@ -7,6 +7,8 @@
 #include <type_traits>
 #include <utility>
 
+#include "ring3/type_name.h"
+
 namespace ring3 {
 
 namespace kfunc {
@@ -33,7 +35,11 @@ struct CType {
   bool is_signed = false;
   std::uint8_t size_bytes = 0;
   std::string_view text;  ///< as the compiler spells it, for messages
-  std::string_view name;  ///< kPointer: spelling of the pointee, without const; kEnum: of the enum
+  // kPointer: what it points to, without const.
+  Kind pointee = kVoid;
+  bool pointee_signed = false;
+  std::uint8_t pointee_bytes = 0;
+  std::string_view pointee_name;  ///< kOther: name of the struct or union
 };
 
 /// A C++ function as ring3 registers it: address behind five 64-bit registers, name, prototype.
@@ -48,60 +54,36 @@ struct KfuncDef {
 
 namespace detail {
 
-/// The spelling of T between the compiler's own words.
 template <typename T>
-constexpr std::string_view type_text() {
-  constexpr std::string_view f = __PRETTY_FUNCTION__;
-  constexpr std::size_t start = f.find("T = ") + 4;
-#if defined(__clang__)
-  constexpr std::size_t end = f.rfind(']');
-#else
-  constexpr std::size_t semi = f.find(';', start);
-  constexpr std::size_t end = semi == std::string_view::npos ? f.rfind(']') : semi;
-#endif
-  return f.substr(start, end - start);
+constexpr CType::Kind ctype_kind() {
+  if constexpr (std::is_void_v<T>) return CType::kVoid;
+  else if constexpr (std::is_same_v<T, bool>) return CType::kBool;
+  else if constexpr (std::is_integral_v<T>) return CType::kInt;
+  else if constexpr (std::is_enum_v<T>) return CType::kEnum;
+  else if constexpr (std::is_pointer_v<T>) return CType::kPointer;
+  else return CType::kOther;
 }
 
-/// The last component of the name of the function Fn points to.
-template <auto Fn>
-constexpr std::string_view function_name() {
-  constexpr std::string_view f = __PRETTY_FUNCTION__;
-  constexpr std::size_t start = f.find("Fn = ") + 5;
-#if defined(__clang__)
-  constexpr std::size_t end = f.rfind(']');
-#else
-  constexpr std::size_t semi = f.find(';', start);
-  constexpr std::size_t end = semi == std::string_view::npos ? f.rfind(']') : semi;
-#endif
-  std::string_view name = f.substr(start, end - start);
-  if (const std::size_t paren = name.find('('); paren != std::string_view::npos && paren != 0) name = name.substr(0, paren);
-  if (const std::size_t colon = name.rfind(':'); colon != std::string_view::npos) name.remove_prefix(colon + 1);
-  if (!name.empty() && name.front() == '&') name.remove_prefix(1);
-  return name;
+/// 0 for what has no size, or none here: a struct may be declared only.
+template <typename T>
+constexpr std::uint8_t ctype_bytes() {
+  if constexpr (std::is_integral_v<T> || std::is_enum_v<T> || std::is_pointer_v<T>) return sizeof(T);
+  else return 0;
 }
 
 template <typename T>
 constexpr CType ctype() {
   CType c;
+  c.kind = ctype_kind<T>();
+  c.size_bytes = ctype_bytes<T>();
   c.text = type_text<T>();
-  if constexpr (std::is_void_v<T>) {
-    c.kind = CType::kVoid;
-  } else {
-    c.size_bytes = static_cast<std::uint8_t>(sizeof(T) < 256 ? sizeof(T) : 255);
-    if constexpr (std::is_same_v<T, bool>) {
-      c.kind = CType::kBool;
-    } else if constexpr (std::is_integral_v<T>) {
-      c.kind = CType::kInt;
-      c.is_signed = std::is_signed_v<T>;
-    } else if constexpr (std::is_enum_v<T>) {
-      c.kind = CType::kEnum;
-      c.name = type_text<T>();
-    } else if constexpr (std::is_pointer_v<T>) {
-      c.kind = CType::kPointer;
-      c.name = type_text<std::remove_cv_t<std::remove_pointer_t<T>>>();
-    } else {
-      c.kind = CType::kOther;
-    }
+  if constexpr (std::is_integral_v<T>) c.is_signed = std::is_signed_v<T>;
+  if constexpr (std::is_pointer_v<T>) {
+    using Pointee = std::remove_cv_t<std::remove_pointer_t<T>>;
+    c.pointee = ctype_kind<Pointee>();
+    c.pointee_bytes = ctype_bytes<Pointee>();
+    c.pointee_name = plain_type_name<Pointee>();
+    if constexpr (std::is_integral_v<Pointee>) c.pointee_signed = std::is_signed_v<Pointee>;
   }
   return c;
 }

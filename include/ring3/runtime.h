@@ -3,12 +3,15 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <span>
 #include <string>
 
+#include "ring3/kfunc.h"
+#include "ring3/kptr.h"
 #include "ring3/log.h"
 #include "ring3/result.h"
 #include "ring3/rights.h"
+#include "ring3/struct_ops.h"
+#include "ring3/struct_ops_host.h"
 
 namespace ring3 {
 
@@ -20,7 +23,7 @@ struct BtfBlob {
 
 struct RuntimeOptions {
   std::string name;                    ///< shown by `ring3 hosts`; letters, digits, '-', '_'; at most 31
-  BtfBlob btf;                         ///< the host's types; what clients see as "vmlinux"
+  BtfBlob btf;                         ///< the host's types; what clients see as "vmlinux". Outlives the runtime
   Log* log = nullptr;                  ///< outlives the runtime; null: lines are dropped
   std::uint32_t possible_cpus = 0;     ///< 0: what the machine says
 };
@@ -28,8 +31,12 @@ struct RuntimeOptions {
 class RuntimeImpl;
 
 /// One "kernel". No globals: two runtimes live in one process. Thread-safe.
-/// Its end detaches everything in reverse dependency order; objects still held by handles stay valid as
-/// memory until the handle goes, but nothing runs any more.
+///
+/// Order: create, register everything clients may use, then listen() or bpf(). Registering later works too;
+/// a program that is being loaded meanwhile does not see it.
+///
+/// Its end detaches everything in reverse dependency order: after ~Runtime() no client's code runs, and
+/// everything a client had loaded is gone. Threads that call into struct_ops points must have stopped before.
 class Runtime {
  public:
   /// Errors: kInval the name, or BTF that does not validate (the log names the record); kNoMem.
@@ -38,8 +45,48 @@ class Runtime {
   Runtime(const Runtime&) = delete;
   Runtime& operator=(const Runtime&) = delete;
 
+  /// Offers the C struct T (by its name in the host's BTF) for clients to implement, one instance at a time.
+  /// Errors: behaviour.md A.1.3 (kInval, kOpNotSupp, kNoEnt), kExist registered already; the log says why.
+  template <typename T>
+  Result<StructOpsPoint<T>> struct_ops(const StructOpsOptions<T>& options = {}) {
+    static_assert(std::is_standard_layout_v<T> && std::is_trivially_copyable_v<T>, "an ops struct is plain C");
+    StructOpsDef def;
+    def.name = detail::plain_type_name<T>();
+    def.size_bytes = sizeof(T);
+    def.stubs = options.stubs;
+    def.null_when_unset = options.null_when_unset;
+    def.unsupported = detail::offsets(options.unsupported);
+    def.sleepable = detail::offsets(options.sleepable);
+    def.annotated = detail::offsets(options.annotated);
+    def.writable = options.writable;
+    def.helpers = options.helpers;
+    auto policy = std::make_unique<detail::TypedPolicy<T>>(options, detail::offsets(options.required));
+    detail::SingleInstance& kept = *policy;
+    if (Result<void> added = add_policy(std::move(def), std::move(policy)); !added.ok()) return added.error();
+    return StructOpsPoint<T>(kept);
+  }
+  /// The same with a host policy of the caller's own (def.host), for several instances at once, names, queues ….
+  Result<void> struct_ops(const StructOpsDef& def);
+
+  /// Lets programs call the C function Fn, declared in the host's header with RING3_KFUNC. Its C++ prototype is
+  /// compared with the BTF's.
+  /// Errors: kNoEnt no such function in the BTF; kInval the prototypes differ (the log names both), or a flag does
+  /// not fit the prototype; kExist registered already.
+  template <auto Fn>
+  Result<void> kfunc(const KfuncOptions& options = {}) {
+    return add_kfunc(detail::KfuncThunk<Fn, decltype(Fn)>::def(options));
+  }
+
+  /// Says that references to a host struct are given back by Release, e.g. `rt->kptr<&cache_obj_put>()`.
+  /// Errors: kNoEnt no such struct in the BTF; kExist registered already.
+  template <auto Release>
+  Result<void> kptr(bool rcu_safe = false) {
+    using Thunk = detail::KptrRelease<Release, decltype(Release)>;
+    return add_kptr({detail::plain_type_name<typename Thunk::Object>(), &Thunk::call, rcu_safe});
+  }
+
   /// bpf(2) by a caller inside this process: attr points to `size` bytes of the calling process.
-  /// Returns what the system call would: a result ≥ 0 or a negated errno.
+  /// Returns what the system call would: a result ≥ 0 or a negated errno. All rights are granted.
   long bpf(int cmd, void* attr, std::uint32_t size);
 
   /// Opens the control socket, so that `ring3 -H NAME …` and `ring3 run` reach this runtime.
@@ -50,6 +97,10 @@ class Runtime {
 
  private:
   explicit Runtime(std::unique_ptr<RuntimeImpl> impl);
+  Result<void> add_policy(StructOpsDef def, std::unique_ptr<detail::SingleInstance> policy);
+  Result<void> add_kfunc(const KfuncDef& def);
+  Result<void> add_kptr(const KptrDef& def);
+
   std::unique_ptr<RuntimeImpl> impl_;
 };
 

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "ring3/result.h"
@@ -23,8 +24,9 @@ class StructOpsInstance {
   virtual std::uint64_t members_set() const noexcept = 0;
   virtual std::uint32_t map_id() const noexcept = 0;
 
-  /// A counted host reference, beyond registration: what a client sees as the header's count. Any thread.
-  virtual void hold() noexcept = 0;
+  /// A counted host reference, beyond registration: what a client sees as the header's count. Any thread that is
+  /// inside a ReadSection or a callback. False: the instance is already going away.
+  [[nodiscard]] virtual bool hold() noexcept = 0;
   virtual void release() noexcept = 0;
 
  protected:
@@ -46,7 +48,7 @@ class StructOpsAttachment {
 
 /// What a host does with instances of one ops type. Called on the thread of the client's command, one call at a
 /// time per type, without locks of the data paths. Must not call back into Runtime::bpf.
-/// An error is the command's errno. Text for the client: set_refusal().
+/// An error is the command's errno; refuse() adds a text for the runtime's log.
 class StructOpsHost {
  public:
   virtual ~StructOpsHost() = default;
@@ -76,6 +78,19 @@ class StructOpsHost {
     (void)next, (void)old, (void)via;
     return Errno::kOpNotSupp;
   }
+
+  /// The reason given by the callback that was called last; "" none. ring3 asks after an error.
+  std::string take_refusal() { return std::move(refusal_); }
+
+ protected:
+  /// `return refuse(Errno::kInval, "name is empty");`
+  Errno refuse(Errno e, std::string text) {
+    refusal_ = std::move(text);
+    return e;
+  }
+
+ private:
+  std::string refusal_;
 };
 
 /// A struct_ops type as the host defines it, by its C struct in the host's BTF.

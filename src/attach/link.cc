@@ -20,14 +20,13 @@ Link::~Link() {
 }
 
 void Link::last_ref() noexcept {
-  if (state() == LinkState::kAttached && ops_.release != nullptr) ops_.release(*this);
+  // A place may still be about to detach the link it found under RCU, so this is one step under the mutex.
   Ref<Object> target;
-  {
-    MutexLock lock(mutex_);
-    state_.store(LinkState::kDetached, std::memory_order_release);
-    hang_up();
-    target = std::move(target_);
-  }
+  MutexLock lock(mutex_);
+  if (state() == LinkState::kAttached && ops_.release != nullptr) ops_.release(*this);
+  state_.store(LinkState::kDetached, std::memory_order_release);
+  hang_up();
+  target = std::move(target_);
 }
 
 Ref<Object> Link::target() const {

@@ -22,13 +22,13 @@ namespace ring3::attach {
 
 class Link;
 
-/// Callbacks run under the link's mutex except `release`, which runs when nobody else can reach the link.
+/// Callbacks run under the link's mutex.
 struct LinkOps {
   uapi::bpf_link_type type;
   const char* name;
   /// pending → attached. An error leaves the link pending.
   Result<void> (*attach)(Link&) = nullptr;
-  /// The last reference went while attached: detach. Nobody else can reach the link any more.
+  /// The last reference went while attached: detach.
   void (*release)(Link&) noexcept = nullptr;
   /// attached → detached; called at most once. Empty: kOpNotSupp.
   Result<void> (*detach)(Link&) = nullptr;

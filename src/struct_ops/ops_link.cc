@@ -22,7 +22,6 @@ class OpsLink final : public attach::Link, public StructOpsAttachment {
   Result<void> attach_map() RING3_REQUIRES(mutex_);
   Result<void> detach_map() RING3_REQUIRES(mutex_);
   Result<void> replace_map(Ref<Object> next, const Ref<Object>& expected, std::uint32_t flags) RING3_REQUIRES(mutex_);
-  void release_map() noexcept;
 
  private:
   OpsMap& map() RING3_REQUIRES(mutex_) { return *as_ops_map(target_locked().get()); }
@@ -34,12 +33,14 @@ class OpsLink final : public attach::Link, public StructOpsAttachment {
 
 OpsLink& ops_link(attach::Link& link) { return static_cast<OpsLink&>(link); }
 
-// The callbacks run under the link's mutex, which the analysis cannot see through a function pointer.
+// Callbacks run under the link's mutex, which the analysis cannot see through a function pointer.
+void release(attach::Link& l) noexcept RING3_NO_THREAD_SAFETY_ANALYSIS { (void)ops_link(l).detach_map(); }
+
 const attach::LinkOps kOpsLink = {
     .type = uapi::BPF_LINK_TYPE_STRUCT_OPS,
     .name = "struct_ops",
     .attach = [](attach::Link& l) RING3_NO_THREAD_SAFETY_ANALYSIS { return ops_link(l).attach_map(); },
-    .release = [](attach::Link& l) noexcept { ops_link(l).release_map(); },
+    .release = &release,
     .detach = [](attach::Link& l) RING3_NO_THREAD_SAFETY_ANALYSIS { return ops_link(l).detach_map(); },
     .update_map = [](attach::Link& l, Ref<Object> next, Ref<Object> expected,
                      std::uint32_t flags) RING3_NO_THREAD_SAFETY_ANALYSIS {
@@ -58,17 +59,14 @@ OpsLink::OpsLink(Ref<maps::Map> map, Birth birth, ObjectTable& table)
 Result<void> OpsLink::attach_map() {
   OpsMap& ops = map();
   MutexLock host_lock(ops.type().host_mutex);
-  return ops.type().host->reg(ops, *this);
+  Result<void> registered = ops.type().host->reg(ops, *this);
+  if (!registered.ok()) log_refusal(ops.registry(), ops.type(), "reg", registered.error());
+  return registered;
 }
 
 Result<void> OpsLink::detach_map() {
   unregister(map());
   return {};
-}
-
-void OpsLink::release_map() noexcept {
-  MutexLock lock(mutex_);
-  unregister(map());
 }
 
 /// behaviour.md A.5.3, in its order.
@@ -84,7 +82,11 @@ Result<void> OpsLink::replace_map(Ref<Object> next, const Ref<Object>& expected,
   if (&ops->type() != &old.type()) return Errno::kInval;
   {
     MutexLock host_lock(old.type().host_mutex);
-    RING3_TRY(old.type().host->update(*ops, old, *this));
+    Result<void> updated = old.type().host->update(*ops, old, *this);
+    if (!updated.ok()) {
+      log_refusal(ops->registry(), old.type(), "update", updated.error());
+      return updated.error();
+    }
   }
   set_target_locked(std::move(next));
   return {};

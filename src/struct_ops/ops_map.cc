@@ -132,8 +132,7 @@ Result<void> OpsMap::register_classic() {
   MutexLock host_lock(type_.host_mutex);
   Result<void> registered = type_.host->reg(*this, classic_);
   if (registered.ok()) return {};
-  registry_.log().write(
-      fmt::format("struct_ops {}: the host's reg() refuses the instance ({})\n", type_.name(), errno_name(registered.error())));
+  log_refusal(registry_, type_, "reg", registered.error());
   unref();
   return registered;
 }
@@ -184,9 +183,10 @@ std::uint64_t OpsMap::members_set() const noexcept {
   return table != nullptr ? table->members_set() : 0;
 }
 
-void OpsMap::hold() noexcept {
-  ref();
+bool OpsMap::hold() noexcept {
+  if (!try_ref()) return false;
   holds_.fetch_add(1, std::memory_order_relaxed);
+  return true;
 }
 
 void OpsMap::release() noexcept {

@@ -35,6 +35,7 @@ Result<Ref<maps::Map>> create_map(const maps::MapSpec& spec, const btf::Btf& val
 class OpsMap final : public maps::Map, public StructOpsInstance {
  public:
   const OpsType& type() const { return type_; }
+  const Registry& registry() const { return registry_; }
   OpsFlavour flavour() const { return flavour_; }
   OpsState state() const { return state_.load(std::memory_order_acquire); }
   /// References the host holds on the instance.
@@ -54,7 +55,7 @@ class OpsMap final : public maps::Map, public StructOpsInstance {
   const void* ops() const noexcept override;
   std::uint64_t members_set() const noexcept override;
   std::uint32_t map_id() const noexcept override { return id(); }
-  void hold() noexcept override;
+  bool hold() noexcept override;
   void release() noexcept override;
 
  private:

@@ -40,8 +40,8 @@ class TableFiller {
     for (std::uint32_t i = 0; i < type_.members.size(); ++i) RING3_TRY(fill_member(i));
     std::memcpy(table_->view_.data() + type_.ops_off, shown_.data(), shown_.size());
     Result<void> valid = type_.host->validate(table_->ops());
-    if (!valid.ok()) return fail(valid.error(), "the host's validate() refuses the table");
-    return {};
+    if (!valid.ok()) log_refusal(registry_, type_, "validate", valid.error());
+    return valid;
   }
 
   Errno fail(Errno e, std::string_view why) {
@@ -52,7 +52,7 @@ class TableFiller {
     return fail(e, fmt::format("member {}: {}", member.name, why));
   }
 
-  Result<void> fill_member(std::uint32_t index) {
+  Result<void> fill_member(std::uint32_t index) RING3_REQUIRES(type_.host_mutex) {
     const MemberLayout& member = type_.members[index];
     const auto given = source_.subspan(member.off, member.size);
     const bool is_zero = std::all_of(given.begin(), given.end(), [](std::byte b) { return b == std::byte{0}; });
@@ -62,7 +62,10 @@ class TableFiller {
       return {};
     }
     Result<bool> consumed = type_.host->init_member(index, source_.data(), table_->ops_.get());
-    if (!consumed.ok()) return fail(consumed.error(), member, "the host's init_member() refuses the value");
+    if (!consumed.ok()) {
+      log_refusal(registry_, type_, "init_member", consumed.error());
+      return consumed.error();
+    }
     if (*consumed) {
       show(member, given);
       if (!is_zero) table_->members_set_ |= std::uint64_t{1} << index;

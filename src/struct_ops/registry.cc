@@ -18,7 +18,7 @@ Result<const OpsType*> Registry::add(const StructOpsDef& def, const std::shared_
     return Errno::kExist;
   }
   if (Result<void> init = def.host->init(); !init.ok()) {
-    log.write(fmt::format("struct_ops {}: Error in init: {}\n", type->name(), errno_name(init.error())));
+    log.write(fmt::format("struct_ops {}: Error in init: {} {}\n", type->name(), errno_name(init.error()), def.host->take_refusal()));
     return Errno::kInval;
   }
   types_.push_back(std::move(type));
@@ -50,7 +50,15 @@ Result<void> Registry::check_member(const model::StructOpsType& facts, std::uint
   const OpsType* type = find_by_facts(facts);
   if (type == nullptr) return Errno::kNotSupp;
   MutexLock lock(type->host_mutex);
-  return type->host->check_member(member, sleepable);
+  Result<void> checked = type->host->check_member(member, sleepable);
+  if (!checked.ok()) log_refusal(*this, *type, "check_member", checked.error());
+  return checked;
+}
+
+void log_refusal(const Registry& registry, const OpsType& type, std::string_view callback, Errno e) {
+  const std::string reason = type.host->take_refusal();
+  registry.log().write(fmt::format("struct_ops {}: {}() of the host refuses: {} ({})\n", type.name(), callback,
+                                   reason.empty() ? "no reason given" : reason, errno_name(e)));
 }
 
 }  // namespace ring3::struct_ops

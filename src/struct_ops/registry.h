@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/mutex.h"
@@ -77,5 +78,9 @@ class Registry {
   mutable Mutex mutex_;
   std::vector<std::unique_ptr<OpsType>> types_ RING3_GUARDED_BY(mutex_);
 };
+
+/// One line: the host's callback, its reason if it gave one, the errno. Under type.host_mutex.
+void log_refusal(const Registry& registry, const OpsType& type, std::string_view callback, Errno e)
+    RING3_REQUIRES(type.host_mutex);
 
 }  // namespace ring3::struct_ops

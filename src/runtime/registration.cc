@@ -1,0 +1,118 @@
+// What a host registers becomes facts: a new snapshot each time, so that loads which are under way keep theirs.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/try.h"
+#include "runtime/prototype.h"
+#include "runtime/runtime_impl.h"
+
+namespace ring3 {
+namespace {
+
+using btf::Kind;
+
+bool is_pointer(const btf::Btf& btf, btf::TypeId id) { return btf.type(btf.skip_modifiers(id))->kind == Kind::kPtr; }
+
+/// A flag that makes no sense for the prototype, or null.
+const char* wrong_flag(const KfuncDef& def, const btf::Btf& btf, btf::TypeId proto) {
+  const std::uint32_t flags = def.options.flags;
+  const bool returns_pointer = is_pointer(btf, btf.type(proto)->type);
+  if ((flags & (kfunc::kAcquire | kfunc::kRetNull)) != 0 && !returns_pointer)
+    return "kAcquire and kRetNull need a function that returns a pointer";
+  if ((flags & kfunc::kRelease) == 0) return nullptr;
+  const std::vector<btf::Param> params = btf.params(proto);
+  const bool takes_pointer =
+      std::any_of(params.begin(), params.end(), [&](const btf::Param& p) { return is_pointer(btf, p.type); });
+  return takes_pointer ? nullptr : "kRelease needs a pointer argument";
+}
+
+/// What the policy behind a typed point must know of each member.
+std::vector<detail::OpsMember> describe_members(const struct_ops::OpsType& type) {
+  const btf::Btf& btf = *type.facts->btf;
+  std::vector<detail::OpsMember> members;
+  for (std::uint32_t i = 0; i < type.members.size(); ++i) {
+    const struct_ops::MemberLayout& m = type.members[i];
+    const auto array = btf.array(btf.skip_modifiers(btf.member(type.facts->type, i).type));
+    const auto element = array ? btf.integer(btf.skip_modifiers(array->elem)) : std::nullopt;
+    members.push_back({m.name, m.off, m.size, m.is_function, element && element->bits == 8 && element->is_signed});
+  }
+  return members;
+}
+
+}  // namespace
+
+template <typename Change>
+Result<void> RuntimeImpl::change_facts(Change change) {
+  MutexLock lock(facts_mutex_);
+  auto next = std::make_shared<model::Facts>(*facts_);
+  RING3_TRY(change(*next));
+  facts_ = std::move(next);
+  return {};
+}
+
+Result<void> RuntimeImpl::add_struct_ops(const StructOpsDef& def) {
+  return change_facts([&](model::Facts& facts) -> Result<void> {
+    const struct_ops::OpsType* type = RING3_TRY(registry_.add(def, facts.host_btf, log_text_));
+    facts.struct_ops.push_back(type->facts);
+    return {};
+  });
+}
+
+Result<void> RuntimeImpl::add_policy(StructOpsDef def, std::unique_ptr<detail::SingleInstance> policy) {
+  def.host = policy.get();
+  RING3_TRY(add_struct_ops(def));
+  for (const struct_ops::OpsType* type : registry_.all())
+    if (type->host == policy.get()) policy->set_members(describe_members(*type));
+  MutexLock lock(facts_mutex_);
+  policies_.push_back(std::move(policy));
+  return {};
+}
+
+Result<void> RuntimeImpl::add_kfunc(const KfuncDef& def) {
+  return change_facts([&](model::Facts& facts) -> Result<void> {
+    const btf::Btf& btf = *facts.host_btf;
+    const btf::TypeId func = btf.find(def.name, Kind::kFunc);
+    if (func == 0)
+      return refuse(Errno::kNoEnt, fmt::format("kfunc {}: no such function in the host's BTF (is it declared RING3_KFUNC in the "
+                                               "host's header?)", def.name));
+    const btf::TypeId proto = btf.type(func)->type;
+    if (const std::string difference = prototype_difference(def, btf, proto); !difference.empty())
+      return refuse(Errno::kInval, fmt::format("kfunc {}: {}; C++: {}; BTF: {}", def.name, difference, cpp_prototype(def),
+                                               btf_prototype(def.name, btf, proto)));
+    if (const char* wrong = wrong_flag(def, btf, proto))
+      return refuse(Errno::kInval, fmt::format("kfunc {}: {}", def.name, wrong));
+    for (const model::Kfunc& known : facts.kfuncs)
+      if (known.func == func) return refuse(Errno::kExist, fmt::format("kfunc {}: registered already", def.name));
+    model::Kfunc kfunc;
+    kfunc.name = def.name;
+    kfunc.btf = facts.host_btf;
+    kfunc.func = func;
+    kfunc.flags = def.options.flags;
+    kfunc.prog_types = def.options.prog_types;
+    kfunc.address = reinterpret_cast<void*>(def.call);
+    facts.kfuncs.push_back(std::move(kfunc));
+    return {};
+  });
+}
+
+Result<void> RuntimeImpl::add_kptr(const KptrDef& def) {
+  return change_facts([&](model::Facts& facts) -> Result<void> {
+    const btf::TypeId type = facts.host_btf->find(def.name, Kind::kStruct);
+    if (type == 0)
+      return refuse(Errno::kNoEnt, fmt::format("kptr {}: no such struct in the host's BTF", def.name));
+    for (const model::KptrType& known : facts.kptr_types)
+      if (known.type == type) return refuse(Errno::kExist, fmt::format("kptr {}: registered already", def.name));
+    model::KptrType kptr;
+    kptr.name = def.name;
+    kptr.btf = facts.host_btf;
+    kptr.type = type;
+    kptr.rcu_safe = def.rcu_safe;
+    kptr.release = def.release;
+    facts.kptr_types.push_back(std::move(kptr));
+    return {};
+  });
+}
+
+}  // namespace ring3

@@ -1,0 +1,134 @@
+#include "runtime/runtime_impl.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "attach/link.h"
+#include "base/try.h"
+#include "object/rcu.h"
+#include "prog/program.h"
+#include "struct_ops/ops_map.h"
+
+namespace ring3 {
+namespace {
+
+constexpr std::size_t kMaxNameBytes = 31;
+
+bool is_name(std::string_view name) {
+  return !name.empty() && name.size() <= kMaxNameBytes && std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+  });
+}
+
+}  // namespace
+
+RuntimeImpl::RuntimeImpl(const RuntimeOptions& options)
+    : name_(options.name),
+      log_(options.log),
+      services_(options.log, options.possible_cpus),
+      cpus_(services_.possible_cpus()),
+      start_ns_(services_.ktime_ns()),
+      machine_(services_),
+      engine_(exec::make_interpreter()),
+      registry_(code_, log_text_) {}
+
+RuntimeImpl::~RuntimeImpl() {
+  shut_down();
+  for (const std::string& line : objects_.live()) log(Severity::kError, "still alive at the end: " + line);
+}
+
+Result<std::unique_ptr<RuntimeImpl>> RuntimeImpl::create(const RuntimeOptions& options) {
+  std::unique_ptr<RuntimeImpl> impl(new RuntimeImpl(options));
+  if (!is_name(options.name))
+    return impl->refuse(Errno::kInval, "a runtime's name is 1 to 31 letters, digits, '-' and '_'");
+  RING3_TRY(impl->publish_btf(options.btf));
+  impl->kernel_ = RING3_TRY(syscall::Kernel::create(*impl, {"/sys/fs/bpf", "/run/ring3/" + options.name + "/bpf"}));
+  return impl;
+}
+
+Result<void> RuntimeImpl::publish_btf(const BtfBlob& blob) {
+  const std::span bytes(static_cast<const std::byte*>(blob.data), blob.size);
+  auto btf = RING3_TRY(btf::Btf::parse(bytes, nullptr, log_text_, btf::Origin::kHost));
+  const Birth birth{.uid = ::getuid(), .pid = ::getpid(), .time_ns = now_ns()};
+  host_btf_ = prog::BtfObject::make(objects_, btf, birth, "vmlinux", true);
+  RING3_TRY(objects_.publish(*host_btf_));
+  auto facts = std::make_shared<model::Facts>();
+  facts->host_btf = std::move(btf);
+  MutexLock lock(facts_mutex_);
+  facts_ = std::move(facts);
+  return {};
+}
+
+void RuntimeImpl::log(Severity severity, std::string_view text) {
+  while (text.ends_with('\n')) text.remove_suffix(1);
+  if (log_ != nullptr) log_->line(severity, "", text);
+}
+
+Errno RuntimeImpl::refuse(Errno e, std::string_view text) {
+  log(Severity::kError, text);
+  return e;
+}
+
+std::shared_ptr<const model::Facts> RuntimeImpl::facts() {
+  MutexLock lock(facts_mutex_);
+  return facts_;
+}
+
+Result<void> RuntimeImpl::check_struct_ops_member(const model::StructOpsType& type, std::uint32_t member,
+                                                  bool sleepable) {
+  return registry_.check_member(type, member, sleepable);
+}
+
+/// The first program that enters an array fixes the type of all (behaviour.md D.1.6). Ids of maps are not reused
+/// while a client could still mean the old one.
+Result<void> RuntimeImpl::check_prog_array_entry(maps::Map& array, Object& prog) {
+  const std::uint32_t type = static_cast<prog::Program&>(prog).type();
+  MutexLock lock(owners_mutex_);
+  const auto [owner, fresh] = array_owners_.try_emplace(array.id(), type);
+  return fresh || owner->second == type ? Result<void>() : Errno::kInval;
+}
+
+void RuntimeImpl::add_service(std::unique_ptr<RuntimeService> service) {
+  MutexLock lock(services_mutex_);
+  running_.push_back(std::move(service));
+}
+
+void RuntimeImpl::shut_down() noexcept {
+  std::vector<std::unique_ptr<RuntimeService>> services;
+  {
+    MutexLock lock(services_mutex_);
+    services.swap(running_);
+  }
+  while (!services.empty()) services.pop_back();
+  detach_links();
+  end_registrations();
+  kernel_.reset();
+  host_btf_ = nullptr;
+  rcu::drain();
+}
+
+void RuntimeImpl::detach_links() noexcept {
+  for (std::uint32_t id = 0;;) {
+    Result<std::uint32_t> next = objects_.next_id(ObjectKind::kLink, id);
+    if (!next.ok()) return;
+    id = *next;
+    // A kind without detach goes with its last reference.
+    if (auto link = objects_.find(ObjectKind::kLink, id); link.ok())
+      (void)static_cast<attach::Link*>(link->get())->detach();
+  }
+}
+
+void RuntimeImpl::end_registrations() noexcept {
+  for (std::uint32_t id = 0;;) {
+    Result<std::uint32_t> next = objects_.next_id(ObjectKind::kMap, id);
+    if (!next.ok()) return;
+    id = *next;
+    auto map = objects_.find(ObjectKind::kMap, id);
+    if (!map.ok()) continue;
+    if (struct_ops::OpsMap* ops = struct_ops::as_ops_map(map->get())) ops->shut_down();
+  }
+}
+
+}  // namespace ring3

@@ -1,0 +1,123 @@
+// One runtime: everything the rooms below need of their owner, in one place, and nothing else. Rooms see it
+// through their own interfaces (MapHost, ProgramHost, KernelServices).
+//
+// Life of the parts: members are destroyed in reverse order, so what is used by others stands first. The end
+// is shut_down(): services (control socket …) stop, clients' descriptors and pins go, links are detached,
+// classic registrations are ended, then everything that waits for readers is waited for.
+//
+// Locking: facts_mutex_ guards the pointer to the newest Facts, never what it points to.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/mutex.h"
+#include "base/text_sink.h"
+#include "exec/code_memory.h"
+#include "exec/engine.h"
+#include "exec/machine.h"
+#include "maps/map.h"
+#include "model/facts.h"
+#include "object/object_table.h"
+#include "prog/btf_object.h"
+#include "prog/load.h"
+#include "ring3/runtime.h"
+#include "runtime/machine_services.h"
+#include "struct_ops/registry.h"
+#include "syscall/kernel.h"
+
+namespace ring3 {
+
+/// Something that lives beside a runtime and must stop before it ends: the control socket, a module registry.
+class RuntimeService {
+ public:
+  virtual ~RuntimeService() = default;
+};
+
+class RuntimeImpl final : public maps::MapHost, public prog::ProgramHost, public syscall::KernelServices {
+ public:
+  static Result<std::unique_ptr<RuntimeImpl>> create(const RuntimeOptions& options);
+  ~RuntimeImpl();
+
+  const std::string& name() const { return name_; }
+  syscall::Kernel& kernel() { return *kernel_; }
+  struct_ops::Registry& registry() { return registry_; }
+
+  Result<void> add_struct_ops(const StructOpsDef& def);
+  Result<void> add_policy(StructOpsDef def, std::unique_ptr<detail::SingleInstance> policy);
+  Result<void> add_kfunc(const KfuncDef& def);
+  Result<void> add_kptr(const KptrDef& def);
+
+  /// Stopped, in reverse order of addition, before anything else ends.
+  void add_service(std::unique_ptr<RuntimeService> service);
+  /// Ends everything clients have loaded. Idempotent.
+  void shut_down() noexcept;
+
+  // maps::MapHost
+  ObjectTable& objects() override { return objects_; }
+  std::uint32_t possible_cpus() const override { return cpus_; }
+  std::uint32_t current_cpu() const override { return exec::current_cpu(machine_); }
+  Result<void> check_prog_array_entry(maps::Map& array, Object& prog) override;
+
+  // prog::ProgramHost
+  std::shared_ptr<const model::Facts> facts() override;
+  Ref<prog::BtfObject> host_btf() override { return host_btf_; }
+  exec::Engine& engine() override { return *engine_; }
+  exec::Machine& machine() override { return machine_; }
+  const verifier::Limits& limits() override { return limits_; }
+  Result<void> check_struct_ops_member(const model::StructOpsType& type, std::uint32_t member,
+                                       bool sleepable) override;
+
+  // syscall::KernelServices
+  maps::MapHost& map_host() override { return *this; }
+  prog::ProgramHost& program_host() override { return *this; }
+  const struct_ops::Registry& struct_ops() override { return registry_; }
+  std::atomic<std::uint32_t>& stats_users() override { return machine_.stats_users; }
+  std::uint64_t now_ns() override { return services_.ktime_ns() - start_ns_; }
+  void log(Severity severity, std::string_view text) override;
+
+ private:
+  /// Lines of rooms that know only a TextSink.
+  class LogText final : public TextSink {
+   public:
+    explicit LogText(RuntimeImpl& owner) : owner_(owner) {}
+    void write(std::string_view text) override { owner_.log(Severity::kWarning, text); }
+
+   private:
+    RuntimeImpl& owner_;
+  };
+
+  explicit RuntimeImpl(const RuntimeOptions& options);
+  Result<void> publish_btf(const BtfBlob& blob);
+  Errno refuse(Errno e, std::string_view text);
+  template <typename Change>
+  Result<void> change_facts(Change change);
+  void detach_links() noexcept;
+  void end_registrations() noexcept;
+
+  const std::string name_;
+  Log* const log_;
+  MachineServices services_;
+  const std::uint32_t cpus_;
+  const std::uint64_t start_ns_;
+  ObjectTable objects_;
+  exec::CodeMemory code_;
+  exec::Machine machine_;
+  const std::unique_ptr<exec::Engine> engine_;
+  const verifier::Limits limits_;
+  LogText log_text_{*this};
+  struct_ops::Registry registry_;
+  std::vector<std::unique_ptr<detail::SingleInstance>> policies_ RING3_GUARDED_BY(facts_mutex_);
+  Mutex facts_mutex_;
+  std::shared_ptr<const model::Facts> facts_ RING3_GUARDED_BY(facts_mutex_);
+  Mutex owners_mutex_;
+  std::map<std::uint32_t, std::uint32_t> array_owners_ RING3_GUARDED_BY(owners_mutex_);  // map id → program type
+  Ref<prog::BtfObject> host_btf_;
+  std::unique_ptr<syscall::Kernel> kernel_;
+  Mutex services_mutex_;
+  std::vector<std::unique_ptr<RuntimeService>> running_ RING3_GUARDED_BY(services_mutex_);
+};
+
+}  // namespace ring3
