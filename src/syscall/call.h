@@ -6,9 +6,12 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "attach/link.h"
+#include "base/try.h"
 #include "maps/map.h"
 #include "object/object.h"
 #include "prog/btf_object.h"
@@ -27,6 +30,12 @@ struct CommonLog {
   std::uint32_t level = 0;
   std::uint32_t true_size = 0;  // output
   bool present = false;
+};
+
+/// A log being written, and where in the caller's memory it goes.
+struct CommandLog {
+  prog::LogBuffer text;
+  std::uint64_t buffer = 0;
 };
 
 class Call {
@@ -64,35 +73,19 @@ class Call {
   /// A name field of an attribute (behaviour.md 0.1.7). Errors: kInval.
   static Result<std::string> object_name(const char (&field)[16]);
 
-  /// A log of the attribute or of the common attributes. Errors: kInval both name a buffer, or the rules of
+  /// The log of the attribute, or of the common attributes. Errors: kInval both name a buffer, or the rules of
   /// LogBuffer.
-  Result<prog::LogBuffer> open_log(std::uint32_t level, std::uint32_t size, std::uint64_t buffer);
-  /// Copies the log out, stores its true size. result: of the command so far; kNoSpc replaces a success when the
-  /// log did not fit, kFault when it could not be written.
-  Result<void> close_log(const prog::LogBuffer& log, std::uint64_t buffer, std::uint32_t& true_size);
+  Result<CommandLog> open_log(std::uint32_t level, std::uint32_t size, std::uint64_t buffer);
+  /// Copies the log out and stores its true size. Its error replaces the command's answer.
+  /// Errors: kNoSpc the log did not fit; kFault it could not be written.
+  Result<void> close_log(const CommandLog& log, std::uint32_t& true_size);
+  /// Why a command without a log of its own is refused: one line for the host's log and the common log.
+  void explain(std::string_view text);
 
  private:
   Kernel& kernel_;
   Caller& caller_;
   CommonLog& common_;
-};
-
-/// Brackets a client's write to a map: refused while frozen, counted while it runs (behaviour.md B.3.3).
-class ClientWrite {
- public:
-  static Result<ClientWrite> begin(maps::Map& map) {
-    RING3_TRY(map.begin_client_write());
-    return ClientWrite(map);
-  }
-  ClientWrite(ClientWrite&& o) noexcept : map_(std::exchange(o.map_, nullptr)) {}
-  ClientWrite& operator=(ClientWrite&&) = delete;
-  ~ClientWrite() {
-    if (map_) map_->end_client_write();
-  }
-
- private:
-  explicit ClientWrite(maps::Map& map) : map_(&map) {}
-  maps::Map* map_;
 };
 
 }  // namespace ring3::syscall

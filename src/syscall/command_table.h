@@ -23,8 +23,8 @@ enum class Support : std::uint8_t {
   kRefused,  // answers `refusal` whatever the attribute holds
 };
 
-/// The right a caller must hold before the handler runs; rights that depend on the attribute (map type,
-/// program type) are the handler's to check.
+/// The least right a caller needs. The entry checks it before the handler runs, except where Linux checks
+/// the attribute first (`right_in_handler`). More may depend on the attribute (map type, program type).
 enum class Right : std::uint8_t { kNone, kBpf, kSysAdmin };
 
 /// A field of the attribute, by position.
@@ -49,6 +49,7 @@ struct Command {
   Errno refusal;                      // kRefused only
   std::string_view note;              // for people; "" for none
   std::span<const AttrField> outputs; // written back, within the client's size
+  bool right_in_handler = false;
 };
 
 /// Rows in order of number, 0 … 36, without gaps.

@@ -2,7 +2,6 @@
 // owns for it, the descriptors handed to clients and the tree of pins.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -15,9 +14,15 @@
 #include "ring3/log.h"
 #include "ring3/result.h"
 #include "struct_ops/registry.h"
+#include "syscall/batch_cursors.h"
 #include "syscall/caller.h"
 #include "syscall/descriptors.h"
 #include "syscall/pin_tree.h"
+#include "verifier/log_sink.h"
+
+namespace ring3::maps {
+class MapKinds;
+}
 
 namespace ring3::syscall {
 
@@ -36,11 +41,12 @@ class KernelServices {
  public:
   virtual ObjectTable& objects() = 0;
   virtual maps::MapHost& map_host() = 0;
+  virtual const maps::MapKinds& map_kinds() = 0;
   virtual prog::ProgramHost& program_host() = 0;
   virtual const struct_ops::Registry& struct_ops() = 0;
-  /// Holders of BPF_ENABLE_STATS (exec::Machine::stats_users).
-  virtual std::atomic<std::uint32_t>& stats_users() = 0;
-  /// Host clock since the runtime's start.
+  /// The verifier refused a program: the reason, for the host's log and the report for people.
+  virtual void program_refused(const verifier::Rejection&) {}
+  /// Birth times of objects: ns of the boot clock, as load_time in info records.
   virtual std::uint64_t now_ns() = 0;
   virtual void log(Severity severity, std::string_view text) = 0;
   /// Host policy: may this caller issue this command at all? Errors: kPerm (the host logs why).
@@ -62,6 +68,7 @@ class Kernel {
   ObjectTable& objects() { return services_.objects(); }
   Descriptors& descriptors() { return *descriptors_; }
   PinTree& pins() { return pins_; }
+  BatchCursors& batch_cursors() { return batch_cursors_; }
 
  private:
   Kernel(KernelServices& services, std::unique_ptr<Descriptors> descriptors, std::vector<std::string> pin_roots);
@@ -69,6 +76,7 @@ class Kernel {
   KernelServices& services_;
   std::unique_ptr<Descriptors> descriptors_;
   PinTree pins_;
+  BatchCursors batch_cursors_;
 };
 
 }  // namespace ring3::syscall

@@ -1,0 +1,114 @@
+// The rows. Sources: bpf(2), include/uapi of Linux 6.12 (numbers and last fields are ABI facts),
+// behaviour.md 0.1.
+#include "syscall/command_table.h"
+
+#include <array>
+
+#include "syscall/handlers.h"
+
+namespace ring3::syscall {
+namespace {
+
+using uapi::bpf_attr;
+
+#define RING3_FIELD(name) \
+  AttrField { offsetof(bpf_attr, name), sizeof(bpf_attr::name) }
+#define RING3_SUBFIELD(part, name) \
+  AttrField { offsetof(bpf_attr, part.name), sizeof(bpf_attr::part.name) }
+
+constexpr std::array kNextIdOut = {RING3_FIELD(next_id)};
+constexpr std::array kBatchOut = {RING3_SUBFIELD(batch, count)};
+constexpr std::array kInfoOut = {RING3_SUBFIELD(info, info_len)};
+constexpr std::array kBtfLoadOut = {RING3_FIELD(btf_log_true_size)};
+constexpr std::array kProgLoadOut = {RING3_FIELD(log_true_size)};
+constexpr std::array kTestRunOut = {RING3_SUBFIELD(test, retval), RING3_SUBFIELD(test, data_size_out),
+                                    RING3_SUBFIELD(test, duration), RING3_SUBFIELD(test, ctx_size_out)};
+constexpr std::span<const AttrField> kNoOut;
+
+constexpr Command full(int number, std::string_view name, std::string_view member, AttrField last, Right right,
+                       Handler handler, std::span<const AttrField> outputs = kNoOut, std::string_view note = "") {
+  return Command{number, name, member, last, right, Support::kFull, handler, Errno{}, note, outputs};
+}
+constexpr Command partial(int number, std::string_view name, std::string_view member, AttrField last, Right right,
+                          Handler handler, std::string_view note, std::span<const AttrField> outputs = kNoOut) {
+  return Command{number, name, member, last, right, Support::kPartial, handler, Errno{}, note, outputs,
+                 right == Right::kBpf};
+}
+constexpr Command refused(int number, std::string_view name, std::string_view member, AttrField last, Errno errno_,
+                          std::string_view note) {
+  return Command{number, name, member, last, Right::kNone, Support::kRefused, nullptr, errno_, note, kNoOut};
+}
+
+constexpr Right kAnyone = Right::kNone;
+constexpr Right kAdmin = Right::kSysAdmin;
+constexpr std::string_view kNoHooks = "the host offers no such hook; programs attach through links";
+
+// clang-format off
+constexpr std::array kCommands = {
+  partial( 0, "MAP_CREATE",           "map",    RING3_FIELD(excl_prog_hash_size),    Right::kBpf, map_create,
+           "exclusive maps and tokens are refused"),
+  full   ( 1, "MAP_LOOKUP_ELEM",      "elem",   RING3_FIELD(flags),                  kAnyone, map_lookup_elem),
+  full   ( 2, "MAP_UPDATE_ELEM",      "elem",   RING3_FIELD(flags),                  kAnyone, map_update_elem),
+  full   ( 3, "MAP_DELETE_ELEM",      "elem",   RING3_FIELD(key),                    kAnyone, map_delete_elem),
+  full   ( 4, "MAP_GET_NEXT_KEY",     "elem",   RING3_FIELD(next_key),               kAnyone, map_get_next_key),
+  partial( 5, "PROG_LOAD",            "prog",   RING3_FIELD(keyring_id),             Right::kBpf, prog_load,
+           "signatures and tokens are refused; program types as the verifier knows them", kProgLoadOut),
+  full   ( 6, "OBJ_PIN",              "obj",    RING3_FIELD(path_fd),                kAnyone, obj_pin),
+  full   ( 7, "OBJ_GET",              "obj",    RING3_FIELD(path_fd),                kAnyone, obj_get),
+  refused( 8, "PROG_ATTACH",          "attach", RING3_FIELD(expected_revision),      Errno::kInval, kNoHooks),
+  refused( 9, "PROG_DETACH",          "attach", RING3_FIELD(expected_revision),      Errno::kInval, kNoHooks),
+  full   (10, "PROG_TEST_RUN",        "test",   RING3_SUBFIELD(test, batch_size),    kAnyone, prog_test_run, kTestRunOut),
+  full   (11, "PROG_GET_NEXT_ID",     "id",     RING3_FIELD(next_id),                kAdmin,  prog_get_next_id, kNextIdOut),
+  full   (12, "MAP_GET_NEXT_ID",      "id",     RING3_FIELD(next_id),                kAdmin,  map_get_next_id, kNextIdOut),
+  full   (13, "PROG_GET_FD_BY_ID",    "id",     RING3_FIELD(prog_id),                kAdmin,  prog_get_fd_by_id),
+  full   (14, "MAP_GET_FD_BY_ID",     "id",     RING3_FIELD(open_flags),             kAdmin,  map_get_fd_by_id),
+  partial(15, "OBJ_GET_INFO_BY_FD",   "info",   RING3_SUBFIELD(info, info),          kAnyone, obj_get_info_by_fd,
+           "no map hash", kInfoOut),
+  refused(16, "PROG_QUERY",           "query",  RING3_SUBFIELD(query, revision),     Errno::kInval, kNoHooks),
+  partial(17, "RAW_TRACEPOINT_OPEN",  "raw_tracepoint", RING3_SUBFIELD(raw_tracepoint, cookie), kAnyone,
+           raw_tracepoint_open, "no tracepoint has a name here: ENOENT"),
+  partial(18, "BTF_LOAD",             "btf",    RING3_FIELD(btf_token_fd),           Right::kBpf, btf_load,
+           "tokens are refused", kBtfLoadOut),
+  full   (19, "BTF_GET_FD_BY_ID",     "id",     RING3_FIELD(btf_id),                 kAdmin,  btf_get_fd_by_id),
+  refused(20, "TASK_FD_QUERY",        "task_fd_query", RING3_SUBFIELD(task_fd_query, probe_addr), Errno::kNotSupp,
+           "no perf events here"),
+  full   (21, "MAP_LOOKUP_AND_DELETE_ELEM", "elem", RING3_FIELD(flags),              kAnyone, map_lookup_and_delete_elem),
+  full   (22, "MAP_FREEZE",           "elem",   RING3_FIELD(map_fd),                 kAnyone, map_freeze),
+  full   (23, "BTF_GET_NEXT_ID",      "id",     RING3_FIELD(next_id),                kAdmin,  btf_get_next_id, kNextIdOut),
+  full   (24, "MAP_LOOKUP_BATCH",     "batch",  RING3_SUBFIELD(batch, flags),        kAnyone, map_lookup_batch, kBatchOut),
+  full   (25, "MAP_LOOKUP_AND_DELETE_BATCH", "batch", RING3_SUBFIELD(batch, flags),  kAnyone,
+           map_lookup_and_delete_batch, kBatchOut),
+  full   (26, "MAP_UPDATE_BATCH",     "batch",  RING3_SUBFIELD(batch, flags),        kAnyone, map_update_batch, kBatchOut),
+  full   (27, "MAP_DELETE_BATCH",     "batch",  RING3_SUBFIELD(batch, flags),        kAnyone, map_delete_batch, kBatchOut),
+  partial(28, "LINK_CREATE",          "link_create", RING3_SUBFIELD(link_create, uprobe_multi.pid), kAnyone,
+           link_create, "struct_ops links only"),
+  full   (29, "LINK_UPDATE",          "link_update", RING3_SUBFIELD(link_update, old_prog_fd), kAnyone, link_update),
+  full   (30, "LINK_GET_FD_BY_ID",    "id",     RING3_FIELD(link_id),                kAdmin,  link_get_fd_by_id),
+  full   (31, "LINK_GET_NEXT_ID",     "id",     RING3_FIELD(next_id),                kAdmin,  link_get_next_id, kNextIdOut),
+  full   (32, "ENABLE_STATS",         "enable_stats", RING3_SUBFIELD(enable_stats, type), kAdmin, enable_stats),
+  partial(33, "ITER_CREATE",          "iter_create", RING3_SUBFIELD(iter_create, flags), kAnyone, iter_create,
+           "no iterator links exist: EINVAL for every link"),
+  full   (34, "LINK_DETACH",          "link_detach", RING3_SUBFIELD(link_detach, link_fd), kAnyone, link_detach),
+  full   (35, "PROG_BIND_MAP",        "prog_bind_map", RING3_SUBFIELD(prog_bind_map, flags), kAnyone, prog_bind_map),
+  refused(36, "TOKEN_CREATE",         "token_create", RING3_SUBFIELD(token_create, bpffs_fd), Errno::kOpNotSupp,
+           "no delegation: clients fall back to their own rights"),
+};
+// clang-format on
+
+constexpr bool in_order() {
+  for (std::size_t i = 0; i < kCommands.size(); ++i)
+    if (kCommands[i].number != static_cast<int>(i)) return false;
+  return kCommands.size() == uapi::__MAX_BPF_CMD;
+}
+static_assert(in_order(), "one row per command, in order of number");
+
+}  // namespace
+
+std::span<const Command> commands() { return kCommands; }
+
+const Command* find_command(int number) {
+  if (number < 0 || static_cast<std::size_t>(number) >= kCommands.size()) return nullptr;
+  return &kCommands[static_cast<std::size_t>(number)];
+}
+
+}  // namespace ring3::syscall

@@ -1,0 +1,66 @@
+// The commands, one file per family. A handler gets a copy of the attribute whose tail has been checked;
+// it returns the command's result and stores outputs into the copy (command_table.h).
+#pragma once
+
+#include "ring3/result.h"
+#include "syscall/call.h"
+#include "uapi/bpf.h"
+
+namespace ring3::syscall {
+
+// map_commands.cc
+Result<long> map_create(Call& call, uapi::bpf_attr& attr);
+Result<long> map_freeze(Call& call, uapi::bpf_attr& attr);
+
+// element_commands.cc
+Result<long> map_lookup_elem(Call& call, uapi::bpf_attr& attr);
+Result<long> map_update_elem(Call& call, uapi::bpf_attr& attr);
+Result<long> map_delete_elem(Call& call, uapi::bpf_attr& attr);
+Result<long> map_get_next_key(Call& call, uapi::bpf_attr& attr);
+Result<long> map_lookup_and_delete_elem(Call& call, uapi::bpf_attr& attr);
+
+// batch_commands.cc
+Result<long> map_lookup_batch(Call& call, uapi::bpf_attr& attr);
+Result<long> map_lookup_and_delete_batch(Call& call, uapi::bpf_attr& attr);
+Result<long> map_update_batch(Call& call, uapi::bpf_attr& attr);
+Result<long> map_delete_batch(Call& call, uapi::bpf_attr& attr);
+
+// prog_commands.cc
+Result<long> prog_load(Call& call, uapi::bpf_attr& attr);
+Result<long> prog_bind_map(Call& call, uapi::bpf_attr& attr);
+Result<long> prog_test_run(Call& call, uapi::bpf_attr& attr);
+
+// btf_commands.cc
+Result<long> btf_load(Call& call, uapi::bpf_attr& attr);
+
+// info_commands.cc
+Result<long> obj_get_info_by_fd(Call& call, uapi::bpf_attr& attr);
+
+// id_commands.cc
+Result<long> map_get_next_id(Call& call, uapi::bpf_attr& attr);
+Result<long> prog_get_next_id(Call& call, uapi::bpf_attr& attr);
+Result<long> btf_get_next_id(Call& call, uapi::bpf_attr& attr);
+Result<long> link_get_next_id(Call& call, uapi::bpf_attr& attr);
+Result<long> map_get_fd_by_id(Call& call, uapi::bpf_attr& attr);
+Result<long> prog_get_fd_by_id(Call& call, uapi::bpf_attr& attr);
+Result<long> btf_get_fd_by_id(Call& call, uapi::bpf_attr& attr);
+Result<long> link_get_fd_by_id(Call& call, uapi::bpf_attr& attr);
+
+// pin_commands.cc
+Result<long> obj_pin(Call& call, uapi::bpf_attr& attr);
+Result<long> obj_get(Call& call, uapi::bpf_attr& attr);
+
+// link_commands.cc
+Result<long> link_create(Call& call, uapi::bpf_attr& attr);
+Result<long> link_update(Call& call, uapi::bpf_attr& attr);
+Result<long> link_detach(Call& call, uapi::bpf_attr& attr);
+Result<long> iter_create(Call& call, uapi::bpf_attr& attr);
+Result<long> raw_tracepoint_open(Call& call, uapi::bpf_attr& attr);
+
+// stats_commands.cc
+Result<long> enable_stats(Call& call, uapi::bpf_attr& attr);
+
+/// Access mode asked for by BPF_F_RDONLY and BPF_F_WRONLY. Errors: kInval both.
+Result<Access> access_of_flags(std::uint32_t flags);
+
+}  // namespace ring3::syscall

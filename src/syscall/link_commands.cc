@@ -1,0 +1,88 @@
+// Links (behaviour.md A.5, D.4), and the older ways to attach, which this host has no places for.
+#include "base/try.h"
+#include "struct_ops/ops_link.h"
+#include "syscall/handlers.h"
+
+namespace ring3::syscall {
+namespace {
+
+/// Attaches and makes visible: pending in a load session, at once outside of one.
+Result<long> attach_and_give(Call& call, Ref<attach::Link> link) {
+  if (LoadSession* session = call.caller().session(); session != nullptr && session->open()) {
+    RING3_TRY(session->add_link(link));
+    return call.give(std::move(link), Access::kReadWrite);
+  }
+  RING3_TRY(call.kernel().objects().reserve_id(*link));
+  OwnedFd fd = RING3_TRY(call.kernel().descriptors().open(link, Access::kReadWrite));
+  RING3_TRY(link->attach());
+  const long number = RING3_TRY(call.caller().files().install(std::move(fd)));
+  RING3_TRY(call.kernel().objects().publish(*link));
+  return number;
+}
+
+Result<long> create_struct_ops_link(Call& call, const uapi::bpf_attr& attr) {
+  Call::OpenMap open = RING3_TRY(call.map(static_cast<int>(attr.link_create.map_fd)));
+  return attach_and_give(
+      call, RING3_TRY(struct_ops::create_link(std::move(open.map), attr.link_create.flags, call.birth())));
+}
+
+}  // namespace
+
+Result<long> link_create(Call& call, uapi::bpf_attr& attr) {
+  if (attr.link_create.attach_type == uapi::BPF_STRUCT_OPS) return create_struct_ops_link(call, attr);
+  RING3_TRY(call.program(static_cast<int>(attr.link_create.prog_fd)));
+  call.explain("the host offers no attach point of this type");
+  return Errno::kInval;
+}
+
+Result<long> link_update(Call& call, uapi::bpf_attr& attr) {
+  const auto& update = attr.link_update;
+  if ((update.flags & ~static_cast<std::uint32_t>(uapi::BPF_F_REPLACE)) != 0) return Errno::kInval;
+  const bool replace = (update.flags & uapi::BPF_F_REPLACE) != 0;
+  const Ref<attach::Link> link = RING3_TRY(call.link(static_cast<int>(update.link_fd)));
+  if (link->ops().update_map != nullptr) {
+    Call::OpenMap next = RING3_TRY(call.map(static_cast<int>(update.new_map_fd)));
+    Ref<Object> old;
+    if (replace)
+      old = RING3_TRY(call.map(static_cast<int>(update.old_map_fd))).map;
+    else if (update.old_map_fd != 0)
+      return Errno::kInval;
+    RING3_TRY(link->update_map(std::move(next.map), std::move(old), update.flags));
+    return 0L;
+  }
+  Ref<prog::Program> next = RING3_TRY(call.program(static_cast<int>(update.new_prog_fd)));
+  Ref<Object> old;
+  if (replace)
+    old = RING3_TRY(call.program(static_cast<int>(update.old_prog_fd)));
+  else if (update.old_prog_fd != 0)
+    return Errno::kInval;
+  RING3_TRY(link->update_prog(std::move(next), std::move(old), update.flags));
+  return 0L;
+}
+
+Result<long> link_detach(Call& call, uapi::bpf_attr& attr) {
+  const Ref<attach::Link> link = RING3_TRY(call.link(static_cast<int>(attr.link_detach.link_fd)));
+  RING3_TRY(link->detach());
+  return 0L;
+}
+
+Result<long> iter_create(Call& call, uapi::bpf_attr& attr) {
+  if (attr.iter_create.flags != 0) return Errno::kInval;
+  const Ref<attach::Link> link = RING3_TRY(call.link(static_cast<int>(attr.iter_create.link_fd)));
+  return Errno::kInval;  // no kind of link here is an iterator
+}
+
+Result<long> raw_tracepoint_open(Call& call, uapi::bpf_attr& attr) {
+  const Ref<prog::Program> program = RING3_TRY(call.program(static_cast<int>(attr.raw_tracepoint.prog_fd)));
+  switch (program->type()) {
+    case uapi::BPF_PROG_TYPE_RAW_TRACEPOINT:
+    case uapi::BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE: {
+      const std::string name = RING3_TRY(call.memory().read_string(attr.raw_tracepoint.name, 128));
+      call.explain("the host has no tracepoint of that name");
+      return Errno::kNoEnt;
+    }
+    default: call.explain("the host offers no attach point for programs of this type"); return Errno::kInval;
+  }
+}
+
+}  // namespace ring3::syscall

@@ -1,0 +1,195 @@
+// PROG_LOAD, PROG_BIND_MAP, PROG_TEST_RUN. Copies everything out of the caller's memory, resolves the
+// descriptors of the attribute, and hands over to the load pipeline (prog/load.h).
+#include <algorithm>
+
+#include "base/try.h"
+#include "prog/load.h"
+#include "prog/test_run.h"
+#include "syscall/handlers.h"
+
+namespace ring3::syscall {
+namespace {
+
+constexpr std::uint32_t kMaxInsns = 1'000'000;
+constexpr std::size_t kMaxLicenseBytes = 128;
+constexpr std::uint32_t kMaxRecordSize = 252;
+constexpr std::uint32_t kMaxRecords = kMaxInsns;  // one per instruction at most
+
+/// Descriptors in instructions and in fd_array, resolved in the caller's table while the program is loaded.
+class CallDescriptors final : public prog::DescriptorSource {
+ public:
+  CallDescriptors(Call& call, std::uint64_t fd_array) : call_(call), fd_array_(fd_array) {}
+
+  Result<prog::DescribedObject> object(std::int32_t fd) override {
+    OpenObject open = RING3_TRY(call_.object(fd));
+    return prog::DescribedObject{std::move(open.object), open.access == Access::kReadOnly,
+                                 open.access == Access::kWriteOnly};
+  }
+  Result<std::int32_t> fd_array(std::uint32_t index) override {
+    if (fd_array_ == 0) return Errno::kProto;
+    return call_.memory().read_value<std::int32_t>(fd_array_ + std::uint64_t{index} * sizeof(std::int32_t));
+  }
+
+ private:
+  Call& call_;
+  std::uint64_t fd_array_;
+};
+
+/// The license text, cut where Linux cuts it.
+Result<std::string> read_license(Call& call, std::uint64_t address) {
+  Result<std::string> text = call.memory().read_string(address, kMaxLicenseBytes);
+  if (text.ok() || text.error() != Errno::kNameTooLong) return text;
+  const auto bytes = RING3_TRY(call.memory().read_array<char>(address, kMaxLicenseBytes - 1));
+  return std::string(bytes.begin(), bytes.end());
+}
+
+/// Records of one kind. Errors: kInval size outside [least, 252] or not a multiple of 4; kTooBig, kFault.
+Result<std::vector<std::byte>> read_records(Call& call, std::uint64_t address, std::uint32_t count,
+                                            std::uint32_t record_size, std::uint32_t least) {
+  if (count == 0) return std::vector<std::byte>();
+  if (count > kMaxRecords) return Errno::kInval;
+  if (record_size < least || record_size > kMaxRecordSize || record_size % 4 != 0) return Errno::kInval;
+  return call.memory().read_array<std::byte>(address, std::size_t{count} * record_size);
+}
+
+Result<void> check_unsupported(CommandLog& log, const uapi::bpf_attr& attr) {
+  if (attr.signature != 0 || attr.signature_size != 0 || attr.keyring_id != 0) {
+    log.text.write("signed programs are not supported\n");
+    return Errno::kOpNotSupp;
+  }
+  if ((attr.prog_flags & uapi::BPF_F_TOKEN_FD) != 0) {
+    log.text.write("no descriptor is a token here\n");
+    return Errno::kInval;
+  }
+  if (attr.prog_ifindex != 0) {
+    log.text.write("programs bound to a device are not supported\n");
+    return Errno::kInval;
+  }
+  return {};
+}
+
+/// attach_prog_fd: a program, or a BTF object that holds the target.
+Result<Ref<Object>> resolve_target(Call& call, const uapi::bpf_attr& attr) {
+  if (attr.attach_prog_fd == 0) return Ref<Object>();
+  OpenObject open = RING3_TRY(call.object(static_cast<int>(attr.attach_prog_fd)));
+  if (open.object->kind() == ObjectKind::kProg) return std::move(open.object);
+  if (open.object->kind() != ObjectKind::kBtf) return Errno::kInval;
+  if (!static_cast<prog::BtfObject&>(*open.object).is_kernel()) return Errno::kNotSupp;
+  return std::move(open.object);
+}
+
+Result<prog::LoadRequest> read_request(Call& call, const uapi::bpf_attr& attr) {
+  prog::LoadRequest request;
+  request.rights = call.rights();
+  request.prog_type = attr.prog_type;
+  request.attach_type = attr.expected_attach_type;
+  request.flags = attr.prog_flags;
+  request.attach_btf_id = attr.attach_btf_id;
+  request.fd_array_count = attr.fd_array_cnt;
+  request.birth = call.birth();
+  if (!request.rights.has_bpf()) return Errno::kPerm;
+  if (attr.insn_cnt == 0 || attr.insn_cnt > kMaxInsns) return Errno::kTooBig;
+  request.attach_target = RING3_TRY(resolve_target(call, attr));
+  request.insns = RING3_TRY(call.memory().read_array<isa::RawInsn>(attr.insns, attr.insn_cnt));
+  request.license = RING3_TRY(read_license(call, attr.license));
+  request.name = RING3_TRY(Call::object_name(attr.prog_name));
+  if (attr.func_info_cnt != 0 || attr.line_info_cnt != 0 || attr.prog_btf_fd != 0) {
+    request.btf = RING3_TRY(call.btf(static_cast<int>(attr.prog_btf_fd)));
+    if (request.btf->is_kernel()) return Errno::kAcces;
+  }
+  request.func_info_rec_size = attr.func_info_rec_size;
+  request.line_info_rec_size = attr.line_info_rec_size;
+  request.core_relo_rec_size = attr.core_relo_rec_size;
+  request.func_info = RING3_TRY(read_records(call, attr.func_info, attr.func_info_cnt, attr.func_info_rec_size, 8));
+  request.line_info = RING3_TRY(read_records(call, attr.line_info, attr.line_info_cnt, attr.line_info_rec_size, 16));
+  request.core_relos =
+      RING3_TRY(read_records(call, attr.core_relos, attr.core_relo_cnt, attr.core_relo_rec_size, 16));
+  return request;
+}
+
+Result<Ref<prog::Program>> load(Call& call, const uapi::bpf_attr& attr, CommandLog& log) {
+  RING3_TRY(check_unsupported(log, attr));
+  const prog::LoadRequest request = RING3_TRY(read_request(call, attr));
+  CallDescriptors descriptors(call, attr.fd_array);
+  return prog::load(request, descriptors, call.kernel().services().program_host(), log.text);
+}
+
+}  // namespace
+
+Result<long> prog_load(Call& call, uapi::bpf_attr& attr) {
+  CommandLog log = RING3_TRY(call.open_log(attr.log_level, attr.log_size, attr.log_buf));
+  Result<Ref<prog::Program>> loaded = load(call, attr, log);
+  if (log.text.rejection().has_value()) call.kernel().services().program_refused(*log.text.rejection());
+  RING3_TRY(call.close_log(log, attr.log_true_size));
+  if (!loaded.ok()) return loaded.error();
+  return call.publish_and_give(std::move(loaded).value(), Access::kReadWrite);
+}
+
+Result<long> prog_bind_map(Call& call, uapi::bpf_attr& attr) {
+  if (attr.prog_bind_map.flags != 0) return Errno::kInval;
+  const Ref<prog::Program> program = RING3_TRY(call.program(static_cast<int>(attr.prog_bind_map.prog_fd)));
+  Call::OpenMap open = RING3_TRY(call.map(static_cast<int>(attr.prog_bind_map.map_fd)));
+  program->bind_map(std::move(open.map));
+  return 0L;
+}
+
+namespace {
+
+constexpr std::uint32_t kMaxRunBytes = 1u << 20;
+
+Result<std::vector<std::byte>> read_run_input(Call& call, std::uint64_t address, std::uint32_t bytes) {
+  if (address == 0) return std::vector<std::byte>();
+  if (bytes > kMaxRunBytes) return Errno::kInval;
+  return call.memory().read_array<std::byte>(address, bytes);
+}
+
+/// Copies what fits, stores the true size. kNoSpc when it did not fit.
+Result<void> write_run_output(Call& call, std::uint64_t address, std::uint32_t& size,
+                              const std::vector<std::byte>& out) {
+  const std::size_t room = address == 0 ? 0 : std::min<std::size_t>(size, out.size());
+  const bool cut = address != 0 && room < out.size();
+  size = static_cast<std::uint32_t>(out.size());
+  if (room != 0) RING3_TRY(call.memory().write(address, std::span(out).first(room)));
+  if (cut) return Errno::kNoSpc;
+  return {};
+}
+
+}  // namespace
+
+Result<long> prog_test_run(Call& call, uapi::bpf_attr& attr) {
+  auto& test = attr.test;
+  // Context pointer and size together or neither.
+  if ((test.ctx_size_in != 0) != (test.ctx_in != 0)) return Errno::kInval;
+  if ((test.ctx_size_out != 0) != (test.ctx_out != 0)) return Errno::kInval;
+  const Ref<prog::Program> program = RING3_TRY(call.program(static_cast<int>(test.prog_fd)));
+  prog::TestRunRequest request;
+  request.has_data_in = test.data_in != 0 || test.data_size_in != 0;
+  request.has_ctx_in = test.ctx_in != 0;
+  request.has_data_out = test.data_out != 0 || test.data_size_out != 0;
+  request.has_ctx_out = test.ctx_out != 0;
+  request.data_size_out = test.data_size_out;
+  request.ctx_size_out = test.ctx_size_out;
+  request.repeat = test.repeat;
+  request.flags = test.flags;
+  request.cpu = test.cpu;
+  request.batch_size = test.batch_size;
+  if (test.data_in == 0 && test.data_size_in != 0) return Errno::kInval;
+  request.data_in = RING3_TRY(read_run_input(call, test.data_in, test.data_size_in));
+  request.ctx_in = RING3_TRY(read_run_input(call, test.ctx_in, test.ctx_size_in));
+  const prog::TestRunResult result =
+      RING3_TRY(prog::test_run(*program, request, call.kernel().services().program_host().machine().host));
+  test.retval = result.retval;
+  test.duration = result.duration_ns;
+  // A syscall program's context comes back in the buffer it came from.
+  if (program->type() == uapi::BPF_PROG_TYPE_SYSCALL) {
+    if (test.ctx_in != 0) RING3_TRY(call.memory().write(test.ctx_in, result.ctx_out));
+    return 0L;
+  }
+  Result<void> data = write_run_output(call, test.data_out, test.data_size_out, result.data_out);
+  Result<void> ctx = write_run_output(call, test.ctx_out, test.ctx_size_out, result.ctx_out);
+  RING3_TRY(std::move(data));
+  RING3_TRY(std::move(ctx));
+  return 0L;
+}
+
+}  // namespace ring3::syscall
