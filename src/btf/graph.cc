@@ -27,6 +27,8 @@ constexpr std::uint8_t kOnStack = 4;
 // Records only other records of a fixed kind refer to; no type is made of them.
 bool is_source_only(Kind kind) { return kind == Kind::kVar || kind == Kind::kDatasec || kind == Kind::kDeclTag; }
 
+bool is_never_sized(Kind kind) { return kind == Kind::kFwd || kind == Kind::kFunc || kind == Kind::kFuncProto; }
+
 class Walker {
  public:
   explicit Walker(const Checker& c) : c_(c), state_(c.btf.types.size(), 0) {}
@@ -189,7 +191,8 @@ class Walker {
     if (!is_usable(t.type)) return c_.refuse(f.id, "Invalid type_id");
     if (is_open(f.walk, t.type)) return t.type;
     const Kind target = c_.btf.type(behind_modifiers(c_.btf, t.type))->kind;
-    const bool opaque = target == Kind::kUnkn || target == Kind::kFwd || target == Kind::kFuncProto;
+    const bool opaque =
+        target == Kind::kUnkn || target == Kind::kFwd || target == Kind::kFuncProto || target == Kind::kFunc;
     if (!opaque && !has_size(t.type)) return c_.refuse(f.id, "Invalid type_id");
     return kVoid;
   }
@@ -218,7 +221,8 @@ class Walker {
   Result<TypeId> step_struct(Frame& f, const Type& t) {
     for (; f.element < t.vlen; ++f.element) {
       const auto m = c_.btf.element<RawMember>(f.id, f.element);
-      if (!is_usable(m.type)) return c_.refuse_member(f.id, f.element, "Invalid member");
+      if (!is_usable(m.type) || is_never_sized(c_.btf.type(m.type)->kind))
+        return c_.refuse_member(f.id, f.element, "Invalid member");
       if (is_open(f.walk, m.type)) return m.type;
       if (const Result<void> ok = check_member_place(c_, f.id, f.element); !ok) return ok.error();
     }
