@@ -1,13 +1,17 @@
 # ring3_room(NAME [LIBS …]): src/NAME as one static library, its *_test.cc as one test program.
+# WITHOUT names sources (patterns) that wait for a lower room and are not built yet.
 # A room without sources yet is an interface library, so the list of rooms can be complete.
 set(RING3_ROOMS "" CACHE INTERNAL "")
 set(RING3_LIBRARY_SOURCES "" CACHE INTERNAL "")
 
 function(ring3_room name)
-  cmake_parse_arguments(arg "" "" "LIBS" ${ARGN})
+  cmake_parse_arguments(arg "" "" "LIBS;WITHOUT" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cc)
   set(tests ${sources})
   list(FILTER sources EXCLUDE REGEX "_test\\.cc$")
+  foreach(pattern ${arg_WITHOUT})
+    list(FILTER sources EXCLUDE REGEX "/${name}/${pattern}$")
+  endforeach()
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")
 
   set(lower "")
