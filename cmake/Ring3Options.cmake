@@ -29,6 +29,12 @@ if(RING3_SANITIZE)
   endif()
 endif()
 
+option(RING3_FUZZ "fuzz targets run under libFuzzer; everything is instrumented for it" OFF)
+if(RING3_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+  add_link_options(-fsanitize=fuzzer-no-link)
+endif()
+
 find_program(RING3_LINKER NAMES mold ld.lld)
 if(RING3_LINKER)
   get_filename_component(linker ${RING3_LINKER} NAME)

@@ -98,6 +98,7 @@ std::string params_text(const Btf& btf, TypeId proto, bool with_names, int depth
   for (std::uint32_t i = 0; i < count; ++i) {
     const Param p = btf.param(proto, i);
     if (i != 0) text += ", ";
+    if (text.size() > kMaxText) return text + "…)";
     text += p.type == kVoid ? "..." : wrap(btf, p.type, with_names ? std::string(p.name) : "", depth);
   }
   return text + (count == 0 ? "void)" : ")");

@@ -26,13 +26,21 @@ constexpr StyleRow kStyles[] = {
     {"\"", "\":", ",", "[", "]", true},           // kJson
 };
 
+// A hostile type can say much in few bytes (empty structs, overlapping members): it must not print for
+// hours. An honest value has at most one bitfield a bit, and unions a few times that.
+constexpr std::uint64_t kValuesPerByte = 64;
+constexpr std::uint64_t kSpareValues = 1024;
+
 class Printer {
  public:
   Printer(const Btf& btf, std::span<const std::byte> bytes, ValueStyle style, TextSink& out)
-      : btf_(btf), bytes_(bytes), style_(kStyles[static_cast<std::size_t>(style)]), out_(out) {}
+      : btf_(btf), bytes_(bytes), style_(kStyles[static_cast<std::size_t>(style)]), out_(out),
+        budget_(kSpareValues + kValuesPerByte * bytes.size()) {}
 
   // off: byte offset of the value. Types are free of rings by value, so this ends; depth is at most kMaxDepth.
   void value(TypeId id, std::uint64_t off) {
+    if (budget_ == 0) return;
+    --budget_;
     id = btf_.skip_modifiers(id);
     const Type& t = *btf_.type(id);
     switch (t.kind) {
@@ -145,7 +153,7 @@ class Printer {
   bool string(const ArrayInfo& a, std::uint64_t off) {
     const TypeId elem = btf_.skip_modifiers(a.elem);
     const auto i = btf_.integer(elem);
-    if (!style_.json || a.count == 0 || !i || i->bits != 8 || btf_.type(elem)->name != "char") return false;
+    if (!style_.json || a.count == 0 || a.count > bytes_.size() || !i || i->bits != 8 || btf_.type(elem)->name != "char") return false;
     std::string text;
     bool ended = false;
     for (std::uint32_t n = 0; n < a.count; ++n) {
@@ -164,9 +172,8 @@ class Printer {
     if (string(a, off)) return;
     const std::uint64_t step = btf_.size_of(a.elem).value_or(0);
     out_.write("[");
-    // A hostile count of empty elements must not print for hours.
     const std::uint32_t count = step == 0 ? 0 : a.count;
-    for (std::uint32_t n = 0; n < count; ++n) {
+    for (std::uint32_t n = 0; n < count && budget_ != 0; ++n) {
       if (n != 0) out_.write(",");
       value(a.elem, off + n * step);
     }
@@ -180,7 +187,7 @@ class Printer {
 
   void members(TypeId id, const Type& t, std::uint64_t off) {
     out_.write("{");
-    for (std::uint32_t n = 0; n < t.vlen; ++n) {
+    for (std::uint32_t n = 0; n < t.vlen && budget_ != 0; ++n) {
       const Member m = btf_.member(id, n);
       if (n != 0) out_.write(t.kind == Kind::kUnion ? style_.union_separator : ",");
       member_name(m.name);
@@ -223,6 +230,7 @@ class Printer {
   std::span<const std::byte> bytes_;
   const StyleRow& style_;
   TextSink& out_;
+  std::uint64_t budget_;  // values left to print; then the rest is left out
 };
 
 }  // namespace

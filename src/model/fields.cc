@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <unordered_set>
 
 #include "base/try.h"
 #include "btf/print.h"
@@ -51,6 +52,10 @@ class Finder {
  private:
   Result<void> walk_struct(TypeId id, std::uint64_t off, std::uint32_t depth, const std::string& path) {
     if (depth >= kMaxNesting) return refuse(log_, path, "structs nested too deeply", Errno::kTooBig);
+    // A struct without finds is walked once: overlapping members could otherwise ask for it endlessly.
+    const std::uint64_t key = std::uint64_t{id} * 8 + off % 8;
+    if (plain_.count(key) != 0) return {};
+    const std::size_t before = found_.size();
     const std::uint32_t count = btf_.type(id)->vlen;
     for (std::uint32_t i = 0; i < count; ++i) {
       const btf::Member m = btf_.member(id, i);
@@ -58,6 +63,7 @@ class Finder {
       const std::string member = fmt::format("{}.{}", path, m.name.empty() ? "(anon)" : m.name);
       RING3_TRY(walk_member(m.type, off + m.bit_off / 8, depth, id, static_cast<std::int32_t>(i), member));
     }
+    if (found_.size() == before) plain_.insert(key);
     return {};
   }
 
@@ -157,6 +163,7 @@ class Finder {
   FieldSet wanted_;
   TextSink& log_;
   std::vector<Found> found_;
+  std::unordered_set<std::uint64_t> plain_;  // id and place within 8 bytes
 };
 
 class Resolver {
