@@ -1,9 +1,80 @@
+// A Runtime as the kernel. Its host types are those of a real 6.12 kernel, so that programs which name kernel
+// structs find them; the types are given to libbpf in the place of /sys/kernel/btf/vmlinux, byte for byte as
+// the runtime publishes them.
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cstddef>
+#include <vector>
+
+#include "host_types.h"
 #include "kernel.h"
+#include "ring3/runtime.h"
+#include "runtime/runtime_impl.h"
+#include "syscall/bpf.h"
+#include "syscall/caller.h"
+#include "uapi/bpf.h"
 
 namespace ring3::conformance {
 
-std::unique_ptr<Kernel> ring3_kernel(const std::string&, std::string& problem) {
-  problem = "this build has no runtime yet";
+namespace {
+
+class Ring3Kernel final : public Kernel {
+ public:
+  explicit Ring3Kernel(std::unique_ptr<Runtime> runtime) : runtime_(std::move(runtime)) { publish_btf(); }
+  ~Ring3Kernel() override {
+    if (btf_fd_ >= 0) close(btf_fd_);
+  }
+
+  long bpf(int cmd, void* attr, std::uint32_t size) override {
+    syscall::OwnCaller caller(rights_);
+    return syscall::bpf(runtime_->impl().kernel(), caller, cmd, reinterpret_cast<std::uintptr_t>(attr), size);
+  }
+  void set_rights(const CaseRights& rights) override {
+    rights_ = {rights.bpf, rights.perfmon, rights.net_admin, rights.sys_admin};
+  }
+  std::string btf_file() const override { return btf_fd_ < 0 ? "" : "/proc/self/fd/" + std::to_string(btf_fd_); }
+
+ private:
+  /// Copies the host's types (the first BTF object) into a file.
+  void publish_btf() {
+    uapi::bpf_attr attr{};
+    attr.btf_id = 1;
+    const long fd = bpf(uapi::BPF_BTF_GET_FD_BY_ID, &attr, sizeof(attr));
+    if (fd < 0) return;
+    uapi::bpf_btf_info info{};
+    std::vector<std::byte> bytes;
+    for (int pass = 0; pass < 2; ++pass) {
+      info.btf = reinterpret_cast<std::uint64_t>(bytes.data());
+      info.btf_size = static_cast<std::uint32_t>(bytes.size());
+      attr = {};
+      attr.info.bpf_fd = static_cast<std::uint32_t>(fd);
+      attr.info.info_len = sizeof(info);
+      attr.info.info = reinterpret_cast<std::uint64_t>(&info);
+      if (bpf(uapi::BPF_OBJ_GET_INFO_BY_FD, &attr, sizeof(attr)) != 0) break;
+      bytes.resize(info.btf_size);
+    }
+    close(static_cast<int>(fd));
+    btf_fd_ = memfd_create("vmlinux-btf", MFD_CLOEXEC);
+    if (bytes.empty() || write(btf_fd_, bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size())) {
+      close(btf_fd_);
+      btf_fd_ = -1;
+    }
+  }
+
+  std::unique_ptr<Runtime> runtime_;
+  model::Rights rights_ = model::Rights::all();
+  int btf_fd_ = -1;
+};
+
+}  // namespace
+
+std::unique_ptr<Kernel> ring3_kernel(const std::string& btf_elf, std::string& problem) {
+  const std::vector<std::byte> types = host_types(btf_elf, problem);
+  if (types.empty()) return nullptr;
+  auto runtime = Runtime::create({.name = "conformance", .btf = {types.data(), types.size()}});
+  if (runtime.ok()) return std::make_unique<Ring3Kernel>(std::move(runtime).value());
+  problem = std::string("no runtime: ") + errno_name(runtime.error());
   return nullptr;
 }
 

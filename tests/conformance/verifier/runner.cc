@@ -77,7 +77,8 @@ Verdict failed(std::string kind, std::string reason) { return {Outcome::kFailed,
 Verdict check_retval(const bpf_program* program, std::int64_t expected) {
   std::array<std::uint8_t, kTestDataBytes> in{};
   std::array<std::uint8_t, 256> out{};
-  LIBBPF_OPTS(bpf_test_run_opts, run);
+  bpf_test_run_opts run{};
+  run.sz = sizeof(run);
   if (bpf_program__type(program) != BPF_PROG_TYPE_SYSCALL) {
     run.data_in = in.data();
     run.data_size_in = in.size();
@@ -174,7 +175,8 @@ Verdict run_case(Kernel& kernel, const std::string& path, const std::string& sou
   if (test.unprivileged && !kernel.has_unprivileged())
     return {Outcome::kSkipped, "unprivileged", "unprivileged bpf is off here", ""};
   kernel.set_rights({});
-  LIBBPF_OPTS(bpf_object_open_opts, options);
+  bpf_object_open_opts options{};
+  options.sz = sizeof(options);
   const std::string btf = test.expected.btf_path.empty() ? "" : sources + "/" + test.expected.btf_path;
   if (!btf.empty()) options.btf_custom_path = btf.c_str();
   const ObjectPtr object(bpf_object__open_file(path.c_str(), &options));
