@@ -22,6 +22,7 @@
 #include "model/facts.h"
 #include "object/object_table.h"
 #include "prog/btf_object.h"
+#include "maps/map_kinds.h"
 #include "prog/load.h"
 #include "ring3/runtime.h"
 #include "runtime/machine_services.h"
@@ -74,7 +75,7 @@ class RuntimeImpl final : public maps::MapHost, public prog::ProgramHost, public
   maps::MapHost& map_host() override { return *this; }
   prog::ProgramHost& program_host() override { return *this; }
   const struct_ops::Registry& struct_ops() override { return registry_; }
-  std::atomic<std::uint32_t>& stats_users() override { return machine_.stats_users; }
+  const maps::MapKinds& map_kinds() override { return map_kinds_; }
   std::uint64_t now_ns() override { return services_.ktime_ns() - start_ns_; }
   void log(Severity severity, std::string_view text) override;
 
@@ -108,6 +109,7 @@ class RuntimeImpl final : public maps::MapHost, public prog::ProgramHost, public
   const std::unique_ptr<exec::Engine> engine_;
   const verifier::Limits limits_;
   LogText log_text_{*this};
+  maps::MapKinds map_kinds_;
   struct_ops::Registry registry_;
   std::vector<std::unique_ptr<detail::SingleInstance>> policies_ RING3_GUARDED_BY(facts_mutex_);
   Mutex facts_mutex_;
