@@ -70,7 +70,7 @@ std::string reserved_message(Form form, const RawInsn& raw) {
     case Form::kAddrSpace: return "addr_space_cast insn can only convert between address space 1 and 0";
     case Form::kEnd: return "BPF_END uses reserved fields";
     case Form::kJa: return "BPF_JA uses reserved fields";
-    case Form::kJump: return "BPF_JMP uses reserved fields";
+    case Form::kJump: return "BPF_JMP/JMP32 uses reserved fields";
     case Form::kMayGoto: return fmt::format("invalid may_goto imm {}", raw.imm);
     case Form::kCall: return "BPF_CALL uses reserved fields";
     case Form::kExit: return "BPF_EXIT uses reserved fields";

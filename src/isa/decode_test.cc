@@ -92,7 +92,7 @@ TEST(CheckFieldsTest, SaysWhatLinuxSays) {
             "addr_space_cast insn can only convert between address space 1 and 0");
   EXPECT_EQ(error_of({raw(0x05, 1)}), "BPF_JA uses reserved fields");
   EXPECT_EQ(error_of({raw(0x06, 0, 0, 1)}), "BPF_JA uses reserved fields");
-  EXPECT_EQ(error_of({raw(0x15, 1, 1)}), "BPF_JMP uses reserved fields");
+  EXPECT_EQ(error_of({raw(0x15, 1, 1)}), "BPF_JMP/JMP32 uses reserved fields");
   EXPECT_EQ(error_of({raw(0xe5, 0, 0, 1, 4)}), "invalid may_goto imm 4");
   EXPECT_EQ(error_of({raw(0x85, 0, 3, 0, 1)}), "BPF_CALL uses reserved fields");
   EXPECT_EQ(error_of({raw(0x85, 0, 0, 1, 1)}), "BPF_CALL uses reserved fields");

@@ -51,7 +51,7 @@ namespace ring3::isa {
 namespace {
 
 constexpr std::array kNames = {
-    std::string_view{},
+    std::string_view{"bpf_unspec"},
 #define RING3_HELPER_NAME(name) std::string_view{"bpf_" #name},
     RING3_HELPERS(RING3_HELPER_NAME)
 #undef RING3_HELPER_NAME

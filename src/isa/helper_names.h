@@ -7,7 +7,7 @@
 
 namespace ring3::isa {
 
-/// "" for a number without a helper.
+/// "" for a number without a helper; 0 has a name, "bpf_unspec", but no helper.
 std::string_view helper_name(std::uint32_t id);
 
 /// With or without "bpf_" in front.

@@ -140,7 +140,7 @@ class Matcher {
     const std::string_view name = at_.word();
     if (name.empty()) return immediate();
     const std::optional<std::uint32_t> id = helper_id(name);
-    if (!id && name != "unknown") return false;
+    if (!id && name != "unknown" && name != "bpf_unspec") return false;
     if (id) out_.low.imm = static_cast<std::int32_t>(*id);
     if (!at_.literal('#')) return id.has_value();
     if (!immediate()) return false;
