@@ -17,7 +17,7 @@ struct Calls {
 
 class FakeLink final : public Link {
  public:
-  FakeLink(const LinkOps& ops, ObjectTable& table, Calls& calls) : Link(ops, 0, nullptr, table, {}), calls(calls) {}
+  FakeLink(const LinkOps& ops, ObjectTable& table, Calls& counts) : Link(ops, 0, nullptr, table, {}), calls(counts) {}
   Calls& calls;
 };
 
