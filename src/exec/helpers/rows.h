@@ -12,6 +12,7 @@ namespace ring3::exec {
 using HelperRows = std::span<const rewrite::HelperCall>;
 
 HelperRows map_helpers();
+HelperRows lock_helpers();
 HelperRows callback_helpers();
 HelperRows clock_helpers();
 HelperRows cpu_helpers();
