@@ -17,24 +17,6 @@ bool takes_extra(std::uint32_t type) {
   return type == uapi::BPF_MAP_TYPE_BLOOM_FILTER || type == uapi::BPF_MAP_TYPE_ARENA;
 }
 
-const char* field_name(model::FieldKind kind) {
-  using enum model::FieldKind;
-  switch (kind) {
-    case kSpinLock: return "bpf_spin_lock";
-    case kTimer: return "bpf_timer";
-    case kWork: return "bpf_wq";
-    case kRefcount: return "bpf_refcount";
-    case kListHead: return "bpf_list_head";
-    case kListNode: return "bpf_list_node";
-    case kRbRoot: return "bpf_rb_root";
-    case kRbNode: return "bpf_rb_node";
-    case kKptrUntrusted: return "untrusted kptr";
-    case kKptrRef: return "referenced kptr";
-    case kKptrPercpu: return "per-CPU kptr";
-  }
-  return "?";
-}
-
 }  // namespace
 
 bool access_flags_ok(std::uint32_t flags) {
@@ -90,13 +72,12 @@ Result<void> check_fields(const MapSpec& spec, TextSink& log) {
   if (spec.fields.empty()) return {};
   if (spec.flags & (uapi::BPF_F_RDONLY_PROG | uapi::BPF_F_WRONLY_PROG))
     return refuse(log, Errno::kAcces, "special fields in a map that programs may not read or write");
-  for (const model::Field& f : spec.fields.fields) {
-    const bool may = f.kind == model::FieldKind::kSpinLock &&
-                     (spec.type == uapi::BPF_MAP_TYPE_HASH || spec.type == uapi::BPF_MAP_TYPE_ARRAY);
-    if (!may)
+  RING3_TRY(model::check_map_type_holds(spec.type, spec.fields, log));
+  for (const model::Field& f : spec.fields.fields)
+    if (f.kind != model::FieldKind::kSpinLock)
       return refuse(log, Errno::kOpNotSupp,
-                    fmt::format("a value of this map type cannot hold a {} (offset {})", field_name(f.kind), f.off));
-  }
+                    fmt::format("a {} in a map value (offset {}) is not implemented yet", model::field_text(f.kind),
+                                f.off));
   return {};
 }
 

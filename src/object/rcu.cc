@@ -9,37 +9,12 @@
 
 #include <urcu/urcu-bp.h>
 
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define RING3_TSAN 1
-#endif
-#endif
-#if defined(__SANITIZE_THREAD__)
-#define RING3_TSAN 1
-#endif
-
-#if defined(RING3_TSAN)
-extern "C" {
-void __tsan_acquire(void* addr);
-void __tsan_release(void* addr);
-}
-#endif
+#include "object/tsan.h"
 
 namespace ring3::rcu {
 namespace {
 
-#if defined(RING3_TSAN)
-char ended_sections;
-void tsan_acquire(void* addr) { __tsan_acquire(addr); }
-void tsan_release(void* addr) { __tsan_release(addr); }
-void tsan_section_ended() { __tsan_release(&ended_sections); }
-void tsan_sections_ended_before() { __tsan_acquire(&ended_sections); }
-#else
-void tsan_acquire(void*) {}
-void tsan_release(void*) {}
-void tsan_section_ended() {}
-void tsan_sections_ended_before() {}
-#endif
+[[maybe_unused]] char ended_sections;
 
 std::atomic<std::size_t> pending_calls{0};
 
@@ -53,7 +28,7 @@ static_assert(alignof(Node) <= alignof(Deferred));
 
 void run_deferred(rcu_head* head) {
   tsan_acquire(head);
-  tsan_sections_ended_before();
+  tsan_acquire(&ended_sections);
   Node* node = reinterpret_cast<Node*>(head);
   auto fn = node->fn;
   fn(reinterpret_cast<Deferred*>(node));
@@ -86,7 +61,7 @@ void barrier() {
 void read_lock() noexcept { urcu_bp_read_lock(); }
 
 void read_unlock() noexcept {
-  tsan_section_ended();
+  tsan_release(&ended_sections);
   urcu_bp_read_unlock();
 }
 

@@ -162,22 +162,30 @@ std::span<const std::byte> constant_value(const maps::Map& map) {
 
 }  // namespace
 
-model::MapFacts map_facts(const maps::Map& map) {
-  const maps::MapSpec& spec = map.spec();
+namespace {
+
+model::MapFacts spec_facts(const maps::MapSpec& spec) {
   model::MapFacts facts;
-  facts.id = map.id();
-  facts.type = static_cast<std::uint32_t>(spec.type);
+  facts.type = spec.type;
   facts.key_size = spec.key_size;
   facts.value_size = spec.value_size;
   facts.max_entries = spec.max_entries;
   facts.flags = spec.flags;
   facts.name = spec.name;
-  facts.frozen = map.frozen();
   facts.btf = spec.btf;
   facts.key_type = spec.key_type;
   facts.value_type = spec.value_type;
   facts.fields = spec.fields;
-  if (spec.inner) facts.inner = std::make_shared<const model::MapFacts>(map_facts(*spec.inner));
+  if (spec.inner_spec) facts.inner = std::make_shared<const model::MapFacts>(spec_facts(*spec.inner_spec));
+  return facts;
+}
+
+}  // namespace
+
+model::MapFacts map_facts(const maps::Map& map) {
+  model::MapFacts facts = spec_facts(map.spec());
+  facts.id = map.id();
+  facts.frozen = map.frozen();
   facts.constant_value = constant_value(map);
   return facts;
 }

@@ -58,6 +58,12 @@ class HashMap final : public Map {
 
   /// Inside a read section.
   Element* find(const void* key) const noexcept { return table().find(key, table().hash(key)); }
+  /// The same, and the element counts as used. Only with a clock.
+  Element* use(const void* key) const noexcept {
+    Element* e = find(key);
+    if (e) parts_.clock->mark_used(e);
+    return e;
+  }
 
   /// flags: BPF_ANY, BPF_NOEXIST or BPF_EXIST, checked by the kind. 0 or a negative errno.
   long put(const void* key, const void* value, std::uint64_t flags, bool in_place, WriteValue write) noexcept;

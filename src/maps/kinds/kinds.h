@@ -9,5 +9,11 @@ extern const MapOps array_ops;
 extern const MapOps percpu_array_ops;
 extern const MapOps hash_ops;
 extern const MapOps percpu_hash_ops;
+extern const MapOps lru_hash_ops;
+extern const MapOps lru_percpu_hash_ops;
+extern const MapOps prog_array_ops;
+extern const MapOps array_of_maps_ops;
+extern const MapOps hash_of_maps_ops;
+extern const MapOps ringbuf_ops;
 
 }  // namespace ring3::maps
