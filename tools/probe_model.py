@@ -3,10 +3,11 @@
 
   tools/probe_model.py helpers   which helper each kind of program may call, with which rights, GPL only or not
   tools/probe_model.py ctx       which loads and stores each kind of program may make in its context
+  tools/probe_model.py pointers  the same through the sockets and flow keys that contexts and helpers give
 
 Uses BPF_PROG_LOAD alone, on programs of two or three instructions; nothing is attached or run. Needs root.
 Kinds that the machine does not have (or that need a target) are left out. Output: tab-separated, to stdout;
-data/probe_helpers.tsv and data/probe_ctx.tsv are from a 6.18 kernel.
+the tables data/probe_*.tsv are from a 6.18 kernel.
 """
 import ctypes
 import os
@@ -125,8 +126,35 @@ def probe_ctx():
                     print(kind, ctx, off, size, may_load, may_store, sep='\t')
 
 
+def not_null(reg):
+    """if reg == 0 return 0"""
+    return [insn(0x55, reg, 0, 2), insn(0xb7, 0), insn(0x95)]
+
+
+# How a program comes by a pointer, in r1: (kind, instructions, struct behind it).
+SK = [insn(0x79, 1, 1, 168)] + not_null(1)
+POINTERS = {
+    'sock_common': ('SCHED_CLS', SK, 'bpf_sock'),
+    'sock': ('SCHED_CLS', SK + [insn(0x85, imm=95)] + not_null(0) + [insn(0xbf, 1, 0)], 'bpf_sock'),
+    'tcp_sock': ('SCHED_CLS', SK + [insn(0x85, imm=96)] + not_null(0) + [insn(0xbf, 1, 0)], 'bpf_tcp_sock'),
+    'flow_keys': ('FLOW_DISSECTOR', [insn(0x79, 1, 1, 144)], 'bpf_flow_keys'),
+}
+
+
+def probe_pointers():
+    print('pointer\tstruct\toffset\tsize\tload\tstore')
+    leave = [insn(0xb7, 0), insn(0x95)]
+    for name, (kind, get, behind) in POINTERS.items():
+        for off in range(0, 128):
+            for size in LOADS:
+                may_load = load(get + [insn(LOADS[size], 2, 1, off)] + leave, kind)[0] == 0
+                may_store = load(get + [insn(0xb7, 2), insn(STORES[size], 1, 2, off)] + leave, kind)[0] == 0
+                if may_load or may_store:
+                    print(name, behind, off, size, 'scalar' if may_load else '-', 'yes' if may_store else '-', sep='\t')
+
+
 if __name__ == '__main__':
-    probes = {'helpers': probe_helpers, 'ctx': probe_ctx}
+    probes = {'pointers': probe_pointers, 'helpers': probe_helpers, 'ctx': probe_ctx}
     if len(sys.argv) != 2 or sys.argv[1] not in probes:
         sys.exit(__doc__)
     probes[sys.argv[1]]()
