@@ -105,7 +105,6 @@ enum HelperFlag : std::uint16_t {
 
 struct HelperProto {
   std::uint32_t id = 0;           // enum bpf_func_id
-  std::string_view name;          // as the kernel log prints it: bpf_NAME
   std::uint32_t sets = 0;
   RetKind ret = RetKind::kInteger;
   std::uint16_t flags = 0;
@@ -113,9 +112,6 @@ struct HelperProto {
   ArgSpec args[5];
 };
 
-/// Null: the verifier knows no such helper (its number may still be a valid one).
+/// Null: the verifier knows no such helper (its number may still be a valid one; isa::helper_name()).
 const HelperProto* find_helper(std::uint32_t id);
-/// "bpf_map_lookup_elem" for every number of the ABI; "" beyond. Known helpers or not.
-std::string_view helper_name(std::uint32_t id);
-
 }  // namespace ring3::model
