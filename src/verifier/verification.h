@@ -43,12 +43,21 @@ struct Step {
   VerifiedProgram& out;
   std::uint32_t idx = 0;       // instruction being executed
   HistoryEntry* entry = nullptr;  // its row in the path's history
-  bool path_ended = false;     // exit of main, or a dead branch
+  std::vector<std::uint8_t>& noted;  // per instruction: which facts an earlier visit has filled in
+  bool path_ended = false;     // the program ended
 
   const isa::Insn& insn() const { return prog.insn(idx); }
   FrameState& frame() { return path.frame(); }
   RegState& reg(unsigned i) { return path.frame().regs[i]; }
   InsnFacts& facts() { return out.insns[idx]; }
+  /// True once per instruction and fact: the first visit fills it in, later ones compare.
+  enum Fact : std::uint8_t { kFactMap = 1, kFactConstArgs = 2, kFactCtxRow = 4 };
+  bool first_note(Fact fact) {
+    std::uint8_t& seen = noted[idx];
+    const bool first = (seen & fact) == 0;
+    seen = static_cast<std::uint8_t>(seen | fact);
+    return first;
+  }
 };
 
 }  // namespace ring3::verifier

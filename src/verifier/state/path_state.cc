@@ -46,6 +46,7 @@ PathState PathState::fork(FramePool& pool) const {
   out.may_goto_depth = may_goto_depth;
   out.branch_depth = branch_depth;
   out.in_sleepable = in_sleepable;
+  out.dead = dead;
   return out;
 }
 

@@ -27,6 +27,7 @@ struct Reference {
 struct HistoryEntry {
   std::uint32_t idx;
   std::uint8_t frameno = 0;        // frame that executed it
+  bool callback_exit = false;      // an exit that returned to a helper, not to its caller
   bool stack_access = false;       // the load or store went to stack slot `slot` of frame `slot_frame`
   std::uint8_t slot_frame = 0;
   std::uint8_t slot = 0;
@@ -69,6 +70,7 @@ struct PathState {
   std::uint32_t may_goto_depth = 0;
   std::uint32_t branch_depth = 0;          // forks taken on this path
   bool in_sleepable = false;
+  bool dead = false;                       // contradicts itself: cannot happen, not walked
 
   FrameState& frame() { return *frames.back(); }
   const FrameState& frame() const { return *frames.back(); }
