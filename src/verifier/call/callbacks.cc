@@ -86,6 +86,7 @@ Result<void> return_from_callback(Step& step) {
     step.diag.write("returning from callee:\n");
     log_frame(step.diag, step.prog, step.path, callee, true);
   }
+  step.entry->callback_exit = true;
   step.path.frames.pop_back();
   step.path.insn_idx = callsite;
   step.diag.scratched.all();

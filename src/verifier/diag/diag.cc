@@ -47,6 +47,37 @@ std::string format_message(std::string_view text, std::initializer_list<Arg> arg
   return out;
 }
 
+void Diag::flush() {
+  if (open_line_.empty()) return;
+  open_line_ += '\n';
+  sink_.write(open_line_);
+  open_line_.clear();
+}
+
+void Diag::write_insn(std::string_view index, std::string_view text) {
+  if (level_ == 0) return;
+  flush();
+  open_line_.assign(index);
+  open_line_ += text;
+}
+
+void Diag::write_state(std::string_view index, std::string_view state) {
+  if (level_ == 0) return;
+  if (open_line_.empty()) {
+    sink_.write(std::string(index) + std::string(state) + "\n");
+    return;
+  }
+  // States start at column 39, or at the next multiple of 8 less one.
+  constexpr std::size_t kColumn = 40, kTab = 8;
+  const std::size_t used = open_line_.size() + 1;
+  std::size_t column = used + kTab / 2 > kColumn ? used + kTab / 2 : kColumn;
+  column = (column + kTab - 1) / kTab * kTab;
+  open_line_.append(column - used - 1, ' ');
+  open_line_ += ';';
+  open_line_ += state;
+  flush();
+}
+
 void Diag::explain(Rule rule, std::initializer_list<Arg> args) {
   const std::string line = format_message(rule_row(rule).text, args);
   write(line + "\n");

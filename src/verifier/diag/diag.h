@@ -71,8 +71,16 @@ class Diag {
   /// Log text as it stands; newlines included.
   void write(std::string_view text) {
     if (level_ == 0) return;
+    flush();
     sink_.write(text);
   }
+  /// An instruction; its line stays open for the state that write_state() may add to it.
+  void write_insn(std::string_view index, std::string_view text);
+  /// The state after the last instruction, at the end of its line if nothing was written in between;
+  /// else on a line of its own that starts with `index`.
+  void write_state(std::string_view index, std::string_view state);
+  /// Ends an open line.
+  void flush();
   /// Log text at any level, by arguments.
   void print(std::string_view text, std::initializer_list<Arg> args) {
     if (level_ != 0) write(format_message(text, args));
@@ -90,6 +98,7 @@ class Diag {
   LogSink& sink() { return sink_; }
 
   Scratched scratched;
+  std::uint32_t last_line = UINT32_MAX;  // source line shown last
 
  private:
   LogSink& sink_;
@@ -98,6 +107,7 @@ class Diag {
   Rule rule_{};
   std::string message_;   // lines of the refusal, joined
   std::string explained_;
+  std::string open_line_;
 };
 
 }  // namespace ring3::verifier

@@ -29,7 +29,9 @@ class IdMap {
   }
   /// Scalars without an id equal only themselves: each is its own group.
   bool match_scalars(std::uint32_t a, std::uint32_t b) {
-    return match(a != 0 ? a : next_--, b != 0 ? b : next_--);
+    if (a == 0) a = next_--;
+    if (b == 0) b = next_--;
+    return match(a, b);
   }
 
  private:

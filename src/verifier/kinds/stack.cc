@@ -118,6 +118,7 @@ Result<void> write_exact(Step& step, const Access& access, std::uint32_t frameno
     RegState value;
     set_constant(value, static_cast<std::uint64_t>(access.imm) & (~std::uint64_t{0} >> (64 - access.size * 8)));
     spill(step, frame, slot_of(off), value, access.size);
+    note_slot(step, frameno, slot_of(off));
     return {};
   }
   if (access.value == kNoReg) return write_bytes(step, frame, access, off);

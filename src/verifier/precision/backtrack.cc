@@ -20,7 +20,7 @@ class Walk {
   const ValueSet& set() const { return set_; }
   ValueSet& set() { return set_; }
 
-  /// One instruction backwards. later: the entry executed after it, or null for the first one looked at.
+  /// One instruction backwards. later: the entry executed after it.
   /// False: not understood.
   bool step(const HistoryEntry& e, const HistoryEntry* later);
 
@@ -103,9 +103,7 @@ bool Walk::exit(const HistoryEntry& e, const HistoryEntry* later) {
   const std::uint32_t caller = later->frameno;
   regs(e.frameno) = 0;
   set_.slots[e.frameno] = 0;
-  const bool callback = later->idx < prog_.size() && prog_.marked(later->idx, kMarkCallsCallback) &&
-                        prog_.insn(later->idx).op == Op::kCallHelper && e.callback_exit;
-  if (callback) return true;  // its result goes to the helper; the caller's arguments are the caller's still
+  if (e.callback_exit) return true;  // its result goes to the helper; the caller's arguments are the caller's still
   if (has(caller, 0)) {
     drop(caller, 0);
     add(e.frameno, 0);
@@ -192,7 +190,9 @@ void mark_chain_precise(const Program& prog, PathState& path, ValueSet wanted, b
   Walk walk(prog, wanted);
   const std::vector<HistoryEntry>* history = &path.history;
   Checkpoint* checkpoint = path.parent;
-  const HistoryEntry* later = nullptr;
+  // Values are wanted on entry to the instruction about to run (or the last one recorded).
+  const HistoryEntry here{.idx = path.insn_idx, .frameno = static_cast<std::uint8_t>(path.depth())};
+  const HistoryEntry* later = &here;
   std::size_t count = history->size();
   if (!include_last && count > 0) later = &(*history)[--count];
   while (true) {
