@@ -17,6 +17,7 @@ HelperRows clock_helpers();
 HelperRows cpu_helpers();
 HelperRows task_helpers();
 HelperRows print_helpers();
+HelperRows packet_helpers();
 HelperRows text_helpers();
 HelperRows probe_helpers();
 HelperRows trace_helpers();

@@ -1,0 +1,158 @@
+// Packets: moving their ends, copying out of and into them, checksums. The context is a
+// rewrite::PacketRecord; packets are one piece of memory, so "pull" and "linear" have nothing to do.
+#include <bit>
+#include <cstring>
+
+#include "exec/helpers/rows.h"
+#include "exec/packet.h"
+
+namespace ring3::exec {
+namespace {
+
+using rewrite::PacketRecord;
+
+PacketRecord& packet_of(std::uint64_t ctx) { return *pointer_register<PacketRecord>(ctx); }
+std::int32_t signed_argument(std::uint64_t r) { return static_cast<std::int32_t>(r); }
+
+std::uint64_t adjust_head(std::uint64_t ctx, std::uint64_t delta, std::uint64_t, std::uint64_t, std::uint64_t,
+                          RunContext&) {
+  PacketRecord& p = packet_of(ctx);
+  const std::int32_t by = signed_argument(delta);
+  const std::ptrdiff_t meta_bytes = p.data - p.data_meta;
+  const std::ptrdiff_t new_off = p.data - p.room_start + by;
+  if (new_off < meta_bytes || new_off > p.data_end - p.room_start - static_cast<std::ptrdiff_t>(kEthernetHeader))
+    return error_register(Errno::kInval);
+  std::byte* const data = p.room_start + new_off;
+  std::memmove(data - meta_bytes, p.data_meta, static_cast<std::size_t>(meta_bytes));
+  p.data_meta = data - meta_bytes;
+  p.data = data;
+  return 0;
+}
+
+std::uint64_t adjust_tail(std::uint64_t ctx, std::uint64_t delta, std::uint64_t, std::uint64_t, std::uint64_t,
+                          RunContext&) {
+  PacketRecord& p = packet_of(ctx);
+  const std::int32_t by = signed_argument(delta);
+  const std::ptrdiff_t length = p.data_end - p.data + by;
+  if (length < static_cast<std::ptrdiff_t>(kEthernetHeader) || length > p.room_end - p.data)
+    return error_register(Errno::kInval);
+  if (by > 0) std::memset(p.data_end, 0, static_cast<std::size_t>(by));
+  p.data_end = p.data + length;
+  return 0;
+}
+
+constexpr std::ptrdiff_t kMaxMetadata = 255;
+
+std::uint64_t adjust_meta(std::uint64_t ctx, std::uint64_t delta, std::uint64_t, std::uint64_t, std::uint64_t,
+                          RunContext&) {
+  PacketRecord& p = packet_of(ctx);
+  const std::ptrdiff_t new_off = p.data_meta - p.room_start + signed_argument(delta);
+  const std::ptrdiff_t meta_bytes = p.data - p.room_start - new_off;
+  if (new_off < 0 || meta_bytes < 0) return error_register(Errno::kInval);
+  if (meta_bytes % 4 != 0 || meta_bytes > kMaxMetadata) return error_register(Errno::kAcces);
+  p.data_meta = p.room_start + new_off;
+  return 0;
+}
+
+std::uint64_t packet_length(std::uint64_t ctx, std::uint64_t, std::uint64_t, std::uint64_t, std::uint64_t, RunContext&) {
+  return static_cast<std::uint64_t>(packet_of(ctx).data_end - packet_of(ctx).data);
+}
+
+/// Bytes [off, off + size) of the packet, or null.
+std::byte* range(PacketRecord& p, std::uint64_t off, std::uint64_t size) {
+  const std::uint64_t from = static_cast<std::uint32_t>(off), bytes = static_cast<std::uint32_t>(size);
+  return from + bytes <= static_cast<std::uint64_t>(p.data_end - p.data) ? p.data + from : nullptr;
+}
+
+/// error: what the packet kind answers for a range outside.
+std::uint64_t load(std::uint64_t ctx, std::uint64_t off, std::uint64_t to, std::uint64_t size, Errno error) {
+  const std::byte* const from = range(packet_of(ctx), off, size);
+  if (from != nullptr) {
+    std::memcpy(pointer_register<void>(to), from, static_cast<std::uint32_t>(size));
+    return 0;
+  }
+  std::memset(pointer_register<void>(to), 0, static_cast<std::uint32_t>(size));
+  return error_register(error);
+}
+
+std::uint64_t skb_load_bytes(std::uint64_t ctx, std::uint64_t off, std::uint64_t to, std::uint64_t size, std::uint64_t,
+                             RunContext&) {
+  return load(ctx, off, to, size, Errno::kFault);
+}
+
+std::uint64_t xdp_load_bytes(std::uint64_t ctx, std::uint64_t off, std::uint64_t to, std::uint64_t size, std::uint64_t,
+                             RunContext&) {
+  const std::byte* const from = range(packet_of(ctx), off, size);
+  if (from == nullptr) return error_register(Errno::kInval);
+  std::memcpy(pointer_register<void>(to), from, static_cast<std::uint32_t>(size));
+  return 0;
+}
+
+std::uint64_t xdp_store_bytes(std::uint64_t ctx, std::uint64_t off, std::uint64_t from, std::uint64_t size,
+                              std::uint64_t, RunContext&) {
+  std::byte* const to = range(packet_of(ctx), off, size);
+  if (to == nullptr) return error_register(Errno::kInval);
+  std::memcpy(to, pointer_register<void>(from), static_cast<std::uint32_t>(size));
+  return 0;
+}
+
+constexpr std::uint64_t kStoreFlags = 1 | 2;  // BPF_F_RECOMPUTE_CSUM, BPF_F_INVALIDATE_HASH: no checksum or hash is kept
+
+std::uint64_t skb_store_bytes(std::uint64_t ctx, std::uint64_t off, std::uint64_t from, std::uint64_t size,
+                              std::uint64_t flags, RunContext&) {
+  if ((flags & ~kStoreFlags) != 0) return error_register(Errno::kInval);
+  std::byte* const to = range(packet_of(ctx), off, size);
+  if (to == nullptr) return error_register(Errno::kFault);
+  std::memcpy(to, pointer_register<void>(from), static_cast<std::uint32_t>(size));
+  return 0;
+}
+
+std::uint64_t skb_pull_data(std::uint64_t ctx, std::uint64_t size, std::uint64_t, std::uint64_t, std::uint64_t,
+                            RunContext&) {
+  return range(packet_of(ctx), 0, size) != nullptr ? 0 : error_register(Errno::kNoMem);
+}
+
+/// One's complement sum of 32-bit words, folded to 32 bits.
+std::uint64_t add_words(std::uint64_t sum, std::uint64_t address, std::uint32_t bytes, bool subtract) {
+  const std::byte* const from = pointer_register<std::byte>(address);
+  for (std::uint32_t i = 0; i < bytes; i += 4) {
+    std::uint32_t word;
+    std::memcpy(&word, from + i, sizeof(word));
+    sum += subtract ? ~word : word;
+  }
+  return sum;
+}
+
+constexpr std::uint32_t kMaxChecksumBytes = 512;
+
+/// Checksum of `to` minus that of `from`, on top of a seed: a 32-bit sum that is not folded to 16 bits.
+std::uint64_t csum_diff(std::uint64_t from, std::uint64_t from_size, std::uint64_t to, std::uint64_t to_size,
+                        std::uint64_t seed, RunContext&) {
+  const std::uint32_t from_bytes = static_cast<std::uint32_t>(from_size), to_bytes = static_cast<std::uint32_t>(to_size);
+  if ((from_bytes | to_bytes) % 4 != 0 || std::uint64_t{from_bytes} + to_bytes > kMaxChecksumBytes)
+    return error_register(Errno::kInval);
+  std::uint64_t sum = static_cast<std::uint32_t>(seed);
+  sum = add_words(sum, from, from_bytes, true);
+  sum = add_words(sum, to, to_bytes, false);
+  sum = (sum & UINT32_MAX) + (sum >> 32);
+  return (sum + (sum >> 32)) & UINT32_MAX;
+}
+
+constexpr rewrite::HelperCall kRows[] = {
+    RING3_HELPER(xdp_adjust_head, adjust_head),
+    RING3_HELPER(xdp_adjust_tail, adjust_tail),
+    RING3_HELPER(xdp_adjust_meta, adjust_meta),
+    RING3_HELPER(xdp_get_buff_len, packet_length),
+    RING3_HELPER(xdp_load_bytes, xdp_load_bytes),
+    RING3_HELPER(xdp_store_bytes, xdp_store_bytes),
+    RING3_HELPER(skb_load_bytes, skb_load_bytes),
+    RING3_HELPER(skb_store_bytes, skb_store_bytes),
+    RING3_HELPER(skb_pull_data, skb_pull_data),
+    RING3_HELPER(csum_diff, csum_diff),
+};
+
+}  // namespace
+
+HelperRows packet_helpers() { return kRows; }
+
+}  // namespace ring3::exec

@@ -1,0 +1,99 @@
+#include "exec/packet.h"
+
+#include <cstring>
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include "base/fault_point.h"
+#include "tests/support/helper_test.h"
+
+namespace ring3::exec {
+namespace {
+
+using namespace uapi;
+
+class PacketTest : public HelperTest {
+ protected:
+  PacketTest() {
+    std::vector<std::byte> bytes(64);
+    for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::byte>(i);
+    packet_ = Packet::make(bytes, 32, 16).value();
+  }
+  std::uint64_t ctx() { return reg(&packet_->record()); }
+  int at(std::size_t i) { return static_cast<int>(packet_->bytes()[i]); }
+  std::unique_ptr<Packet> packet_;
+};
+
+TEST_F(PacketTest, HeadMovesInsideItsRoom) {
+  EXPECT_EQ(call(BPF_FUNC_xdp_adjust_head, ctx(), 14), 0);
+  EXPECT_EQ(at(0), 14);
+  EXPECT_EQ(packet_->bytes().size(), 50u);
+  EXPECT_EQ(call(BPF_FUNC_xdp_adjust_head, ctx(), -46), 0);
+  EXPECT_EQ(packet_->bytes().size(), 96u);
+  EXPECT_EQ(call(BPF_FUNC_xdp_adjust_head, ctx(), -1), -22);
+  EXPECT_EQ(call(BPF_FUNC_xdp_adjust_head, ctx(), 96 - 13), -22);
+  EXPECT_EQ(call(BPF_FUNC_xdp_adjust_head, ctx(), INT32_MIN), -22);
+  EXPECT_EQ(packet_->bytes().size(), 96u);
+}
+
+TEST_F(PacketTest, TailGrowsWithZerosAndShrinks) {
+  EXPECT_EQ(call(BPF_FUNC_xdp_adjust_tail, ctx(), 16), 0);
+  EXPECT_EQ(call(BPF_FUNC_xdp_get_buff_len, ctx()), 80);
+  EXPECT_EQ(at(79), 0);
+  EXPECT_EQ(call(BPF_FUNC_xdp_adjust_tail, ctx(), 1), -22);
+  EXPECT_EQ(call(BPF_FUNC_xdp_adjust_tail, ctx(), -66), 0);
+  EXPECT_EQ(call(BPF_FUNC_xdp_adjust_tail, ctx(), -1), -22);
+}
+
+TEST_F(PacketTest, MetadataMovesWithTheHead) {
+  EXPECT_EQ(call(BPF_FUNC_xdp_adjust_meta, ctx(), -8), 0);
+  std::memcpy(packet_->record().data_meta, "metadata", 8);
+  EXPECT_EQ(call(BPF_FUNC_xdp_adjust_head, ctx(), 20), 0);
+  EXPECT_EQ(std::memcmp(packet_->metadata().data(), "metadata", 8), 0);
+  EXPECT_EQ(call(BPF_FUNC_xdp_adjust_head, ctx(), -45), -22);  // would push the metadata out
+  EXPECT_EQ(call(BPF_FUNC_xdp_adjust_meta, ctx(), -3), -13);
+  EXPECT_EQ(call(BPF_FUNC_xdp_adjust_meta, ctx(), -200), -22);
+  EXPECT_EQ(call(BPF_FUNC_xdp_adjust_meta, ctx(), 9), -22);
+  EXPECT_EQ(call(BPF_FUNC_xdp_adjust_meta, ctx(), 8), 0);
+  EXPECT_TRUE(packet_->metadata().empty());
+}
+
+TEST_F(PacketTest, BytesAreCopiedInsideOnly) {
+  std::uint8_t to[4] = {9, 9, 9, 9};
+  EXPECT_EQ(call(BPF_FUNC_skb_load_bytes, ctx(), 60, to, 4), 0);
+  EXPECT_EQ(to[3], 63);
+  EXPECT_EQ(call(BPF_FUNC_skb_load_bytes, ctx(), 61, to, 4), -14);
+  EXPECT_EQ(to[0] | to[3], 0);
+  EXPECT_EQ(call(BPF_FUNC_skb_load_bytes, ctx(), 0xfffffffe, to, 4), -14);
+  EXPECT_EQ(call(BPF_FUNC_xdp_load_bytes, ctx(), 61, to, 4), -22);
+  EXPECT_EQ(call(BPF_FUNC_xdp_load_bytes, ctx(), 0, to, 4), 0);
+  EXPECT_EQ(call(BPF_FUNC_xdp_store_bytes, ctx(), 10, "abcd", 4), 0);
+  EXPECT_EQ(at(13), 'd');
+  EXPECT_EQ(call(BPF_FUNC_xdp_store_bytes, ctx(), 61, "abcd", 4), -22);
+  EXPECT_EQ(call(BPF_FUNC_skb_store_bytes, ctx(), 0, "wxyz", 4, 3), 0);
+  EXPECT_EQ(call(BPF_FUNC_skb_store_bytes, ctx(), 0, "wxyz", 4, 4), -22);
+  EXPECT_EQ(call(BPF_FUNC_skb_store_bytes, ctx(), 64, "w", 1, 0), -14);
+  EXPECT_EQ(call(BPF_FUNC_skb_pull_data, ctx(), 64), 0);
+  EXPECT_EQ(call(BPF_FUNC_skb_pull_data, ctx(), 65), -12);
+}
+
+TEST_F(PacketTest, ChecksumDifferences) {
+  const std::uint32_t old_words[] = {0x11111111, 0x22222222};
+  const std::uint32_t new_words[] = {0x11111111, 0x33333333};
+  EXPECT_EQ(call(BPF_FUNC_csum_diff, nullptr, 0, new_words, 8, 0), 0x44444444);
+  // old + (new - old) = new
+  const std::int64_t before = call(BPF_FUNC_csum_diff, nullptr, 0, old_words, 8, 0);
+  EXPECT_EQ(call(BPF_FUNC_csum_diff, old_words, 8, new_words, 8, before),
+            call(BPF_FUNC_csum_diff, nullptr, 0, new_words, 8, 0));
+  EXPECT_EQ(call(BPF_FUNC_csum_diff, old_words, 6, nullptr, 0, 0), -22);
+  EXPECT_EQ(call(BPF_FUNC_csum_diff, nullptr, 0, old_words, 516, 0), -22);
+}
+
+TEST_F(PacketTest, NoMemoryIsSaid) {
+  FaultInjection inject(0);
+  EXPECT_EQ(Packet::make({}).error(), Errno::kNoMem);
+}
+
+}  // namespace
+}  // namespace ring3::exec

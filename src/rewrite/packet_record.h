@@ -1,0 +1,30 @@
+// What the context of a packet program points to. It begins with the context struct exactly as the ABI shows
+// it, so that numbers are read and written in place; only the packet pointers, which the ABI squeezes into
+// 32 bits, stand behind it at full width, and convert_context redirects their loads.
+//
+// Whoever runs the program (exec/packet.h) fills in both parts; helpers that move the packet's ends change
+// `data`, `data_end` and `data_meta` here. One run, one thread.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "uapi/bpf.h"
+
+namespace ring3::rewrite {
+
+struct PacketRecord {
+  union Abi {
+    uapi::__sk_buff skb;
+    uapi::xdp_md xdp;
+  } abi;
+  std::byte* data_meta;
+  std::byte* data;
+  std::byte* data_end;
+  // What programs never see: the memory the packet may grow into.
+  std::byte* room_start;
+  std::byte* room_end;
+};
+static_assert(offsetof(PacketRecord, abi) == 0, "a context pointer is a record pointer");
+
+}  // namespace ring3::rewrite
