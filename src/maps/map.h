@@ -1,4 +1,7 @@
 // A map: the object every kind derives from by composition of MapOps, and what is asked of it at creation.
+//
+// What is in a map is reached through ops(): control for clients (client_access.h wraps it), data for
+// programs. The classes behind are private to their family's file in kinds/.
 #pragma once
 
 #include <atomic>
@@ -8,14 +11,16 @@
 
 #include "btf/btf.h"
 #include "maps/map_ops.h"
+#include "maps/value_shape.h"
 #include "model/fields.h"
 #include "object/object.h"
+#include "object/object_table.h"
 
 namespace ring3::maps {
 
 /// Creation attributes after the syscall layer has resolved every descriptor.
 struct MapSpec {
-  uapi::bpf_map_type type{};
+  std::uint32_t type = 0;               // enum bpf_map_type, unchecked until check_attr()
   std::uint32_t key_size = 0;
   std::uint32_t value_size = 0;
   std::uint32_t max_entries = 0;
@@ -48,21 +53,31 @@ class MapHost {
 
 class Map : public Object {
  public:
+  static constexpr ObjectKind kKind = ObjectKind::kMap;
+
   const MapOps& ops() const { return ops_; }
   const MapSpec& spec() const { return spec_; }
   MapHost& host() const { return host_; }
   std::uint32_t key_size() const { return spec_.key_size; }
   std::uint32_t value_size() const { return spec_.value_size; }
   std::uint32_t max_entries() const { return spec_.max_entries; }
+  bool has_flag(std::uint32_t flag) const { return (spec_.flags & flag) != 0; }
+  const ValueShape& shape() const { return shape_; }
 
   /// Bytes a client passes for one value.
   std::size_t value_bytes() const;
   /// memfd of a mappable kind, -1 otherwise. Owned by the map.
   int memory_fd() const { return memory_fd_; }
+  /// Size of that memory in bytes, whole pages; 0 when there is none.
+  std::uint64_t mappable_bytes() const { return mappable_bytes_; }
+  /// Bytes this map occupies (fdinfo memlock).
+  std::uint64_t memory_bytes() const;
 
-  bool frozen() const { return frozen_.load(std::memory_order_acquire); }
-  /// Errors: kBusy a client write is in flight, a writable mapping exists, or already frozen;
-  /// kNotSupp struct_ops or special fields.
+  bool frozen() const { return (client_state_.load(std::memory_order_acquire) & kFrozen) != 0; }
+  /// No client writes from now on; programs go on writing.
+  /// Errors: kBusy a client write is in flight or already frozen; kNotSupp struct_ops or special fields.
+  /// A writable mapping made before is not noticed (descriptors are memfds); it can only reach maps that
+  /// programs may write as well, never BPF_F_RDONLY_PROG ones.
   Result<void> freeze();
   /// Brackets one client write. kPerm when frozen.
   Result<void> begin_client_write();
@@ -72,14 +87,19 @@ class Map : public Object {
   Map(const MapOps& ops, const MapSpec& spec, MapHost& host);
   ~Map() override;
   void last_user_ref() noexcept override;
+  /// The kind's own part of freezing, after client writes have ended.
+  virtual Result<void> freeze_memory() { return {}; }
   int memory_fd_ = -1;
+  std::uint64_t mappable_bytes_ = 0;
 
  private:
+  static constexpr std::uint32_t kFrozen = 0x80000000;  // the other bits count client writes in flight
+
   const MapOps& ops_;
   const MapSpec spec_;
   MapHost& host_;
-  std::atomic<bool> frozen_{false};
-  std::atomic<std::uint32_t> writers_{0};
+  const ValueShape shape_;
+  std::atomic<std::uint32_t> client_state_{0};
 };
 
 }  // namespace ring3::maps

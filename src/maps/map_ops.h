@@ -29,10 +29,22 @@ class FdSource {
   ~FdSource() = default;
 };
 
+/// Where a batch lookup puts elements.
+class BatchEmit {
+ public:
+  virtual Result<void> element(std::span<const std::byte> key, std::span<const std::byte> value) = 0;
+
+ protected:
+  ~BatchEmit() = default;
+};
+
 /// Commands of a client. Run outside read sections, may allocate, never on a program's path.
 struct ControlOps {
   /// Attribute check of the kind, before any allocation. Errors: kInval, kTooBig, kPerm.
   Result<void> (*check)(const MapSpec&) = nullptr;
+  /// Key and value types of the client's BTF, when it names any, after the generic size checks
+  /// (map_check.h). Empty slot: a key type is required. Errors: kInval; kNotSupp the kind takes no BTF.
+  Result<void> (*check_btf)(const MapSpec&) = nullptr;
   /// Makes a map; unpublished, one reference.
   Result<Ref<Map>> (*create)(const MapSpec&, MapHost&) = nullptr;
   /// Copies an element out as a client sees it: value_bytes() bytes (per-CPU kinds: every CPU),
@@ -46,8 +58,13 @@ struct ControlOps {
                                    std::uint64_t flags) = nullptr;
   /// key empty: the first key. kNoEnt at the end.
   Result<void> (*next_key)(Map&, std::span<const std::byte> key, std::span<std::byte> next) = nullptr;
-  /// Batch commands exist for this kind (built generically from the slots above unless replaced).
+  /// Batch commands exist for this kind (batch.h builds them from the slots above).
   bool batch = false;
+  /// Batch lookup by position instead of by key: walks part `cursor` of the map (a hash bucket), calls
+  /// emit(key, value) for each element and, when `erase`, removes it. kNoEnt: cursor is past the end;
+  /// kNoSpc: the part has more than `room` elements (none was emitted). Null: cursors are keys.
+  Result<void> (*batch_part)(Map&, std::uint32_t cursor, std::uint32_t room, bool erase, std::uint64_t flags,
+                             BatchEmit& emit) = nullptr;
   /// Bytes a client passes for one value; default value_size rounded as the kind wants.
   std::size_t (*value_bytes)(const Map&) = nullptr;
   std::uint64_t (*memory_bytes)(const Map&) = nullptr;
@@ -78,7 +95,9 @@ struct DataOps {
 
 /// What rewrite/ may put in the place of a helper call.
 struct CodegenOps {
-  /// Appends instructions equal to bpf_map_lookup_elem(r1 = map, r2 = key) → r0. Empty: no inline form.
+  /// Appends instructions equal to bpf_map_lookup_elem(r1 = map, r2 = key) → r0; r1 to r5 are lost.
+  /// Addresses of this map are built in: only where the verifier knows that r1 is this very map.
+  /// Appends nothing, or the slot is empty: no inline form.
   void (*lookup)(const Map&, std::vector<isa::Insn>& out) = nullptr;
   /// Address of byte `off` of the only value (direct value kinds). kInval: outside the value.
   Result<std::uint64_t> (*direct_value)(const Map&, std::uint32_t off) = nullptr;

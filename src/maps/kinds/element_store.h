@@ -1,0 +1,83 @@
+// Where the elements of a hash come from: a pool made with the map (never allocates afterwards), or the
+// heap (BPF_F_NO_PREALLOC). Thread-safe, never blocks; stores do not count elements, tables do.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+
+#include "maps/kinds/element.h"
+#include "maps/map_memory.h"
+#include "ring3/result.h"
+
+namespace ring3::maps {
+
+class ElementStore {
+ public:
+  virtual ~ElementStore() = default;
+  /// An element with odd seq, its per-CPU copies (if any) attached, contents undefined; null: none left.
+  /// hint spreads contention (a hash).
+  virtual Element* take(std::uint32_t hint) noexcept = 0;
+  /// Gives back an element that is in no table any more; readers may still look at it.
+  virtual void give(Element* e, std::uint32_t hint) noexcept = 0;
+  /// Frees an element at once. Only in the map's destructor.
+  virtual void destroy(Element* e) noexcept = 0;
+  virtual std::uint64_t memory_bytes() const = 0;
+  /// Bytes between the copies of two CPUs.
+  std::uint64_t cpu_stride() const { return cpu_stride_; }
+
+ protected:
+  std::uint64_t cpu_stride_ = 0;
+};
+
+/// A fixed pool: one block of memory, lock-free free lists, elements touched first when first used.
+class ElementPool final : public ElementStore {
+ public:
+  static Result<std::unique_ptr<ElementPool>> make(const ElementLayout& layout, std::uint32_t count);
+
+  Element* take(std::uint32_t hint) noexcept override;
+  void give(Element* e, std::uint32_t hint) noexcept override;
+  void destroy(Element*) noexcept override {}
+  std::uint64_t memory_bytes() const override;
+
+  /// For the LRU clock: the elements that have been used so far.
+  std::uint32_t used() const noexcept;
+  Element* at(std::uint32_t index) const noexcept;
+
+ private:
+  static constexpr std::uint32_t kLists = 16;
+  // Head of a free list: index + 1 of the first element (0: empty), and a tag that changes at every
+  // removal, so that a head that went away and came back is not mistaken for the old one.
+  struct alignas(64) List {
+    std::atomic<std::uint64_t> head{0};
+  };
+
+  ElementPool(const ElementLayout& layout, std::uint32_t count, MapMemory elements, MapMemory copies);
+  Element* pop(List& list) noexcept;
+  Element* take_fresh() noexcept;
+
+  const ElementLayout layout_;
+  const std::uint32_t count_;
+  const std::uint32_t stride_;
+  MapMemory elements_;
+  MapMemory copies_;
+  List lists_[kLists];
+  alignas(64) std::atomic<std::uint32_t> fresh_{0};
+};
+
+/// One heap block per element, freed after readers.
+class ElementHeap final : public ElementStore {
+ public:
+  explicit ElementHeap(const ElementLayout& layout);
+  Element* take(std::uint32_t hint) noexcept override;
+  void give(Element* e, std::uint32_t hint) noexcept override;
+  void destroy(Element* e) noexcept override;
+  std::uint64_t memory_bytes() const override;
+
+ private:
+  const ElementLayout layout_;
+  std::size_t block_bytes_;
+  std::atomic<std::int64_t> blocks_{0};
+};
+
+}  // namespace ring3::maps

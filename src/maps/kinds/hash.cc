@@ -1,0 +1,58 @@
+// Hash: values in the element. An update replaces the element, so readers see the old value or the new one,
+// never a mixture; values with special fields are changed in place instead.
+#include "base/try.h"
+#include "maps/kinds/hash_values.h"
+#include "maps/kinds/kinds.h"
+
+namespace ring3::maps {
+namespace {
+
+Result<void> check(const MapSpec& spec) { return check_hash_attr(spec, false, false); }
+
+Result<Ref<Map>> create(const MapSpec& spec, MapHost& host) {
+  return HashMap::make(hash_ops, spec, host, plain_values, false);
+}
+
+long put(HashMap& map, const void* key, const void* value, std::uint64_t flags) noexcept {
+  const bool locked = (flags & uapi::BPF_F_LOCK) != 0;
+  flags &= ~std::uint64_t{uapi::BPF_F_LOCK};
+  if (flags > uapi::BPF_EXIST || (locked && !map.shape().has_lock())) return to_syscall(Errno::kInval);
+  return map.put(key, value, flags, map.shape().has_fields(), locked ? write_plain_locked : write_plain);
+}
+
+Result<void> control_update(Map& m, std::span<const std::byte> key, std::span<const std::byte> value,
+                            std::uint64_t flags, FdSource&) {
+  const long code = put(as_hash(m), key.data(), value.data(), flags);
+  return code == 0 ? Result<void>() : Result<void>(static_cast<Errno>(-code));
+}
+
+void* lookup(Map& m, const void* key) noexcept {
+  Element* e = as_hash(m).find(key);
+  return e ? as_hash(m).layout().value(e) : nullptr;
+}
+
+long update(Map& m, const void* key, const void* value, std::uint64_t flags) noexcept {
+  return put(as_hash(m), key, value, flags);
+}
+
+}  // namespace
+
+const MapOps hash_ops = {
+    .type = uapi::BPF_MAP_TYPE_HASH,
+    .name = "hash",
+    .control = {.check = check,
+                .create = create,
+                .lookup = plain_lookup,
+                .update = control_update,
+                .erase = hash_erase,
+                .lookup_and_erase = hash_take,
+                .next_key = hash_next_key,
+                .batch = true,
+                .batch_part = hash_part,
+                .memory_bytes = hash_memory_bytes,
+                .printable = true},
+    .data = {.lookup = lookup, .update = update, .erase = hash_program_erase, .for_each = hash_for_each},
+    .codegen = {},
+};
+
+}  // namespace ring3::maps

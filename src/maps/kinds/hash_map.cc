@@ -1,0 +1,317 @@
+#include "maps/kinds/hash_map.h"
+
+#include <random>
+#include <vector>
+
+#include "base/fault_point.h"
+#include "base/try.h"
+#include "maps/map_check.h"
+#include "maps/shared_words.h"
+#include "object/rcu.h"
+
+namespace ring3::maps {
+namespace {
+
+Result<void> as_result(long code) {
+  return code == 0 ? Result<void>() : Result<void>(static_cast<Errno>(-code));
+}
+
+/// Unpredictable, so that clients cannot aim keys at one chain.
+std::uint64_t random_seed() {
+  std::random_device device;
+  return (std::uint64_t{device()} << 32) | device();
+}
+
+}  // namespace
+
+HashMap::HashMap(const MapOps& ops, const MapSpec& spec, MapHost& host, const HashValues& values, Parts parts)
+    : Map(ops, spec, host), values_(values), parts_(std::move(parts)) {}
+
+HashMap::~HashMap() {
+  // No readers and no writers any more.
+  for (std::uint32_t b = 0; b < table().buckets(); ++b) {
+    for (Element* e = table().first(b); e;) {
+      Element* next = table().following(e);
+      values_.released(*this, e);
+      parts_.store->destroy(e);
+      e = next;
+    }
+  }
+}
+
+Result<Ref<Map>> HashMap::make(const MapOps& ops, const MapSpec& spec, MapHost& host, const HashValues& values,
+                               bool evicting) {
+  Parts parts;
+  parts.layout = values.layout(spec, host);
+  parts.layout.referenced_mark = evicting;
+  const std::uint64_t seed = spec.flags & uapi::BPF_F_ZERO_SEED ? 0 : random_seed();
+  parts.table = RING3_TRY(HashTable::make(spec.key_size, spec.max_entries, seed));
+  if (spec.flags & uapi::BPF_F_NO_PREALLOC) {
+    if (fault_point()) return Errno::kNoMem;
+    parts.store = std::make_unique<ElementHeap>(parts.layout);
+  } else {
+    const std::uint64_t elements = std::uint64_t{spec.max_entries} + parts.table->shards();
+    if (elements >= 0xffffffff) return Errno::kTooBig;
+    auto pool = RING3_TRY(ElementPool::make(parts.layout, static_cast<std::uint32_t>(elements)));
+    if (fault_point()) return Errno::kNoMem;
+    if (evicting) parts.clock = std::make_unique<EvictionClock>(*pool, *parts.table, parts.layout);
+    parts.store = std::move(pool);
+  }
+  return Ref<Map>::adopt(new HashMap(ops, spec, host, values, std::move(parts)));
+}
+
+bool HashMap::reserve() noexcept {
+  if (count_.fetch_add(1, std::memory_order_relaxed) < max_entries()) return true;
+  count_.fetch_sub(1, std::memory_order_relaxed);
+  return false;
+}
+
+void HashMap::give_back(Element* e, std::uint32_t hash) noexcept {
+  parts_.store->give(e, hash);
+  count_.fetch_sub(1, std::memory_order_relaxed);
+}
+
+/// With the shard held; the key is not in the table. room: an element with its place in the count, or null.
+long HashMap::insert(const void* key, std::uint32_t hash, const void* value, WriteValue write,
+                     Element* room) noexcept {
+  Element* e = room;
+  if (!e) {
+    e = parts_.store->take(hash);
+    if (!e) {
+      count_.fetch_sub(1, std::memory_order_relaxed);
+      return to_syscall(Errno::kNoMem);
+    }
+  }
+  table().write_key(e, key, hash);
+  write(*this, e, value, true);
+  if (parts_.clock) parts_.clock->clear_mark(e);
+  table().link(e);
+  return 0;
+}
+
+/// With the shard held.
+long HashMap::replace(Element* old, const void* key, std::uint32_t hash, const void* value,
+                      WriteValue write) noexcept {
+  Element* e = parts_.store->take(hash);
+  if (!e) return to_syscall(Errno::kNoMem);
+  table().write_key(e, key, hash);
+  write(*this, e, value, true);
+  if (parts_.clock) parts_.clock->clear_mark(e);
+  table().replace(old, e);
+  values_.released(*this, old);
+  parts_.store->give(old, hash);
+  return 0;
+}
+
+long HashMap::put(const void* key, const void* value, std::uint64_t flags, bool in_place, WriteValue write) noexcept {
+  const std::uint32_t hash = table().hash(key);
+  Element* room = nullptr;  // evicted for us: not in the table, counted
+  long code = 0;
+  for (;;) {
+    bool full = false;
+    {
+      WordLockGuard guard(table().shard(hash).lock);
+      Element* e = table().find(key, hash);
+      if (e && (flags & uapi::BPF_NOEXIST)) {
+        code = to_syscall(Errno::kExist);
+      } else if (e && in_place) {
+        write(*this, e, value, false);
+        if (parts_.clock) parts_.clock->mark_used(e);
+      } else if (e) {
+        code = replace(e, key, hash, value, write);
+      } else if (flags & uapi::BPF_EXIST) {
+        code = to_syscall(Errno::kNoEnt);
+      } else if (room || reserve()) {
+        code = insert(key, hash, value, write, std::exchange(room, nullptr));
+      } else {
+        full = true;
+      }
+    }
+    if (!full) break;
+    if (!parts_.clock) return to_syscall(Errno::kTooBig);
+    // Without our shard: the victim is in another one.
+    room = parts_.clock->evict();
+    if (!room) return to_syscall(Errno::kNoMem);
+    values_.released(*this, room);
+  }
+  if (room) give_back(room, hash);
+  return code;
+}
+
+long HashMap::remove(const void* key) noexcept {
+  const std::uint32_t hash = table().hash(key);
+  WordLockGuard guard(table().shard(hash).lock);
+  Element* e = table().find(key, hash);
+  if (!e) return to_syscall(Errno::kNoEnt);
+  table().unlink(e);
+  values_.released(*this, e);
+  give_back(e, hash);
+  return 0;
+}
+
+Result<void> HashMap::read(std::span<const std::byte> key, std::span<std::byte> value) {
+  const std::uint32_t hash = table().hash(key.data());
+  rcu::ReadSection section;
+  for (;;) {
+    std::uint32_t seq = 0;
+    Element* e = table().find(key.data(), hash, &seq);
+    if (!e) return Errno::kNoEnt;
+    values_.read(*this, e, value.data());
+    if (HashTable::unchanged(e, seq)) return {};
+  }
+}
+
+Result<void> HashMap::read_locked(std::span<const std::byte> key, std::span<std::byte> value) {
+  // The shard keeps the element, and so the lock in its value, from being used for another key meanwhile.
+  const std::uint32_t hash = table().hash(key.data());
+  WordLockGuard guard(table().shard(hash).lock);
+  Element* e = table().find(key.data(), hash);
+  if (!e) return Errno::kNoEnt;
+  shape().read_locked(value.data(), layout().value(e));
+  return {};
+}
+
+Result<void> HashMap::take(std::span<const std::byte> key, std::span<std::byte> value) {
+  const std::uint32_t hash = table().hash(key.data());
+  WordLockGuard guard(table().shard(hash).lock);
+  Element* e = table().find(key.data(), hash);
+  if (!e) return Errno::kNoEnt;
+  values_.read(*this, e, value.data());
+  table().unlink(e);
+  values_.released(*this, e);
+  give_back(e, hash);
+  return {};
+}
+
+Result<void> HashMap::next(std::span<const std::byte> key, std::span<std::byte> next) {
+  std::uint32_t bucket = 0;
+  if (!key.empty()) {
+    const std::uint32_t hash = table().hash(key.data());
+    WordLockGuard guard(table().shard(hash).lock);
+    // A key that is gone starts the walk again, as in Linux.
+    if (Element* e = table().find(key.data(), hash)) {
+      if (Element* following = table().following(e)) {
+        load_shared(next.data(), following->key(), next.size());
+        return {};
+      }
+      bucket = table().bucket_of(hash) + 1;
+    }
+  }
+  for (; bucket < table().buckets(); ++bucket) {
+    if (!table().first(bucket)) continue;
+    WordLockGuard guard(table().shard_of_bucket(bucket).lock);
+    if (Element* e = table().first(bucket)) {
+      load_shared(next.data(), e->key(), next.size());
+      return {};
+    }
+  }
+  return Errno::kNoEnt;
+}
+
+Result<void> HashMap::part(std::uint32_t cursor, std::uint32_t room, bool erase, BatchEmit& emit) {
+  if (cursor >= table().buckets()) return Errno::kNoEnt;
+  if (!table().first(cursor)) return {};
+  // Copied under the lock, handed out after it: the receiver may wait for a client's memory.
+  std::vector<std::byte> copies;
+  const std::size_t value_size = value_bytes();
+  const std::size_t one = key_size() + value_size;
+  {
+    WordLockGuard guard(table().shard_of_bucket(cursor).lock);
+    std::uint32_t n = 0;
+    for (Element* e = table().first(cursor); e; e = table().following(e)) ++n;
+    if (n > room) return Errno::kNoSpc;
+    if (n != 0 && fault_point()) return Errno::kNoMem;
+    copies.resize(n * one);
+    std::byte* to = copies.data();
+    for (Element* e = table().first(cursor); e; to += one) {
+      Element* following = table().following(e);
+      load_shared(to, e->key(), key_size());
+      values_.read(*this, e, to + key_size());
+      if (erase) {
+        const std::uint32_t hash = e->hash.load(std::memory_order_relaxed);
+        table().unlink(e);
+        values_.released(*this, e);
+        give_back(e, hash);
+      }
+      e = following;
+    }
+  }
+  for (std::size_t at = 0; at < copies.size(); at += one)
+    RING3_TRY(emit.element({copies.data() + at, key_size()}, {copies.data() + at + key_size(), value_size}));
+  return {};
+}
+
+long HashMap::for_each(std::uint64_t (*fn)(const void*, void*, void*), void* data, std::uint64_t flags) noexcept {
+  if (flags != 0) return to_syscall(Errno::kInval);
+  // The callback may change the map, so a chain is noted down under its lock and walked without it. An
+  // element that left the table since is passed over.
+  constexpr std::uint32_t kNoted = 32;
+  struct Note {
+    Element* e;
+    std::uint32_t seq;
+  } notes[kNoted];
+  long visited = 0;
+  for (std::uint32_t bucket = 0; bucket < table().buckets(); ++bucket) {
+    std::uint32_t n = kNoted;
+    for (std::uint32_t skip = 0; n == kNoted; skip += kNoted) {
+      if (!table().first(bucket)) break;
+      n = 0;
+      {
+        WordLockGuard guard(table().shard_of_bucket(bucket).lock);
+        std::uint32_t position = 0;
+        for (Element* e = table().first(bucket); e && n < kNoted; e = table().following(e))
+          if (position++ >= skip) notes[n++] = {e, e->seq.load(std::memory_order_relaxed)};
+      }
+      for (std::uint32_t i = 0; i < n; ++i) {
+        if (notes[i].e->seq.load(std::memory_order_acquire) != notes[i].seq) continue;
+        ++visited;
+        if (fn(notes[i].e->key(), values_.program_value(*this, notes[i].e), data) != 0) return visited;
+      }
+    }
+  }
+  return visited;
+}
+
+std::uint64_t HashMap::bytes() const {
+  return sizeof *this + table().memory_bytes() + parts_.store->memory_bytes();
+}
+
+Result<void> hash_erase(Map& m, std::span<const std::byte> key) { return as_result(as_hash(m).remove(key.data())); }
+
+Result<void> hash_take(Map& m, std::span<const std::byte> key, std::span<std::byte> value, std::uint64_t) {
+  return as_hash(m).take(key, value);
+}
+
+Result<void> hash_next_key(Map& m, std::span<const std::byte> key, std::span<std::byte> next) {
+  return as_hash(m).next(key, next);
+}
+
+Result<void> hash_part(Map& m, std::uint32_t cursor, std::uint32_t room, bool erase, std::uint64_t, BatchEmit& emit) {
+  return as_hash(m).part(cursor, room, erase, emit);
+}
+
+std::uint64_t hash_memory_bytes(const Map& m) { return as_hash(m).bytes(); }
+
+long hash_program_erase(Map& m, const void* key) noexcept { return as_hash(m).remove(key); }
+
+long hash_for_each(Map& m, std::uint64_t (*fn)(const void*, void*, void*), void* data, std::uint64_t flags) noexcept {
+  return as_hash(m).for_each(fn, data, flags);
+}
+
+Result<void> check_hash_attr(const MapSpec& spec, bool lru, bool percpu) {
+  constexpr std::uint32_t kKnown = uapi::BPF_F_NO_PREALLOC | uapi::BPF_F_NO_COMMON_LRU | uapi::BPF_F_NUMA_NODE |
+                                   uapi::BPF_F_ZERO_SEED | kAccessFlags;
+  // Linux: what one kernel allocation can hold, less the element's header there.
+  constexpr std::uint64_t kMaxElement = (4u << 20) - 48;
+  const bool own_lists = (spec.flags & uapi::BPF_F_NO_COMMON_LRU) != 0;
+  if ((spec.flags & ~kKnown) != 0 || !access_flags_ok(spec.flags)) return Errno::kInval;
+  if (!lru && own_lists) return Errno::kInval;
+  if (lru && (spec.flags & uapi::BPF_F_NO_PREALLOC)) return Errno::kNotSupp;
+  if ((spec.flags & uapi::BPF_F_NUMA_NODE) && (percpu || own_lists)) return Errno::kInval;
+  if (spec.max_entries == 0 || spec.key_size == 0 || spec.value_size == 0) return Errno::kInval;
+  if (std::uint64_t{spec.key_size} + spec.value_size >= kMaxElement) return Errno::kTooBig;
+  if (percpu && round_up(spec.value_size, 8) > kMaxPerCpuValue) return Errno::kTooBig;
+  return {};
+}
+
+}  // namespace ring3::maps

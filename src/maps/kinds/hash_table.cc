@@ -1,0 +1,169 @@
+#include "maps/kinds/hash_table.h"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include <bit>
+#include <cstring>
+#include <new>
+
+#include "base/check.h"
+#include "base/fault_point.h"
+#include "base/try.h"
+#include "maps/shared_words.h"
+
+namespace ring3::maps {
+namespace {
+
+constexpr std::uint32_t kMaxBuckets = 1u << 31;
+constexpr std::uint32_t kMaxShards = 64;
+
+/// Folds the 128-bit product of a key word and the seed: one multiplication, and every input bit reaches
+/// every output bit. For keys that fit a word; longer keys take XXH3.
+std::uint32_t mix(std::uint64_t word, std::uint64_t seed) noexcept {
+  __extension__ typedef unsigned __int128 Wide;
+  const Wide product = static_cast<Wide>(word ^ seed) * ((seed << 1) | 0x9e3779b97f4a7c15);
+  const auto folded = static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+  return static_cast<std::uint32_t>(folded ^ (folded >> 32));
+}
+
+template <typename Word>
+Word read_word(const void* p) noexcept {
+  Word w;
+  std::memcpy(&w, p, sizeof w);
+  return w;
+}
+
+}  // namespace
+
+HashTable::HashTable(std::uint32_t key_size, std::uint32_t buckets, std::uint64_t seed, MapMemory heads,
+                     std::unique_ptr<Shard[]> shards, std::uint32_t shards_count)
+    : key_size_(key_size),
+      bucket_mask_(buckets - 1),
+      shard_mask_(shards_count - 1),
+      seed_(seed),
+      heads_(std::move(heads)),
+      shards_(std::move(shards)) {}
+
+Result<std::unique_ptr<HashTable>> HashTable::make(std::uint32_t key_size, std::uint32_t entries, std::uint64_t seed) {
+  if (entries > kMaxBuckets) return Errno::kTooBig;
+  const std::uint32_t buckets = std::bit_ceil(entries);
+  const std::uint32_t shards_count = buckets < kMaxShards ? buckets : kMaxShards;
+  MapMemory heads = RING3_TRY(MapMemory::anonymous(std::uint64_t{buckets} * sizeof(std::atomic<Element*>)));
+  if (fault_point()) return Errno::kNoMem;
+  std::unique_ptr<Shard[]> shards(new (std::nothrow) Shard[shards_count]);
+  if (!shards) return Errno::kNoMem;
+  return std::unique_ptr<HashTable>(
+      new HashTable(key_size, buckets, seed, std::move(heads), std::move(shards), shards_count));
+}
+
+std::uint64_t HashTable::memory_bytes() const noexcept {
+  return heads_.bytes() + std::uint64_t{shards()} * sizeof(Shard) + sizeof *this;
+}
+
+std::uint32_t HashTable::hash(const void* key) const noexcept {
+  if (key_size_ == 4) return mix(read_word<std::uint32_t>(key), seed_);
+  if (key_size_ == 8) return mix(read_word<std::uint64_t>(key), seed_);
+  return static_cast<std::uint32_t>(XXH3_64bits_withSeed(key, key_size_, seed_));
+}
+
+bool HashTable::key_equal(const Element* e, const void* key) const noexcept {
+  const std::byte* mine = e->key();
+  if (key_size_ == 4)
+    return __atomic_load_n(reinterpret_cast<const std::uint32_t*>(mine), __ATOMIC_RELAXED) ==
+           read_word<std::uint32_t>(key);
+  const auto* theirs = static_cast<const std::byte*>(key);
+  std::uint32_t off = 0;
+  for (; off + 8 <= key_size_; off += 8)
+    if (__atomic_load_n(reinterpret_cast<const std::uint64_t*>(mine + off), __ATOMIC_RELAXED) !=
+        read_word<std::uint64_t>(theirs + off))
+      return false;
+  if (off == key_size_) return true;
+  std::uint64_t tail = 0;  // stored keys are padded with zeros
+  std::memcpy(&tail, theirs + off, key_size_ - off);
+  return __atomic_load_n(reinterpret_cast<const std::uint64_t*>(mine + off), __ATOMIC_RELAXED) == tail;
+}
+
+Element* HashTable::find(const void* key, std::uint32_t hash, std::uint32_t* seq) const noexcept {
+start:
+  const std::atomic<Element*>* link = &head(bucket_of(hash));
+  const Element* at = nullptr;  // the element we stand on, `at_seq` its life; null: the head
+  std::uint32_t at_seq = 0;
+  for (;;) {
+    Element* e = link->load(std::memory_order_acquire);
+    const std::uint32_t life = e ? e->seq.load(std::memory_order_acquire) : 0;
+    if ((life & 1) != 0 || link->load(std::memory_order_relaxed) != e || (at && !unchanged(at, at_seq))) goto start;
+    if (!e) return nullptr;
+    if (e->hash.load(std::memory_order_relaxed) == hash && key_equal(e, key)) {
+      if (!unchanged(e, life)) goto start;
+      if (seq) *seq = life;
+      return e;
+    }
+    at = e;
+    at_seq = life;
+    link = &e->next;
+  }
+}
+
+void HashTable::write_key(Element* e, const void* key, std::uint32_t hash) const noexcept {
+  RING3_CHECK((e->seq.load(std::memory_order_relaxed) & 1) != 0, "writing the key of an element in use");
+  // Whoever sees one of the stores below (or of the value, after them) also sees that seq is odd.
+  std::atomic_thread_fence(std::memory_order_release);
+  e->hash.store(hash, std::memory_order_relaxed);
+  if (key_size_ == 4) {
+    store_shared(e->key(), key, 4);
+    zero_shared(e->key() + 4, 4);
+    return;
+  }
+  const std::uint32_t whole = key_size_ & ~7u;
+  store_shared(e->key(), key, whole);
+  if (whole != key_size_) {
+    std::uint64_t tail = 0;
+    std::memcpy(&tail, static_cast<const std::byte*>(key) + whole, key_size_ - whole);
+    store_shared(e->key() + whole, &tail, sizeof tail);
+  }
+}
+
+namespace {
+
+/// Starts or ends a life, after everything before.
+void step_seq(Element* e) noexcept {
+  e->seq.store(e->seq.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+}
+
+}  // namespace
+
+std::atomic<Element*>& HashTable::link_to(Element* e) noexcept {
+  std::atomic<Element*>* link = &head(bucket_of(e->hash.load(std::memory_order_relaxed)));
+  for (Element* x = link->load(std::memory_order_relaxed); x != e; x = link->load(std::memory_order_relaxed)) {
+    RING3_CHECK(x != nullptr, "an element is not in its chain");
+    link = &x->next;
+  }
+  return *link;
+}
+
+void HashTable::link(Element* e) noexcept {
+  std::atomic<Element*>& first = head(bucket_of(e->hash.load(std::memory_order_relaxed)));
+  e->next.store(first.load(std::memory_order_relaxed), std::memory_order_relaxed);
+  step_seq(e);
+  first.store(e, std::memory_order_release);
+}
+
+void HashTable::replace(Element* old, Element* e) noexcept {
+  std::atomic<Element*>& link = link_to(old);
+  e->next.store(old->next.load(std::memory_order_relaxed), std::memory_order_relaxed);
+  step_seq(e);
+  link.store(e, std::memory_order_release);
+  step_seq(old);
+}
+
+void HashTable::unlink(Element* e) noexcept {
+  link_to(e).store(e->next.load(std::memory_order_relaxed), std::memory_order_release);
+  step_seq(e);
+}
+
+Element* HashTable::first(std::uint32_t bucket) const noexcept { return head(bucket).load(std::memory_order_acquire); }
+
+Element* HashTable::following(const Element* e) const noexcept { return e->next.load(std::memory_order_acquire); }
+
+}  // namespace ring3::maps

@@ -1,0 +1,47 @@
+#include "maps/kinds/inner_map.h"
+
+#include <cstring>
+
+#include "base/try.h"
+
+namespace ring3::maps {
+namespace {
+
+/// Ring buffers have no fixed layout in programs; an array may say that its size varies.
+bool entries_may_differ(const MapSpec& spec) {
+  return spec.type != uapi::BPF_MAP_TYPE_ARRAY || (spec.flags & uapi::BPF_F_INNER_MAP) != 0;
+}
+
+}  // namespace
+
+Result<void> check_template(const MapSpec& outer) {
+  if (!outer.inner) return Errno::kInval;
+  switch (outer.inner->spec().type) {
+    case uapi::BPF_MAP_TYPE_ARRAY_OF_MAPS:
+    case uapi::BPF_MAP_TYPE_HASH_OF_MAPS: return Errno::kInval;
+    case uapi::BPF_MAP_TYPE_PROG_ARRAY:
+    case uapi::BPF_MAP_TYPE_STRUCT_OPS:
+    case uapi::BPF_MAP_TYPE_CGROUP_STORAGE:
+    case uapi::BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE: return Errno::kNotSupp;
+    default: return {};
+  }
+}
+
+Result<void> check_inner(const Map& outer, const Map& inner) {
+  const MapSpec& want = outer.spec().inner->spec();
+  const MapSpec& got = inner.spec();
+  const bool alike = want.type == got.type && want.key_size == got.key_size && want.value_size == got.value_size &&
+                     want.flags == got.flags && model::same_fields(want.fields, got.fields) &&
+                     (entries_may_differ(want) || want.max_entries == got.max_entries);
+  return alike ? Result<void>() : Errno::kInval;
+}
+
+Result<Ref<Object>> resolve_inner(const Map& outer, std::span<const std::byte> value, FdSource& fds) {
+  std::int32_t fd;
+  std::memcpy(&fd, value.data(), sizeof fd);
+  Ref<Object> inner = RING3_TRY(fds.object(fd, ObjectKind::kMap));
+  RING3_TRY(check_inner(outer, static_cast<const Map&>(*inner)));
+  return inner;
+}
+
+}  // namespace ring3::maps

@@ -1,0 +1,87 @@
+#include "maps/map_memory.h"
+
+#include <cerrno>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <utility>
+
+#include "base/fault_point.h"
+
+// Since Linux 5.1; the C library's headers may be older than that.
+#ifndef F_SEAL_FUTURE_WRITE
+#define F_SEAL_FUTURE_WRITE 0x0010
+#endif
+
+namespace ring3::maps {
+namespace {
+
+Errno memory_errno(int e) {
+  switch (e) {
+    case EMFILE: return Errno::kMFile;
+    case ENFILE: return Errno::kNFile;
+    default: return Errno::kNoMem;
+  }
+}
+
+}  // namespace
+
+std::size_t page_bytes() noexcept {
+  static const std::size_t bytes = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+  return bytes;
+}
+
+MapMemory::MapMemory(MapMemory&& o) noexcept
+    : data_(std::exchange(o.data_, nullptr)), bytes_(std::exchange(o.bytes_, 0)), fd_(std::exchange(o.fd_, -1)) {}
+
+MapMemory& MapMemory::operator=(MapMemory&& o) noexcept {
+  std::swap(data_, o.data_);
+  std::swap(bytes_, o.bytes_);
+  std::swap(fd_, o.fd_);
+  return *this;
+}
+
+MapMemory::~MapMemory() {
+  if (data_) munmap(data_, bytes_);
+  if (fd_ >= 0) close(fd_);
+}
+
+Result<MapMemory> MapMemory::anonymous(std::uint64_t bytes) {
+  MapMemory m;
+  m.bytes_ = round_up(bytes, page_bytes());
+  if (m.bytes_ < bytes || fault_point()) return Errno::kNoMem;
+  void* p = mmap(nullptr, m.bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (p == MAP_FAILED) return Errno::kNoMem;
+  m.data_ = static_cast<std::byte*>(p);
+  return m;
+}
+
+Result<MapMemory> MapMemory::shared(std::uint64_t bytes) {
+  MapMemory m;
+  m.bytes_ = round_up(bytes, page_bytes());
+  if (m.bytes_ < bytes || fault_point()) return Errno::kNoMem;
+  m.fd_ = memfd_create("bpf-map", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  if (m.fd_ < 0) return memory_errno(errno);
+  if (ftruncate(m.fd_, static_cast<off_t>(m.bytes_)) != 0) return Errno::kNoMem;
+  if (fault_point()) return Errno::kNoMem;
+  void* p = mmap(nullptr, m.bytes_, PROT_READ | PROT_WRITE, MAP_SHARED, m.fd_, 0);
+  if (p == MAP_FAILED) return Errno::kNoMem;
+  m.data_ = static_cast<std::byte*>(p);
+  if (fcntl(m.fd_, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) != 0) return memory_errno(errno);
+  return m;
+}
+
+Result<void> MapMemory::seal_writes() {
+  if (fd_ < 0) return {};
+  // Without this seal a client could change what the verifier took for constant: refuse, never go on.
+  if (fcntl(fd_, F_ADD_SEALS, F_SEAL_FUTURE_WRITE) != 0) return Errno::kNotSupp;
+  return {};
+}
+
+Result<void> MapMemory::protect() {
+  if (mprotect(data_, bytes_, PROT_READ) != 0) return Errno::kNoMem;
+  return {};
+}
+
+}  // namespace ring3::maps
