@@ -32,7 +32,8 @@ struct MapSpec {
   btf::TypeId key_type = 0;
   btf::TypeId value_type = 0;
   btf::TypeId kernel_value_type = 0;    // struct_ops: id of the value wrapper in the host's BTF
-  Ref<Map> inner;                       // map-in-map: the template
+  Ref<Map> inner;                       // map-in-map, while it is created: the template
+  std::shared_ptr<const MapSpec> inner_spec;  // map-in-map, afterwards: the template's, which itself may go
   model::FieldTable fields;             // special fields of the value; empty: none
   Birth birth;
 };

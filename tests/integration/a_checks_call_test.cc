@@ -107,6 +107,7 @@ TEST_F(StructOps, TypedPointFallsBackAndComesBack) {
   struct alignas(64) {
     std::uint64_t header[8] = {}, choose = 0, optional = 0;
     char name[TEST_NAME_LEN] = "seven";
+    std::uint64_t tail[4] = {};
   } value;
   const long map = bpf().ops_map("policy_ops", uapi::BPF_F_LINK);
   EXPECT_EQ(bpf().update(map, &value), -EINVAL);

@@ -135,7 +135,7 @@ long World::ready_map(const CalcValue& value) {
 
 long World::other_ready_map() {
   struct alignas(64) {
-    std::uint64_t header[8] = {}, add = 0, sub = 0;
+    std::uint64_t header[8] = {}, add = 0, sub = 0, tail[6] = {};
   } value;
   value.add = static_cast<std::uint64_t>(bpf().load({.text = kAddText, .type = "other_ops"}));
   const long map = bpf().ops_map("other_ops", uapi::BPF_F_LINK);

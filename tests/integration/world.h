@@ -74,7 +74,9 @@ struct alignas(64) CalcValue {
   std::uint32_t scale = 0, reserved = 0;
   std::uint64_t nap = 0, missing = 0, maybe = 0, paint = 0;
   char name[TEST_NAME_LEN] = {};
+  std::uint8_t tail[56] = {};  // the wrapper fills whole cache lines
 };
+static_assert(sizeof(CalcValue) == 192 && offsetof(CalcValue, add) == 64);
 
 inline constexpr std::string_view kAddText = "r0 = *(u64 *)(r1 +0)\nr2 = *(u64 *)(r1 +8)\nr0 += r2\nexit";
 inline constexpr std::string_view kSubText = "r0 = *(u64 *)(r1 +0)\nr2 = *(u64 *)(r1 +8)\nr0 -= r2\nexit";

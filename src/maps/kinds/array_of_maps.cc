@@ -14,8 +14,8 @@ namespace {
 
 class ArrayOfMaps final : public Map {
  public:
-  ArrayOfMaps(const MapSpec& spec, MapHost& host, ObjectSlots slots)
-      : Map(array_of_maps_ops, spec, host), slots(std::move(slots)) {}
+  ArrayOfMaps(const MapSpec& spec, MapHost& host, ObjectSlots&& made)
+      : Map(array_of_maps_ops, spec, host), slots(std::move(made)) {}
   ObjectSlots slots;
 };
 
@@ -32,7 +32,7 @@ Result<Ref<Map>> create(const MapSpec& spec, MapHost& host) {
   RING3_TRY(check_template(spec));
   ObjectSlots slots = RING3_TRY(ObjectSlots::make(spec.max_entries));
   if (fault_point()) return Errno::kNoMem;
-  return Ref<Map>::adopt(new ArrayOfMaps(spec, host, std::move(slots)));
+  return Ref<Map>::adopt(new ArrayOfMaps(with_template_copied(spec), host, std::move(slots)));
 }
 
 Result<void> control_lookup(Map& m, std::span<const std::byte> key, std::span<std::byte> value, std::uint64_t) {

@@ -17,7 +17,7 @@ namespace ring3::maps {
 
 struct Element {
   std::atomic<Element*> next;      // next of the chain; null at the end
-  std::atomic<std::uint32_t> seq;  // odd: not in a table
+  std::atomic<std::uint32_t> seq;  // odd: not in a table; 0: never used
   std::atomic<std::uint32_t> hash; // of the key; the free list's link while the element is free
 
   std::byte* bytes() { return reinterpret_cast<std::byte*>(this + 1); }

@@ -51,7 +51,7 @@ Element* ElementPool::take_fresh() noexcept {
     if (index >= count_) return nullptr;
   } while (!fresh_.compare_exchange_weak(index, index + 1, std::memory_order_acq_rel));
   Element* e = at(index);
-  // Zeroed memory so far, and the clock hand may look at it already: "not in a table" comes first.
+  // Until here it was zero, which the clock hand takes for "never used".
   e->seq.store(1, std::memory_order_release);
   if (layout_.cpus != 0) {
     std::byte* copies = copies_.data() + std::size_t{index} * layout_.cpu_value;

@@ -4,7 +4,7 @@ namespace ring3::maps {
 
 bool EvictionClock::try_take(Element* e) noexcept {
   const std::uint32_t seq = e->seq.load(std::memory_order_acquire);
-  if ((seq & 1) != 0) return false;
+  if ((seq & 1) != 0 || seq == 0) return false;
   const std::uint32_t hash = e->hash.load(std::memory_order_relaxed);
   if (!HashTable::unchanged(e, seq)) return false;
   WordLockGuard guard(table_.shard(hash).lock);

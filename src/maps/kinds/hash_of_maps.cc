@@ -5,7 +5,7 @@
 #include "maps/kinds/hash_values.h"
 #include "maps/kinds/inner_map.h"
 #include "maps/kinds/kinds.h"
-#include "object/rcu.h"
+#include "maps/map_check.h"
 
 namespace ring3::maps {
 namespace {
@@ -46,7 +46,7 @@ Result<void> check(const MapSpec& spec) {
 
 Result<Ref<Map>> create(const MapSpec& spec, MapHost& host) {
   RING3_TRY(check_template(spec));
-  return HashMap::make(hash_of_maps_ops, spec, host, kInnerMaps, false);
+  return HashMap::make(hash_of_maps_ops, with_template_copied(spec), host, kInnerMaps, false);
 }
 
 Result<void> control_lookup(Map& m, std::span<const std::byte> key, std::span<std::byte> value, std::uint64_t) {

@@ -7,9 +7,10 @@
 namespace ring3::maps {
 namespace {
 
-/// Ring buffers have no fixed layout in programs; an array may say that its size varies.
+/// The size of an array is built into programs, unless it says that it varies.
 bool entries_may_differ(const MapSpec& spec) {
-  return spec.type != uapi::BPF_MAP_TYPE_ARRAY || (spec.flags & uapi::BPF_F_INNER_MAP) != 0;
+  const bool array = spec.type == uapi::BPF_MAP_TYPE_ARRAY || spec.type == uapi::BPF_MAP_TYPE_PERCPU_ARRAY;
+  return !array || (spec.flags & uapi::BPF_F_INNER_MAP) != 0;
 }
 
 }  // namespace
@@ -27,8 +28,15 @@ Result<void> check_template(const MapSpec& outer) {
   }
 }
 
+MapSpec with_template_copied(const MapSpec& outer) {
+  MapSpec copy = outer;
+  copy.inner_spec = std::make_shared<const MapSpec>(outer.inner->spec());
+  copy.inner = nullptr;
+  return copy;
+}
+
 Result<void> check_inner(const Map& outer, const Map& inner) {
-  const MapSpec& want = outer.spec().inner->spec();
+  const MapSpec& want = *outer.spec().inner_spec;
   const MapSpec& got = inner.spec();
   const bool alike = want.type == got.type && want.key_size == got.key_size && want.value_size == got.value_size &&
                      want.flags == got.flags && model::same_fields(want.fields, got.fields) &&

@@ -7,6 +7,10 @@
 
 namespace ring3::maps {
 
+/// The outer map's own spec: with a copy of the template's instead of a reference to the template, which may go
+/// away (and from the id space) at once.
+MapSpec with_template_copied(const MapSpec& outer);
+
 /// The template (MapSpec::inner) may be one: kInval a map of maps, or none given; kNotSupp a kind that cannot
 /// be inner (program array, struct_ops).
 Result<void> check_template(const MapSpec& outer);

@@ -17,8 +17,8 @@ namespace {
 
 class ProgArrayMap final : public Map {
  public:
-  ProgArrayMap(const MapSpec& spec, MapHost& host, ObjectSlots slots)
-      : Map(prog_array_ops, spec, host), slots(std::move(slots)) {}
+  ProgArrayMap(const MapSpec& spec, MapHost& host, ObjectSlots&& made)
+      : Map(prog_array_ops, spec, host), slots(std::move(made)) {}
   ObjectSlots slots;
 };
 
