@@ -55,6 +55,8 @@ struct Limits {
   std::uint32_t max_insns_processed = 1'000'000;
   std::uint32_t max_frames = 8;
   std::uint32_t max_stack_bytes = 512;
+  /// Debug: walk every path to its end. Must agree with the pruned walk wherever it ends (callbacks still converge).
+  bool no_pruning = false;
 };
 
 /// What later passes need to know about one instruction. Each field is written by one pass.
@@ -63,7 +65,7 @@ struct InsnFacts {
   bool branch_always = false;                // explore: conditional jump seen going one way only …
   bool branch_never = false;
   model::AccessKind access = model::AccessKind::kNone;  // what a load, store or atomic touches
-  std::uint16_t ctx_row = 0xffff;            // access kCtx: row of the context layout
+  std::uint16_t ctx_row = 0xffff;            // access kCtx: row of model::ctx_fields()
   std::uint32_t map = UINT32_MAX;            // call: the one map all paths pass, or UINT32_MAX
   std::uint32_t callee = UINT32_MAX;         // subprog index of a call or a callback reference
   std::uint32_t kfunc = UINT32_MAX;          // index into VerifiedProgram::kfuncs

@@ -1,0 +1,53 @@
+// Calls: helpers by the rows of model/helper_protos.def, host functions (kfuncs) by their BTF, and the
+// program's own functions.
+#pragma once
+
+#include "model/helper.h"
+#include "verifier/verification.h"
+
+namespace ring3::verifier {
+
+/// Each sets step.path.insn_idx.
+Result<void> call_helper(Step& step);
+Result<void> call_kfunc(Step& step);
+Result<void> call_subprog(Step& step);
+/// Return from the current frame, which is not main's: to its caller, or to the helper that runs it.
+Result<void> return_from_frame(Step& step);
+
+// References (refs.cc).
+std::uint32_t acquire_reference(Step& step);
+/// Ends a reference: its pointers are nothing any more. False: the path does not own it.
+bool release_reference(Step& step, std::uint32_t id);
+/// The path owns nothing that would be lost when the current frame ends (all: when the program does).
+Result<void> check_no_leak(Step& step, bool all);
+
+// Frames (frames.cc).
+/// Enters `subprog` in a new frame; argument registers are the caller's to fill in. Null: too deep (refused).
+FrameState* push_frame(Step& step, PathState& path, std::uint32_t subprog, std::uint32_t callsite, FrameRole role);
+
+/// What a helper promises its callback.
+struct CallbackPlan {
+  enum class Args : std::uint8_t { kLoop, kMapElement } args;
+  std::uint32_t subprog;
+  std::uint32_t map = 0;      // kMapElement
+  unsigned ctx_reg;           // caller's register passed on
+};
+/// Puts a path aside that runs the callback once and comes back to this call (callbacks.cc).
+Result<void> run_callback(Step& step, const CallbackPlan& plan);
+/// R0 at the callback's exit, and loop convergence.
+Result<void> return_from_callback(Step& step);
+
+// Memory arguments shared by helpers and kfuncs (memory_args.cc).
+/// The size in `size_reg` is bounded, and `mem_reg` has room for all of it.
+struct SizedMemory {
+  unsigned mem_reg, size_reg;
+  bool zero_ok;
+  bool write;
+  bool uninit;
+};
+Result<void> check_sized_memory(Step& step, const SizedMemory& m, std::uint32_t* uninit_bytes);
+
+/// "bpf_map_lookup_elem#1" in two parts, for messages.
+std::string helper_text(std::uint32_t id);
+
+}  // namespace ring3::verifier

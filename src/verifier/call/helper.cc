@@ -1,0 +1,317 @@
+// Helper calls, derived from the helper's row: availability, arguments, effects, result.
+#include <algorithm>
+
+#include "isa/helper_names.h"
+#include "uapi/bpf.h"
+#include "verifier/call/call.h"
+#include "verifier/call/map_rules.h"
+#include "verifier/kinds/access.h"
+#include "verifier/transfer/regs.h"
+
+namespace ring3::verifier {
+namespace {
+
+using model::ArgKind;
+using model::ArgSpec;
+using model::HelperProto;
+using model::RetKind;
+
+/// What the arguments of one call said.
+struct HelperCall {
+  const HelperProto& proto;
+  std::uint32_t map = UINT32_MAX;     // index of the kConstMapPtr argument
+  std::uint32_t map_uid = 0;
+  std::uint32_t alloc_bytes = 0;
+  std::uint32_t released = 0;         // reference
+  std::uint32_t callback = UINT32_MAX;
+  unsigned uninit_reg = 0;            // memory the helper writes: register …
+  std::uint32_t uninit_bytes = 0;     // … and size; 0: none
+};
+
+Result<void> check_available(Step& step, const HelperProto* proto, std::uint32_t id) {
+  if (isa::helper_name(id).empty()) return step.diag.refuse(Rule::kInvalidFunc, {helper_text(id)});
+  const auto refuse = [&] { return step.diag.refuse(Rule::kHelperNotAllowed, {helper_text(id)}); };
+  if (proto == nullptr) return refuse();
+  std::uint32_t sets = step.prog.kind->helper_sets;
+  if (!step.prog.in.rights.has_bpf()) sets &= ~std::uint32_t{model::kSetBpf};
+  if (!step.prog.in.rights.has_perfmon()) sets &= ~std::uint32_t{model::kSetPerfmon | model::kSetSyscallPerfmon};
+  bool available = (proto->sets & sets) != 0;
+  if (!available && step.prog.in.target.ops != nullptr) {
+    const auto& extra = step.prog.in.target.ops->allowed_helpers;
+    available = std::find(extra.begin(), extra.end(), id) != extra.end();
+  }
+  if (!available) return refuse();
+  if ((proto->flags & model::kHelperGplOnly) != 0 && !step.prog.in.gpl_compatible)
+    return step.diag.refuse(Rule::kHelperGpl);
+  if ((proto->flags & model::kHelperMaySleep) != 0) {
+    if (!step.prog.sleepable) return step.diag.refuse(Rule::kHelperSleeps);
+    if (step.path.rcu_depth > 0) return step.diag.refuse(Rule::kSleepInSection, {helper_text(id)});
+  }
+  return {};
+}
+
+/// Kinds an argument takes, spelled as the log lists them; empty: any.
+struct Accepted {
+  std::initializer_list<RegKind> kinds;
+  std::uint16_t flags;       // qualifiers a pointer may carry besides kMaybeNull
+  std::string_view text;
+};
+const Accepted* accepted_kinds(ArgKind kind) {
+  using enum RegKind;
+  static const Accepted key_value{{kStack, kPacket, kPacketMeta, kMapKey, kMapValue, kMem},
+                                  model::kReadOnly, "fp, pkt, pkt_meta, map_key, map_value"};
+  static const Accepted mem{{kStack, kPacket, kPacketMeta, kMapKey, kMapValue, kMem},
+                            model::kReadOnly | model::kRingbufMem,
+                            "fp, pkt, pkt_meta, map_key, map_value, mem, ringbuf_mem, buf, trusted_ptr_"};
+  static const Accepted ctx{{kCtx}, 0, "ctx"};
+  static const Accepted map{{kMapPtr}, 0, "map_ptr"};
+  static const Accepted scalar{{kScalar}, 0, "scalar"};
+  static const Accepted func{{kFunc}, 0, "func"};
+  static const Accepted stack{{kStack}, 0, "fp"};
+  static const Accepted value{{kMapValue}, 0, "map_value"};
+  static const Accepted ringbuf{{kMem}, model::kRingbufMem, "ringbuf_mem"};
+  switch (kind) {
+    case ArgKind::kMapKey: case ArgKind::kMapValue: return &key_value;
+    case ArgKind::kMem: case ArgKind::kFixedMem: return &mem;
+    case ArgKind::kCtx: return &ctx;
+    case ArgKind::kConstMapPtr: return &map;
+    case ArgKind::kScalar: case ArgKind::kMemSize: case ArgKind::kMemSizeOrZero: case ArgKind::kConstAllocSize: return &scalar;
+    case ArgKind::kCallback: return &func;
+    case ArgKind::kStackPtr: return &stack;
+    case ArgKind::kConstStr: return &value;
+    case ArgKind::kRingbufMem: return &ringbuf;
+    default: return nullptr;
+  }
+}
+
+Result<void> check_kind(Step& step, unsigned regno, const ArgSpec& arg, const HelperProto& proto) {
+  const RegState& reg = step.reg(regno);
+  const Accepted* accepted = accepted_kinds(arg.kind);
+  if (accepted == nullptr) return step.diag.refuse(Rule::kNotSupported, {"this kind of helper argument"});
+  const auto refuse = [&] { return step.diag.refuse(Rule::kRegType, {regno, kind_name(reg), accepted->text}); };
+  if (std::find(accepted->kinds.begin(), accepted->kinds.end(), reg.kind) == accepted->kinds.end()) return refuse();
+  const unsigned allowed = accepted->flags | ((arg.flags & model::kArgMaybeNull) != 0 ? unsigned{model::kMaybeNull} : 0u);
+  if ((reg.flags & ~allowed) != 0) return refuse();
+  if (arg.kind == ArgKind::kRingbufMem && !reg.has(model::kRingbufMem)) return refuse();
+  const bool packet = reg.kind == RegKind::kPacket || reg.kind == RegKind::kPacketMeta;
+  if (packet && (proto.flags & model::kHelperPacketArgs) == 0) return step.diag.refuse(Rule::kHelperPacket);
+  if ((arg.flags & model::kArgRelease) != 0 && reg.ref_obj_id == 0) return step.diag.refuse(Rule::kReleaseUnowned, {regno});
+  return {};
+}
+
+Result<void> check_const_string(Step& step, unsigned regno) {
+  const RegState& reg = step.reg(regno);
+  const model::MapFacts& map = *step.prog.maps[reg.map];
+  if (map.constant_value.empty()) return step.diag.refuse(Rule::kStringNotReadOnly, {regno});
+  if (!reg.val.is_const()) return step.diag.refuse(Rule::kStringNotConstant, {regno});
+  const std::int64_t at = static_cast<std::int64_t>(reg.val.const_value()) + reg.off;
+  RING3_TRY(check_region(step, regno, 1, false, Purpose::kRead, false));
+  const auto text = map.constant_value.subspan(static_cast<std::size_t>(at));
+  if (std::find(text.begin(), text.end(), std::byte{0}) == text.end())
+    return step.diag.refuse(Rule::kStringNotTerminated);
+  return {};
+}
+
+Result<void> check_map_memory(Step& step, unsigned regno, const ArgSpec& arg, HelperCall& call) {
+  const bool key = arg.kind == ArgKind::kMapKey;
+  if (call.map == UINT32_MAX) return step.diag.refuse(Rule::kNoMapForKey, {key ? "key" : "value"});
+  const model::MapFacts& map = *step.prog.maps[call.map];
+  const std::uint32_t bytes = key ? map.key_size : map.value_size;
+  const bool write = (arg.flags & model::kArgWrite) != 0;
+  const bool uninit = (arg.flags & model::kArgUninit) != 0;
+  RING3_TRY(check_region(step, regno, bytes, false, write ? Purpose::kWrite : Purpose::kRead, uninit));
+  if (uninit) call.uninit_reg = regno, call.uninit_bytes = bytes;
+  return {};
+}
+
+Result<void> check_alloc_size(Step& step, unsigned regno, HelperCall& call) {
+  const RegState& reg = step.reg(regno);
+  if (!reg.val.is_const()) return step.diag.refuse(Rule::kNotConstant, {regno});
+  if (reg.val.const_value() >= static_cast<std::uint64_t>(kMaxVarOff)) return step.diag.refuse(Rule::kSizeUnbounded, {regno});
+  call.alloc_bytes = static_cast<std::uint32_t>(reg.val.const_value());
+  return step.search.mark_precise(step.path, regno);
+}
+
+Result<void> check_map_ptr(Step& step, unsigned regno, HelperCall& call) {
+  const RegState& reg = step.reg(regno);
+  call.map = reg.map;
+  call.map_uid = reg.btf;
+  InsnFacts& facts = step.facts();
+  // One instruction reached with different maps has no map of its own.
+  if (step.first_note(Step::kFactMap)) facts.map = reg.map;
+  else if (facts.map != reg.map) facts.map = UINT32_MAX;
+  return check_map_for_helper(step, *step.prog.maps[reg.map], call.proto);
+}
+
+Result<void> check_arg(Step& step, unsigned i, HelperCall& call) {
+  const ArgSpec& arg = call.proto.args[i];
+  const unsigned regno = i + 1;
+  if (arg.kind == ArgKind::kNone) return {};
+  RING3_TRY(check_read(step, regno));
+  if (arg.kind == ArgKind::kAnything) {
+    if (leaks_pointer(step, regno)) return step.diag.refuse(Rule::kLeaksIntoHelper, {regno});
+    return {};
+  }
+  const RegState& reg = step.reg(regno);
+  if ((arg.flags & model::kArgMaybeNull) != 0 && is_null_constant(reg)) {
+    // A null buffer goes with a size of zero, judged at the size.
+    return step.search.mark_precise(step.path, regno);
+  }
+  RING3_TRY(check_kind(step, regno, arg, call.proto));
+  if ((arg.flags & model::kArgRelease) != 0) {
+    RING3_TRY(check_no_offset(step, reg, regno, false));
+    call.released = reg.ref_obj_id;
+  }
+  switch (arg.kind) {
+    case ArgKind::kConstMapPtr: return check_map_ptr(step, regno, call);
+    case ArgKind::kMapKey:
+    case ArgKind::kMapValue: return check_map_memory(step, regno, arg, call);
+    case ArgKind::kFixedMem: {
+      if ((arg.flags & model::kArgAligned) != 0) {
+        const auto fixed = static_cast<std::uint64_t>(std::int64_t{reg.off});
+        const Tnum<64> at = reg.val.var_off + Tnum<64>::constant(fixed);
+        if (!at.is_aligned(arg.size) && reg.kind == RegKind::kStack)
+          return step.diag.refuse(Rule::kMisaligned, {"stack ", tnum_text(reg.val), reg.off, 0, arg.size});
+      }
+      RING3_TRY(check_region(step, regno, arg.size, false, Purpose::kWrite, true));
+      call.uninit_reg = regno, call.uninit_bytes = arg.size;
+      return {};
+    }
+    case ArgKind::kMemSize:
+    case ArgKind::kMemSizeOrZero: {
+      const ArgSpec& mem = call.proto.args[i - 1];
+      const bool uninit = (mem.flags & model::kArgUninit) != 0;
+      std::uint32_t bytes = 0;
+      RING3_TRY(check_sized_memory(step, {regno - 1, regno, arg.kind == ArgKind::kMemSizeOrZero,
+                                          (mem.flags & model::kArgWrite) != 0, uninit}, &bytes));
+      if (bytes != 0) call.uninit_reg = regno - 1, call.uninit_bytes = bytes;
+      return {};
+    }
+    case ArgKind::kConstAllocSize: return check_alloc_size(step, regno, call);
+    case ArgKind::kConstStr: return check_const_string(step, regno);
+    case ArgKind::kCallback: call.callback = reg.subprog; return {};
+    case ArgKind::kCtx: return check_no_offset(step, reg, regno, false);
+    default: return {};
+  }
+}
+
+Result<void> check_tail_call(Step& step) {
+  if (!step.path.refs.empty()) return step.diag.refuse(Rule::kTailCallLeak);
+  // The one thing rewriting wants to know: the index.
+  return {};
+}
+
+/// Argument `regno` if it is the same constant on every path to this call; relies on its exact value.
+Result<void> note_constant_arg(Step& step, unsigned regno) {
+  InsnFacts& facts = step.facts();
+  const std::int64_t bit = std::int64_t{1} << (regno - 1);
+  const RegState& reg = step.reg(regno);
+  const bool first = step.first_note(Step::kFactConstArgs);
+  if (!is_const_scalar(reg)) {
+    facts.const_args_known &= ~bit;
+  } else {
+    const auto value = static_cast<std::int64_t>(reg.val.const_value());
+    if (first) facts.const_args_known |= bit, facts.const_arg[regno - 1] = value;
+    else if (facts.const_arg[regno - 1] != value) facts.const_args_known &= ~bit;
+    if ((facts.const_args_known & bit) != 0) RING3_TRY(step.search.mark_precise(step.path, regno));
+  }
+  return {};
+}
+
+Result<void> run_callbacks(Step& step, const HelperCall& call) {
+  if ((call.proto.flags & model::kHelperLoops) != 0) {
+    RING3_TRY(step.search.mark_precise(step.path, 1));
+    FrameState& frame = step.frame();
+    if (frame.callback_depth < umax(step.reg(1)))
+      RING3_TRY(run_callback(step, {CallbackPlan::Args::kLoop, call.callback, 0, 3}));
+    frame.callback_depth = 0;
+  } else if ((call.proto.flags & model::kHelperForEach) != 0) {
+    RING3_TRY(run_callback(step, {CallbackPlan::Args::kMapElement, call.callback, call.map, 3}));
+    step.frame().callback_depth = 0;
+  }
+  return {};
+}
+
+Result<void> set_result(Step& step, const HelperCall& call) {
+  RegState& r0 = step.reg(0);
+  r0.written = true;
+  const auto maybe_null = [&](RegKind kind, std::uint16_t flags) {
+    set_pointer(r0, kind, static_cast<std::uint16_t>(flags | model::kMaybeNull));
+    r0.id = step.search.new_id();
+  };
+  switch (call.proto.ret) {
+    case RetKind::kInteger: set_unknown(r0); return {};
+    case RetKind::kVoid: r0 = RegState{}; return {};
+    case RetKind::kMapValueOrNull:
+      if (call.map == UINT32_MAX) break;
+      maybe_null(RegKind::kMapValue, 0);
+      r0.map = call.map;
+      r0.btf = call.map_uid;
+      return {};
+    case RetKind::kRingbufMemOrNull: {
+      maybe_null(RegKind::kMem, model::kRingbufMem);
+      r0.mem_bytes = call.alloc_bytes;
+      const std::uint32_t ref = acquire_reference(step);
+      r0.id = ref;
+      r0.ref_obj_id = ref;
+      return {};
+    }
+    case RetKind::kHostStructTrusted: {
+      const auto& btf = step.prog.facts.host_btf;
+      const btf::TypeId type = btf == nullptr ? 0 : btf->find(call.proto.ret_btf, btf::Kind::kStruct);
+      if (type == 0) break;
+      set_pointer(r0, RegKind::kHostStruct, model::kTrusted);
+      r0.btf_type = type;
+      r0.btf = 0;
+      return {};
+    }
+    default: break;
+  }
+  return step.diag.refuse(Rule::kNotSupported, {"the result of this helper"});
+}
+
+bool touches_percpu(const Program& prog, const HelperCall& call) {
+  if ((call.proto.flags & model::kHelperPercpu) != 0) return true;
+  if (call.map == UINT32_MAX) return false;
+  const std::uint32_t type = prog.maps[call.map]->type;
+  return type == uapi::BPF_MAP_TYPE_PERCPU_ARRAY || type == uapi::BPF_MAP_TYPE_PERCPU_HASH ||
+         type == uapi::BPF_MAP_TYPE_LRU_PERCPU_HASH;
+}
+
+void forget_packet_pointers(PathState& path) {
+  path.for_each_reg([](RegState& reg) {
+    if (reg.kind == RegKind::kPacket || reg.kind == RegKind::kPacketMeta || reg.kind == RegKind::kPacketEnd) reg = RegState{};
+  });
+}
+
+}  // namespace
+
+Result<void> call_helper(Step& step) {
+  const auto id = static_cast<std::uint32_t>(step.insn().imm);
+  const HelperProto* proto = model::find_helper(id);
+  RING3_TRY(check_available(step, proto, id));
+  HelperCall call{*proto};
+  for (unsigned i = 0; i < 5; ++i) RING3_TRY(check_arg(step, i, call));
+  if ((proto->flags & model::kHelperTailCall) != 0) {
+    RING3_TRY(check_tail_call(step));
+    RING3_TRY(note_constant_arg(step, 3));
+  }
+  if ((proto->flags & model::kHelperLoops) != 0) RING3_TRY(note_constant_arg(step, 4));
+  if (call.callback != UINT32_MAX) step.facts().callee = call.callback;
+  RING3_TRY(run_callbacks(step, call));
+  if (call.uninit_bytes != 0) mark_region_written(step, step.reg(call.uninit_reg), call.uninit_bytes);
+  if (call.released != 0 && !release_reference(step, call.released))
+    return step.diag.refuse(Rule::kReleaseNotOwned, {call.released});
+  step.out.touches_percpu |= touches_percpu(step.prog, call);
+  step.out.may_sleep |= (proto->flags & model::kHelperMaySleep) != 0;
+  if ((proto->flags & model::kHelperChangesPacket) != 0) {
+    forget_packet_pointers(step.path);
+    step.out.changes_packet = true;
+  }
+  forget_caller_saved(step);
+  RING3_TRY(set_result(step, call));
+  step.path.insn_idx = step.idx + 1;
+  return {};
+}
+
+}  // namespace ring3::verifier

@@ -1,0 +1,75 @@
+#include "verifier/explore/checkpoints.h"
+
+#include <algorithm>
+
+#include "verifier/precision/backtrack.h"
+
+namespace ring3::verifier {
+
+Checkpoint* Checkpoints::add(std::uint32_t idx, PathState&& state) {
+  all_.push_back(std::make_unique<Checkpoint>(Checkpoint{.state = std::move(state)}));
+  Checkpoint* checkpoint = all_.back().get();
+  if (checkpoint->state.parent != nullptr) checkpoint->depth = checkpoint->state.parent->depth + 1;
+  at_[idx].push_back(checkpoint);
+  most_ = std::max(most_, static_cast<std::uint32_t>(at_[idx].size()));
+  return checkpoint;
+}
+
+void Checkpoints::path_ended(Checkpoint* from) {
+  bool header_completed = false;
+  while (from != nullptr && --from->open_paths == 0) {
+    header_completed |= from->loop_header == from;
+    from = from->state.parent;
+  }
+  if (header_completed) settle();
+}
+
+bool Checkpoints::is_settled(const Checkpoint& checkpoint) {
+  const Checkpoint* c = &checkpoint;
+  if (c->open_paths > 0) return false;
+  while (c->loop_header != nullptr && c->loop_header != c) {
+    c = c->loop_header;
+    if (c->open_paths > 0) return false;
+  }
+  return true;
+}
+
+void Checkpoints::add_back_edge(Checkpoint* header, PathState&& path) {
+  // The outermost incomplete header the path is in: the header itself, or the one of the loop it belongs to.
+  Checkpoint* outer = header;
+  while (outer->loop_header != nullptr && outer->loop_header != outer) outer = outer->loop_header;
+  outer->loop_header = outer;
+  for (Checkpoint* c = path.parent; c != nullptr && c != outer && c->depth > outer->depth; c = c->state.parent)
+    if (c->loop_header == nullptr || c->loop_header->depth > outer->depth) c->loop_header = outer;
+  back_edges_.push_back({header, std::move(path)});
+}
+
+void Checkpoints::pass_on_precision(const Program& prog, const PathState& covering, PathState& path) {
+  ValueSet wanted;
+  for (std::uint32_t f = 0; f < covering.frames.size(); ++f) {
+    const FrameState& frame = *covering.frames[f];
+    const FrameState& own = *path.frames[f];
+    for (unsigned r = 0; r < isa::kRegCount; ++r)
+      if (frame.regs[r].is_scalar() && frame.regs[r].precise && own.regs[r].is_scalar())
+        wanted.regs[f] = static_cast<std::uint16_t>(wanted.regs[f] | 1u << r);
+    for (std::size_t s = 0; s < frame.stack.size() && s < own.stack.size(); ++s)
+      if (frame.stack[s].is_spilled() && frame.stack[s].spilled.is_scalar() && frame.stack[s].spilled.precise)
+        wanted.slots[f] |= std::uint64_t{1} << s;
+  }
+  if (!wanted.empty()) mark_chain_precise(prog, path, wanted, true);
+}
+
+void Checkpoints::settle() {
+  const auto count_precise = [this] {
+    std::uint64_t n = 0;
+    for (BackEdge& edge : back_edges_)
+      edge.header->state.for_each_reg([&](RegState& reg) { n += reg.precise ? 1u : 0u; });
+    return n;
+  };
+  for (std::uint64_t before = 0, now = count_precise(); before != now; now = count_precise()) {
+    before = now;
+    for (BackEdge& edge : back_edges_) pass_on_precision(prog_, edge.header->state, edge.path);
+  }
+}
+
+}  // namespace ring3::verifier

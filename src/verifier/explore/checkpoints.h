@@ -1,0 +1,62 @@
+// States kept at instructions where paths meet, for pruning and for precision.
+//
+// A checkpoint is complete when no path that starts from it is pending or running: `open_paths` counts them.
+// Paths are walked depth first, so an incomplete checkpoint is always an ancestor of the current path.
+//
+// Loops over callbacks end in an ancestor: the path is covered by a checkpoint (the header) whose walk is still
+// going on, by comparison of all ranges. Such a back edge is kept: precision that the header gains later must
+// also reach what flows into it around the loop. Checkpoints inside a loop whose header is incomplete may be
+// missing precision, so until then they cover others by ranges only.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "verifier/program.h"
+#include "verifier/state/path_state.h"
+
+namespace ring3::verifier {
+
+struct Checkpoint {
+  PathState state;                // state.history: how it was reached from state.parent
+  std::uint32_t depth = 0;        // checkpoints above it
+  std::uint32_t open_paths = 1;   // paths, and incomplete checkpoints, that go on from here
+  std::uint32_t hits = 0, misses = 0;
+  Checkpoint* loop_header = nullptr;  // outermost header whose loop it is in
+};
+
+class Checkpoints {
+ public:
+  explicit Checkpoints(const Program& prog) : prog_(prog), at_(prog.size()) {}
+
+  std::vector<Checkpoint*>& at(std::uint32_t idx) { return at_[idx]; }
+  Checkpoint* add(std::uint32_t idx, PathState&& state);
+  /// A path that goes on from `from` has ended.
+  void path_ended(Checkpoint* from);
+  /// What `checkpoint` says about precision is final.
+  static bool is_settled(const Checkpoint& checkpoint);
+  /// `path` ended because `header`, whose precision is not final, covers it.
+  void add_back_edge(Checkpoint* header, PathState&& path);
+  /// Scalars precise in `covering` determined that what follows is fine: they are precise on `path` too.
+  static void pass_on_precision(const Program& prog, const PathState& covering, PathState& path);
+
+  std::uint32_t total() const { return static_cast<std::uint32_t>(all_.size()); }
+  std::uint32_t most_per_insn() const { return most_; }
+
+ private:
+  struct BackEdge {
+    Checkpoint* header;
+    PathState path;
+  };
+  /// Passes precision around loops until nothing changes.
+  void settle();
+
+  const Program& prog_;
+  std::vector<std::unique_ptr<Checkpoint>> all_;
+  std::vector<std::vector<Checkpoint*>> at_;
+  std::vector<BackEdge> back_edges_;
+  std::uint32_t most_ = 0;
+};
+
+}  // namespace ring3::verifier

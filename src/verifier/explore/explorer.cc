@@ -1,0 +1,219 @@
+#include "verifier/explore/explorer.h"
+
+#include <algorithm>
+
+#include "uapi/bpf.h"
+#include "verifier/diag/kernel_log.h"
+#include "verifier/diag/report.h"
+#include "verifier/explore/states_equal.h"
+#include "verifier/precision/backtrack.h"
+#include "verifier/transfer/regs.h"
+
+namespace ring3::verifier {
+namespace {
+
+constexpr std::size_t kMaxPending = 8192;
+constexpr std::size_t kLongHistory = 256;   // instructions after which a checkpoint is kept anyway
+constexpr std::uint32_t kMinJumps = 2, kMinInsns = 8;       // between checkpoints
+constexpr std::uint32_t kLoopJumps = 20, kLoopInsns = 100;  // the same inside a loop that goes on
+constexpr std::uint32_t kPatience = 3, kLoopPatience = 64;   // misses per hit
+
+/// What no path reads any more is forgotten, so that it cannot tell states apart.
+void forget_dead(const Program& prog, PathState& state) {
+  for (std::size_t f = 0; f < state.frames.size(); ++f) {
+    FrameState& frame = *state.frames[f];
+    std::uint16_t live = 0;
+    if (f + 1 == state.frames.size()) {
+      live = prog.live_in[state.insn_idx];
+    } else {
+      const FrameState& callee = *state.frames[f + 1];
+      live = callee.role == FrameRole::kCall ? static_cast<std::uint16_t>(prog.live_in[callee.callsite + 1] & ~1u)
+                                             : prog.live_in[callee.callsite];
+    }
+    for (unsigned r = 0; r < isa::kFrameReg; ++r)
+      if ((live >> r & 1) == 0) frame.regs[r] = RegState{};
+  }
+}
+
+void make_imprecise(PathState& state) {
+  state.for_each_reg([](RegState& reg) { reg.precise = false, reg.written = false; });
+}
+
+}  // namespace
+
+PathState Explorer::entry_state(std::uint32_t subprog) {
+  PathState path;
+  path.frames.push_back(frames_.make());
+  FrameState& frame = path.frame();
+  frame.subprog = subprog;
+  path.insn_idx = prog_.subprogs[subprog].start;
+  path.in_sleepable = prog_.sleepable;
+  set_pointer(frame.regs[isa::kFrameReg], RegKind::kStack);
+  if (subprog == 0) {
+    set_pointer(frame.regs[1], RegKind::kCtx);
+    return path;
+  }
+  const std::vector<GlobalArg>& args = prog_.subprogs[subprog].args;
+  for (std::size_t i = 0; i < args.size(); ++i) {
+    RegState& reg = frame.regs[i + 1];
+    const std::uint16_t null = args[i].nullable ? std::uint16_t{model::kMaybeNull} : std::uint16_t{0};
+    switch (args[i].kind) {
+      case GlobalArg::Kind::kScalar: set_unknown(reg); break;
+      case GlobalArg::Kind::kCtx: set_pointer(reg, RegKind::kCtx); break;
+      case GlobalArg::Kind::kMem:
+        set_pointer(reg, RegKind::kMem, null);
+        reg.mem_bytes = args[i].mem_bytes;
+        break;
+      case GlobalArg::Kind::kHostStruct:
+        set_pointer(reg, RegKind::kHostStruct, static_cast<std::uint16_t>(model::kTrusted | null));
+        reg.btf = args[i].btf;
+        reg.btf_type = args[i].type;
+        break;
+    }
+    if (reg.maybe_null()) reg.id = new_id();
+  }
+  return path;
+}
+
+Result<void> Explorer::walk(std::uint32_t subprog, Rejection& rejection) {
+  PathState path = entry_state(subprog);
+  diag_.scratched.all();
+  Result<void> done = run(path);
+  while (done.ok() && !pending_.empty()) {
+    path = std::move(pending_.back());
+    pending_.pop_back();
+    if (path.dead) {
+      checkpoints_.path_ended(path.parent);
+      continue;
+    }
+    if (diag_.wants(kLogNormal | kLogStates)) log_resume(diag_, prog_, path);
+    done = run(path);
+  }
+  if (!done.ok()) rejection = make_rejection(diag_, prog_, &path);
+  Stats& stats = out_.stats;
+  stats.states_total += checkpoints_.total();
+  stats.states_peak = std::max(stats.states_peak, checkpoints_.total());
+  stats.max_states_per_insn = std::max(stats.max_states_per_insn, checkpoints_.most_per_insn());
+  return done;
+}
+
+Result<void> Explorer::run(PathState& path) {
+  for (;;) {
+    if (path.insn_idx >= prog_.size()) return diag_.refuse(Rule::kInvalidIndex, {path.insn_idx, prog_.size()});
+    if (++out_.stats.insns_processed > prog_.limits.max_insns_processed)
+      return diag_.refuse(Rule::kTooLarge, {out_.stats.insns_processed});
+    if (prog_.marked(path.insn_idx, kMarkPrune) && RING3_TRY(visit(path)) == Visit::kCovered) {
+      if (diag_.wants(kLogNormal | kLogStates)) diag_.print("{}: safe\n", {path.insn_idx});
+      break;
+    }
+    bool ended = false;
+    RING3_TRY(execute(path, ended));
+    if (ended || path.dead) break;
+  }
+  checkpoints_.path_ended(path.parent);
+  return {};
+}
+
+Result<void> Explorer::execute(PathState& path, bool& ended) {
+  const std::uint32_t idx = path.insn_idx;
+  path.history.push_back({.idx = idx, .frameno = static_cast<std::uint8_t>(path.depth())});
+  if (diag_.wants(kLogNormal | kLogStates)) log_insn(diag_, prog_, path);
+  Step step{prog_, path, diag_, *this, out_, idx, &path.history.back(), noted_};
+  step.facts().reachable = true;
+  RING3_TRY(execute_insn(step));
+  path.prev_idx = idx;
+  ended = step.path_ended;
+  return {};
+}
+
+Result<Explorer::Visit> Explorer::visit(PathState& path) {
+  const std::uint32_t idx = path.insn_idx;
+  const bool loops = prog_.marked(idx, kMarkCallsCallback);
+  const bool force = prog_.marked(idx, kMarkForceCheckpoint) || path.history.size() > kLongHistory ||
+                     (prog_.in.flags & uapi::BPF_F_TEST_STATE_FREQ) != 0;
+  const std::uint32_t insns = out_.stats.insns_processed;
+  ++jumps_;
+  bool add = force || (jumps_ - jumps_at_checkpoint_ >= kMinJumps && insns - insns_at_checkpoint_ >= kMinInsns);
+  if (prog_.limits.no_pruning && !loops) return Visit::kGoOn;
+
+  std::vector<Checkpoint*>& here = checkpoints_.at(idx);
+  for (std::size_t i = 0; i < here.size();) {
+    Checkpoint* old = here[i];
+    if (old->state.frames.size() != path.frames.size()) {
+      ++i;
+      continue;
+    }
+    const bool settled = Checkpoints::is_settled(*old);
+    if (old->open_paths > 0 && !loops) {
+      if (states_equal(prog_, old->state, path, Compare::kExact)) return diag_.refuse(Rule::kInfiniteLoop, {idx});
+      if (!force && jumps_ - jumps_at_checkpoint_ < kLoopJumps && insns - insns_at_checkpoint_ < kLoopInsns) add = false;
+    } else if (states_equal(prog_, old->state, path, settled ? Compare::kCovered : Compare::kWithin)) {
+      ++old->hits;
+      if (settled) Checkpoints::pass_on_precision(prog_, old->state, path);
+      else checkpoints_.add_back_edge(old, path.fork(frames_));
+      return Visit::kCovered;
+    }
+    // Checkpoints that never cover anything only cost time: they are compared no more (but keep their precision).
+    const std::uint32_t patience = loops ? kLoopPatience : kPatience;
+    if (++old->misses > old->hits * patience + patience) {
+      here[i] = here.back();
+      here.pop_back();
+      continue;
+    }
+    ++i;
+  }
+  if (add) keep(path);
+  return Visit::kGoOn;
+}
+
+void Explorer::keep(PathState& path) {
+  jumps_at_checkpoint_ = jumps_;
+  insns_at_checkpoint_ = out_.stats.insns_processed;
+  PathState state;
+  // The history so far is the checkpoint's; the path starts a new one.
+  std::vector<HistoryEntry> history = std::move(path.history);
+  path.history.clear();
+  state = path.fork(frames_);
+  state.history = std::move(history);
+  forget_dead(prog_, state);
+  make_imprecise(state);
+  path.for_each_reg([](RegState& reg) { reg.written = false; });
+  path.parent = checkpoints_.add(path.insn_idx, std::move(state));
+}
+
+PathState* Explorer::fork(const PathState& path, std::uint32_t insn_idx, std::uint32_t from_idx) {
+  if (pending_.size() >= kMaxPending) {
+    diag_.refuse(Rule::kTooManyBranches, {pending_.size()});
+    return nullptr;
+  }
+  pending_.push_back(path.fork(frames_));
+  PathState& other = pending_.back();
+  other.insn_idx = insn_idx;
+  other.prev_idx = from_idx;
+  ++other.branch_depth;
+  if (other.parent != nullptr) ++other.parent->open_paths;
+  return &other;
+}
+
+Result<void> Explorer::mark_precise(PathState& path, unsigned regno) {
+  if (!path.reg(regno).is_scalar()) return {};
+  ValueSet wanted;
+  wanted.regs[path.depth()] = static_cast<std::uint16_t>(1u << regno);
+  mark_chain_precise(prog_, path, wanted, false);
+  return {};
+}
+
+Result<void> Explorer::mark_slot_precise(PathState& path, std::uint32_t frameno, std::uint32_t slot) {
+  ValueSet wanted;
+  wanted.slots[frameno] = std::uint64_t{1} << slot;
+  mark_chain_precise(prog_, path, wanted, false);
+  return {};
+}
+
+const PathState* Explorer::previous_visit(const PathState& path, std::uint32_t insn_idx) {
+  for (const Checkpoint* c = path.parent; c != nullptr; c = c->state.parent)
+    if (c->state.insn_idx == insn_idx && c->state.frames.size() == path.frames.size()) return &c->state;
+  return nullptr;
+}
+
+}  // namespace ring3::verifier

@@ -1,0 +1,56 @@
+// The search: walks paths depth first until every one has ended, was covered by an earlier one, or broke a rule.
+//
+// One Explorer walks one entry point: main, or a global function on its own. Limits are shared through Stats.
+#pragma once
+
+#include <vector>
+
+#include "verifier/explore/checkpoints.h"
+#include "verifier/verification.h"
+
+namespace ring3::verifier {
+
+class Explorer final : public Search {
+ public:
+  Explorer(Program& prog, Diag& diag, VerifiedProgram& out, FramePool& frames, std::vector<std::uint8_t>& noted,
+           std::uint32_t& ids)
+      : prog_(prog), diag_(diag), out_(out), frames_(frames), noted_(noted), ids_(ids), checkpoints_(prog) {}
+
+  /// Walks everything that can follow from the first instruction of `subprog`.
+  /// rejection: filled in when a path breaks a rule.
+  Result<void> walk(std::uint32_t subprog, Rejection& rejection);
+
+  PathState* fork(const PathState& path, std::uint32_t insn_idx, std::uint32_t from_idx) override;
+  Result<void> mark_precise(PathState& path, unsigned regno) override;
+  Result<void> mark_slot_precise(PathState& path, std::uint32_t frameno, std::uint32_t slot) override;
+  const PathState* previous_visit(const PathState& path, std::uint32_t insn_idx) override;
+  FramePool& frames() override { return frames_; }
+  std::uint32_t new_id() override { return ++ids_; }
+
+ private:
+  enum class Visit : std::uint8_t { kGoOn, kCovered };
+
+  PathState entry_state(std::uint32_t subprog);
+  /// Runs one path to its end.
+  Result<void> run(PathState& path);
+  Result<void> execute(PathState& path, bool& ended);
+  /// Compares with earlier visits of the path's instruction; may keep this one.
+  Result<Visit> visit(PathState& path);
+  void keep(PathState& path);
+
+  Program& prog_;
+  Diag& diag_;
+  VerifiedProgram& out_;
+  FramePool& frames_;
+  std::vector<std::uint8_t>& noted_;
+  std::uint32_t& ids_;
+  Checkpoints checkpoints_;
+  std::vector<PathState> pending_;
+  std::uint32_t jumps_ = 0;             // walked in all
+  std::uint32_t jumps_at_checkpoint_ = 0, insns_at_checkpoint_ = 0;
+};
+
+/// One instruction of one path.
+Result<void> execute_insn(Step& step);
+
+}  // namespace ring3::verifier

@@ -1,0 +1,141 @@
+// State subsumption.
+//
+// Soundness of kCovered: suppose the walk from `old` is complete and refused nothing. Every check on it that
+// relied on a scalar's exact bounds made that scalar precise in `old` (precision/); every check on a pointer
+// saw its kind, object and offset. If `cur` agrees in all of these, with ranges inside the old ones, the same
+// checks succeed from `cur`, and no path leaves the walked ones. Ids only say which values are the same;
+// they match if one renaming maps all old ids to the current ones, one to one.
+// Dead registers of `old` were forgotten when it was kept, so they match anything.
+#include "verifier/explore/states_equal.h"
+
+#include <cstring>
+#include <vector>
+
+namespace ring3::verifier {
+namespace {
+
+class IdMap {
+ public:
+  /// The renaming maps a to b, or is extended to do so.
+  bool match(std::uint32_t a, std::uint32_t b) {
+    if ((a == 0) != (b == 0)) return false;
+    if (a == 0) return true;
+    for (const Pair& p : pairs_) {
+      if (p.old == a) return p.cur == b;
+      if (p.cur == b) return false;
+    }
+    pairs_.push_back({a, b});
+    return true;
+  }
+  /// Scalars without an id equal only themselves: each is its own group.
+  bool match_scalars(std::uint32_t a, std::uint32_t b) {
+    if (a == 0) a = next_--;
+    if (b == 0) b = next_--;
+    return match(a, b);
+  }
+
+ private:
+  struct Pair {
+    std::uint32_t old, cur;
+  };
+  std::vector<Pair> pairs_;
+  std::uint32_t next_ = UINT32_MAX;
+};
+
+bool exact(const RegState& a, const RegState& b, IdMap& ids) {
+  return a.kind == b.kind && a.flags == b.flags && a.frameno == b.frameno && a.off == b.off && a.payload == b.payload &&
+         a.btf == b.btf && a.delta_linked == b.delta_linked && a.delta == b.delta && a.val == b.val &&
+         ids.match(a.id, b.id) && ids.match(a.ref_obj_id, b.ref_obj_id);
+}
+
+bool scalars_match(const RegState& old, const RegState& cur, IdMap& ids, Compare how) {
+  if (how == Compare::kExact) return exact(old, cur, ids);
+  if (!old.precise && how == Compare::kCovered) return true;
+  if (old.delta_linked != cur.delta_linked || old.delta != cur.delta) return false;
+  return cur.val.is_subset_of(old.val) && ids.match_scalars(old.id, cur.id);
+}
+
+bool regs_match(const RegState& old, const RegState& cur, IdMap& ids, Compare how) {
+  if (old.kind == RegKind::kNotInit) return true;  // dead, or never read on the walked paths
+  if (old.kind != cur.kind) return false;
+  switch (old.kind) {
+    case RegKind::kScalar: return scalars_match(old, cur, ids, how);
+    case RegKind::kMapKey: case RegKind::kMapValue: case RegKind::kMem: case RegKind::kBuf: case RegKind::kTpBuffer:
+      if (how == Compare::kExact) return exact(old, cur, ids);
+      return old.flags == cur.flags && old.off == cur.off && old.payload == cur.payload &&
+             cur.val.is_subset_of(old.val) && ids.match(old.id, cur.id) && ids.match(old.ref_obj_id, cur.ref_obj_id) &&
+             (old.btf == 0 ? cur.btf == 0 : ids.match(old.btf, cur.btf));
+    case RegKind::kPacket: case RegKind::kPacketMeta:
+      if (how == Compare::kExact) return exact(old, cur, ids);
+      // More proved range is more permission.
+      return old.range <= cur.range && old.off == cur.off && cur.val.is_subset_of(old.val) && ids.match(old.id, cur.id);
+    case RegKind::kMapPtr:
+      return old.payload == cur.payload && old.off == cur.off && old.flags == cur.flags &&
+             (old.btf == 0 ? cur.btf == 0 : ids.match(old.btf, cur.btf));
+    default: return exact(old, cur, ids);
+  }
+}
+
+/// The scalar that a slot can be read as, if all of its bytes are one.
+const RegState* slot_scalar(const Program& prog, const StackSlot& slot, const RegState& unknown) {
+  if (slot.is_full_spill()) return slot.spilled.is_scalar() ? &slot.spilled : nullptr;
+  if (slot.is_spilled()) return nullptr;
+  for (SlotByte b : slot.bytes)
+    if (b != SlotByte::kMisc && !(b == SlotByte::kInvalid && prog.allow_uninit_stack)) return nullptr;
+  return &unknown;
+}
+
+bool slots_match(const Program& prog, const StackSlot& old, const StackSlot& cur, IdMap& ids, Compare how) {
+  static const RegState unknown = [] {
+    RegState r;
+    r.kind = RegKind::kScalar;
+    return r;
+  }();
+  const RegState* a = slot_scalar(prog, old, unknown);
+  const RegState* b = slot_scalar(prog, cur, unknown);
+  if (how != Compare::kExact && a != nullptr && b != nullptr) return regs_match(*a, *b, ids, how);
+  for (unsigned i = 0; i < kSlotBytes; ++i) {
+    const SlotByte x = old.bytes[i], y = cur.bytes[i];
+    if (how == Compare::kExact) {
+      if (x != y) return false;
+      continue;
+    }
+    if (x == SlotByte::kInvalid) continue;
+    if (x == SlotByte::kMisc && (y == SlotByte::kZero || y == SlotByte::kMisc)) continue;
+    if (x == SlotByte::kMisc && y == SlotByte::kSpill && cur.spilled.is_scalar()) continue;
+    if (x == SlotByte::kMisc && prog.allow_uninit_stack && y == SlotByte::kInvalid) continue;
+    if (x != y) return false;
+  }
+  return !old.is_spilled() || regs_match(old.spilled, cur.spilled, ids, how);
+}
+
+bool frames_match(const Program& prog, const FrameState& old, const FrameState& cur, IdMap& ids, Compare how) {
+  if (old.callsite != cur.callsite || old.subprog != cur.subprog || old.role != cur.role) return false;
+  if (old.callback_depth > cur.callback_depth) return false;
+  for (unsigned i = 0; i < isa::kRegCount; ++i)
+    if (!regs_match(old.regs[i], cur.regs[i], ids, how)) return false;
+  static const StackSlot nothing{};
+  const std::size_t slots = how == Compare::kExact ? std::max(old.stack.size(), cur.stack.size()) : old.stack.size();
+  for (std::size_t s = 0; s < slots; ++s) {
+    const StackSlot& a = s < old.stack.size() ? old.stack[s] : nothing;
+    const StackSlot& b = s < cur.stack.size() ? cur.stack[s] : nothing;
+    if (!slots_match(prog, a, b, ids, how)) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+bool states_equal(const Program& prog, const PathState& old, const PathState& cur, Compare how) {
+  if (old.frames.size() != cur.frames.size() || old.refs.size() != cur.refs.size()) return false;
+  if (old.rcu_depth != cur.rcu_depth || old.preempt_depth != cur.preempt_depth || old.in_sleepable != cur.in_sleepable)
+    return false;
+  IdMap ids;
+  for (std::size_t f = 0; f < old.frames.size(); ++f)
+    if (!frames_match(prog, *old.frames[f], *cur.frames[f], ids, how)) return false;
+  for (std::size_t i = 0; i < old.refs.size(); ++i)
+    if (!ids.match(old.refs[i].id, cur.refs[i].id) || old.refs[i].frameno != cur.refs[i].frameno) return false;
+  return true;
+}
+
+}  // namespace ring3::verifier

@@ -1,0 +1,18 @@
+// Whether what an earlier visit proved covers a new one.
+#pragma once
+
+#include "verifier/program.h"
+#include "verifier/state/path_state.h"
+
+namespace ring3::verifier {
+
+enum class Compare : std::uint8_t {
+  kCovered,  // everything reachable from `cur` was reachable from `old`, whose walk is complete: imprecise scalars match
+  kWithin,   // all scalars must lie in the old ranges: the old walk may not be complete (loops over callbacks)
+  kExact,    // the very same state: an endless loop
+};
+
+/// old: a checkpoint without dead registers. Both at the same instruction.
+bool states_equal(const Program& prog, const PathState& old, const PathState& cur, Compare how);
+
+}  // namespace ring3::verifier

@@ -1,0 +1,32 @@
+// The program's shape, found before any path is walked, and the checks that follow the walk.
+//
+//   find_subprogs   entry points from calls and callback addresses; jumps stay inside their function
+//   check_btf_info  func_info and line_info against the program and its BTF; prototypes of global functions
+//   check_cfg       every instruction reachable, no loops without rights; marks where states are compared
+//   find_liveness   registers read later, per instruction
+//   check_stack_depth  after the walk: recursion, call depth, combined stack (behaviour.md D.1.4, D.1.5)
+#pragma once
+
+#include "base/try.h"
+#include "ring3/result.h"
+#include "verifier/diag/diag.h"
+#include "verifier/program.h"
+
+namespace ring3::verifier {
+
+Result<void> find_subprogs(Program& prog, Diag& diag);
+Result<void> check_btf_info(Program& prog, Diag& diag);
+Result<void> check_cfg(Program& prog, Diag& diag);
+void find_liveness(Program& prog);
+/// Helpers and kfuncs that run a callback before they return.
+bool calls_callback(const Program& prog, const isa::Insn& insn);
+Result<void> check_stack_depth(Program& prog, Diag& diag);
+
+/// Where control goes after an instruction inside its function: fall-through first, then the jump's target.
+struct Successors {
+  std::uint32_t next[2];
+  unsigned count = 0;
+};
+Successors successors(const Program& prog, std::uint32_t idx);
+
+}  // namespace ring3::verifier

@@ -1,0 +1,67 @@
+// Register liveness: for each instruction the registers some path from it reads before writing them.
+//
+// The usual backward equations  in = reads | (out & ~writes)  to a fixed point, over all functions at once,
+// because a call reads the argument registers its callee reads. Pruning compares only live registers:
+// what no path reads cannot tell two states apart, so a dead register of a stored state is forgotten.
+// (Sound: the verifier itself reads a register only when an instruction of the path does, except at
+// returns from callbacks, where the call is executed again and its reads count again.)
+#include "isa/reg_use.h"
+#include "model/helper.h"
+#include "verifier/flow/flow.h"
+
+namespace ring3::verifier {
+namespace {
+
+using isa::Op;
+
+constexpr std::uint16_t kArgRegs = 0x3e;  // r1 … r5
+
+constexpr std::uint16_t first_args(std::size_t n) {
+  return static_cast<std::uint16_t>(((1u << (n < 5 ? n : 5)) - 1) << 1);
+}
+
+std::uint16_t helper_reads(const isa::Insn& insn) {
+  const model::HelperProto* proto = model::find_helper(static_cast<std::uint32_t>(insn.imm));
+  if (proto == nullptr) return kArgRegs;
+  std::size_t n = 0;
+  while (n < 5 && proto->args[n].kind != model::ArgKind::kNone) ++n;
+  return first_args(n);
+}
+
+std::uint16_t call_reads(const Program& prog, std::uint32_t idx) {
+  const isa::Insn& insn = prog.insn(idx);
+  if (insn.op == Op::kCallHelper) return helper_reads(insn);
+  if (insn.op == Op::kCallKfunc) return kArgRegs;
+  const auto target = static_cast<std::uint32_t>(std::int64_t{idx} + 1 + insn.jump);
+  const SubprogInfo& callee = prog.subprogs[prog.subprog_starting(target)];
+  if (callee.is_global) return callee.prototype_ok ? first_args(callee.args.size()) : kArgRegs;
+  return static_cast<std::uint16_t>(prog.live_in[target] & kArgRegs);
+}
+
+std::uint16_t live_before(const Program& prog, std::uint32_t idx) {
+  const isa::Insn& insn = prog.insn(idx);
+  const Successors next = successors(prog, idx);
+  std::uint16_t out = 0;
+  for (unsigned e = 0; e < next.count; ++e) out = static_cast<std::uint16_t>(out | prog.live_in[next.next[e]]);
+  isa::RegUse use = isa::reg_use(insn);
+  if (insn.op == Op::kCallHelper || insn.op == Op::kCallKfunc || insn.op == Op::kCallSubprog)
+    use.reads = call_reads(prog, idx);
+  return static_cast<std::uint16_t>(use.reads | (out & ~use.writes));
+}
+
+}  // namespace
+
+void find_liveness(Program& prog) {
+  prog.live_in.assign(prog.size(), 0);
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (std::uint32_t i = prog.size(); i-- > 0;) {
+      if (prog.insn(i).op == Op::kLdImm64Hi) continue;
+      const std::uint16_t live = live_before(prog, i);
+      changed |= live != prog.live_in[i];
+      prog.live_in[i] = live;
+    }
+  }
+}
+
+}  // namespace ring3::verifier

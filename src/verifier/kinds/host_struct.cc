@@ -1,0 +1,72 @@
+// Pointers to host structs, read through BTF.
+//
+// Trust decides what may be done (behaviour.md A.1.5, C.3.3):
+//   trusted, or owning a reference   valid memory: direct loads, writes to fields the type names
+//   RCU                              valid while the read section lasts
+//   none, untrusted                  may dangle: every load may fault and then reads zero
+// A pointer loaded from a struct is not trusted. Inside a read section a member tagged `rcu` of a valid
+// object is RCU-valid, but may be null. What was loaded through an untrusted pointer is untrusted.
+#include "verifier/kinds/access.h"
+#include "verifier/kinds/struct_walk.h"
+#include "verifier/transfer/regs.h"
+
+namespace ring3::verifier {
+namespace {
+
+bool is_valid(const RegState& reg) {
+  return !reg.has(model::kUntrusted) && (reg.ref_obj_id != 0 || reg.has(model::kTrusted | model::kRcuPtr | model::kAllocObj));
+}
+
+bool in_read_section(const Step& step) { return step.path.rcu_depth > 0 || !step.prog.sleepable; }
+
+Result<void> check_write_allowed(Step& step, const Access& access, const RegState& reg, std::int32_t off) {
+  const model::AttachTarget& target = step.prog.in.target;
+  const std::string_view name = step.prog.btf_name(reg.btf, reg.btf_type);
+  if (target.ops != nullptr && is_valid(reg)) {
+    for (const model::WritableField& f : target.ops->writable)
+      if (f.type_name == name && static_cast<std::uint32_t>(off) >= f.off &&
+          static_cast<std::uint32_t>(off) + access.size <= f.off + f.size)
+        return {};
+  }
+  return step.diag.refuse(Rule::kOnlyRead);
+}
+
+std::uint16_t trust_of_loaded(const Step& step, const RegState& base, const StructWalk& walk) {
+  std::uint16_t flags = 0;
+  if (walk.user_tag) flags |= model::kUserMem;
+  if (walk.percpu_tag) flags |= model::kPercpuPtr;
+  if (base.has(model::kUntrusted) || walk.through_union) return static_cast<std::uint16_t>(flags | model::kUntrusted);
+  if (is_valid(base) && walk.rcu_tag && in_read_section(step))
+    return static_cast<std::uint16_t>(flags | model::kRcuPtr | model::kMaybeNull);
+  return flags;
+}
+
+}  // namespace
+
+Result<void> access_host_struct(Step& step, const Access& access, std::int32_t off) {
+  const RegState reg = step.reg(access.base);
+  const btf::Btf* btf = step.prog.btfs[reg.btf];
+  const std::string_view name = step.prog.btf_name(reg.btf, reg.btf_type);
+  if (!step.prog.allow_ptr_leaks) return step.diag.refuse(Rule::kStructNeedsRights, {name});
+  if (!step.prog.in.gpl_compatible) return step.diag.refuse(Rule::kStructNeedsGpl, {name});
+  if (off < 0) return step.diag.refuse(Rule::kStructNegative, {access.base, name, off});
+  if (!reg.val.is_const(0)) return step.diag.refuse(Rule::kStructVariable, {access.base, name, off, tnum_text(reg.val)});
+  if (reg.has(model::kPercpuPtr)) return step.diag.refuse(Rule::kStructPercpu, {access.base, name, off});
+  if (access.write) return check_write_allowed(step, access, reg, off);
+
+  const StructWalk walk = walk_struct(*btf, reg.btf_type, static_cast<std::uint32_t>(off), access.size);
+  if (walk.result == StructWalk::Result::kRefused) return step.diag.refuse(Rule::kStructField, {walk.refusal});
+  if (walk.result == StructWalk::Result::kScalar || access.value == kNoReg || access.sign_extend) {
+    load_unknown(step, access);
+    return {};
+  }
+  RegState& dst = step.reg(static_cast<unsigned>(access.value));
+  const std::uint16_t flags = trust_of_loaded(step, reg, walk);
+  set_pointer(dst, RegKind::kHostStruct, flags);
+  dst.btf = reg.btf;
+  dst.btf_type = walk.pointee;
+  if (dst.maybe_null()) dst.id = step.search.new_id();
+  return {};
+}
+
+}  // namespace ring3::verifier

@@ -1,0 +1,96 @@
+// Map values: bounds, read-only and write-only maps, special fields, constants of frozen maps.
+#include <cstring>
+
+#include "uapi/bpf.h"
+#include "verifier/domain/scalar_alu.h"
+#include "verifier/kinds/access.h"
+#include "verifier/transfer/regs.h"
+
+namespace ring3::verifier {
+namespace {
+
+using model::FieldKind;
+
+const char* field_name(FieldKind kind) {
+  switch (kind) {
+    case FieldKind::kSpinLock: return "bpf_spin_lock";
+    case FieldKind::kTimer: return "bpf_timer";
+    case FieldKind::kWork: return "bpf_wq";
+    case FieldKind::kRefcount: return "bpf_refcount";
+    case FieldKind::kListHead: return "bpf_list_head";
+    case FieldKind::kListNode: return "bpf_list_node";
+    case FieldKind::kRbRoot: return "bpf_rb_root";
+    case FieldKind::kRbNode: return "bpf_rb_node";
+    case FieldKind::kKptrUntrusted:
+    case FieldKind::kKptrRef:
+    case FieldKind::kKptrPercpu: return "kptr";
+  }
+  return "";
+}
+
+bool may_write(const model::MapFacts& map) { return (map.flags & uapi::BPF_F_RDONLY_PROG) == 0 && !map.client_read_only; }
+bool may_read(const model::MapFacts& map) { return (map.flags & uapi::BPF_F_WRONLY_PROG) == 0 && !map.client_write_only; }
+
+Result<void> check_rights(Step& step, const model::MapFacts& map, Purpose purpose, std::int32_t off, std::uint32_t size) {
+  if (purpose != Purpose::kRead && !may_write(map))
+    return step.diag.refuse(Rule::kMapWriteForbidden, {map.value_size, off, size});
+  if (purpose != Purpose::kWrite && !may_read(map))
+    return step.diag.refuse(Rule::kMapReadForbidden, {map.value_size, off, size});
+  return {};
+}
+
+/// No byte of [off, off + size), for any value of the variable part, belongs to a special field.
+Result<void> check_fields(Step& step, const RegState& reg, std::int32_t off, std::uint32_t size, bool by_callee) {
+  for (const model::Field& f : step.prog.maps[reg.map]->fields.fields) {
+    const std::int64_t first = smin(reg) + off;
+    const std::int64_t last = static_cast<std::int64_t>(umax(reg)) + off + size;
+    if (first >= std::int64_t{f.off} + f.size || last <= std::int64_t{f.off}) continue;
+    const bool kptr = f.kind == FieldKind::kKptrRef || f.kind == FieldKind::kKptrPercpu || f.kind == FieldKind::kKptrUntrusted;
+    if (kptr && by_callee) return step.diag.refuse(Rule::kKptrIndirect, {field_name(f.kind)});
+    if (kptr) return step.diag.refuse(Rule::kNotSupported, {"loads and stores of kptr fields"});
+    return step.diag.refuse(Rule::kFieldDirect, {field_name(f.kind)});
+  }
+  return {};
+}
+
+Result<void> check_value_bounds(Step& step, unsigned regno, std::int32_t off, std::uint32_t size, bool zero_ok,
+                                bool by_callee) {
+  const RegState& reg = step.reg(regno);
+  RING3_TRY(check_object_bounds(step, regno, off, size, step.prog.maps[reg.map]->value_size, zero_ok));
+  return check_fields(step, reg, off, size, by_callee);
+}
+
+/// Frozen read-only memory reads as the constant it is.
+bool load_constant(Step& step, const Access& access, std::int32_t off) {
+  const RegState& reg = step.reg(access.base);
+  const model::MapFacts& map = *step.prog.maps[reg.map];
+  if (map.constant_value.empty() || access.value == kNoReg || !reg.val.is_const()) return false;
+  const std::uint64_t at = reg.val.const_value() + static_cast<std::uint64_t>(off);
+  if (at + access.size > map.constant_value.size()) return false;
+  std::uint64_t raw = 0;
+  std::memcpy(&raw, map.constant_value.data() + at, access.size);
+  const Scalar64 whole = Scalar64::constant(raw);
+  set_scalar(step.reg(static_cast<unsigned>(access.value)),
+             access.sign_extend ? sign_extend(whole, access.size * 8) : whole);
+  return true;
+}
+
+}  // namespace
+
+Result<void> access_map_value(Step& step, const Access& access, std::int32_t off) {
+  const RegState& reg = step.reg(access.base);
+  const model::MapFacts& map = *step.prog.maps[reg.map];
+  const Purpose purpose = access.write ? Purpose::kWrite : Purpose::kRead;
+  RING3_TRY(check_rights(step, map, purpose, off, access.size));
+  RING3_TRY(check_value_bounds(step, access.base, off, access.size, false, false));
+  if (!access.write && !load_constant(step, access, off)) load_unknown(step, access);
+  return {};
+}
+
+Result<void> region_in_map_value(Step& step, unsigned regno, std::uint32_t size, bool zero_ok, Purpose purpose) {
+  const RegState& reg = step.reg(regno);
+  RING3_TRY(check_rights(step, *step.prog.maps[reg.map], purpose, reg.off, size));
+  return check_value_bounds(step, regno, reg.off, size, zero_ok, true);
+}
+
+}  // namespace ring3::verifier

@@ -1,0 +1,300 @@
+// The program's stack, byte by byte: spilled registers, zeroes, other written bytes, nothing.
+//
+// Soundness: a slot that holds a spilled register is believed only while its bytes are untouched; any write
+// to a part of it turns the rest into ordinary bytes. A write at a variable offset may have hit any byte of
+// its range, so it erases what was known of all of them and makes nothing readable that was not.
+// Bytes of value zero are known through the register or immediate that was stored; that register is made
+// precise, so a zero byte compares like a constant.
+#include <algorithm>
+
+#include "verifier/domain/scalar_alu.h"
+#include "verifier/kinds/access.h"
+#include "verifier/transfer/regs.h"
+
+namespace ring3::verifier {
+namespace {
+
+enum class Why : std::uint8_t { kDirectRead, kDirectWrite, kCallee };
+
+const char* why_text(Why why) {
+  switch (why) {
+    case Why::kDirectRead: return " read from";
+    case Why::kDirectWrite: return " write to";
+    case Why::kCallee: return " indirect access to";
+  }
+  return "";
+}
+
+std::uint32_t slot_of(std::int64_t off) { return static_cast<std::uint32_t>((-off - 1) / kSlotBytes); }
+std::uint32_t byte_of(std::int64_t off) { return static_cast<std::uint32_t>((-off - 1) % kSlotBytes); }
+
+void grow(Step& step, FrameState& frame, std::int64_t lowest) {
+  const auto slots = static_cast<std::size_t>((-lowest + kSlotBytes - 1) / kSlotBytes);
+  if (frame.stack.size() < slots) frame.stack.resize(slots);
+  std::uint32_t& most = step.prog.subprogs[frame.subprog].stack_bytes;
+  most = std::max(most, static_cast<std::uint32_t>(slots * kSlotBytes));
+}
+
+void touch(Step& step, const FrameState& frame, std::uint32_t slot) {
+  if (&frame == &step.path.frame()) step.diag.scratched.slots |= std::uint64_t{1} << slot;
+}
+
+void note_slot(Step& step, std::uint32_t frameno, std::uint32_t slot) {
+  step.entry->stack_access = true;
+  step.entry->slot_frame = static_cast<std::uint8_t>(frameno);
+  step.entry->slot = static_cast<std::uint8_t>(slot);
+}
+
+/// [lo, hi) of the bytes an access may touch.
+struct Span {
+  std::int64_t lo, hi;
+  bool exact;  // constant offset
+};
+
+Result<Span> check_bounds(Step& step, unsigned regno, std::int32_t off, std::uint32_t size, Why why) {
+  const RegState& reg = step.reg(regno);
+  const bool exact = reg.val.is_const();
+  Span span{};
+  if (exact) {
+    const std::int64_t at = static_cast<std::int64_t>(reg.val.const_value()) + off;
+    span = {at, at + size, true};
+  } else {
+    if (smax(reg) >= kMaxVarOff || smin(reg) <= -kMaxVarOff)
+      return step.diag.refuse(Rule::kUnboundedStack, {why_text(why), regno});
+    span = {smin(reg) + off, smax(reg) + off + size, false};
+  }
+  const std::int64_t lowest = -static_cast<std::int64_t>(step.prog.limits.max_stack_bytes);
+  FrameState& frame = *step.path.frames[reg.frameno];
+  const bool may_be_new = why == Why::kDirectWrite || step.prog.allow_uninit_stack;
+  const std::int64_t valid_from = may_be_new ? lowest : -static_cast<std::int64_t>(frame.stack_bytes());
+  if (span.lo < valid_from || span.lo > -1 || span.hi > 0) {
+    const Errno error = span.lo < valid_from || span.lo > -1 ? Errno::kAcces : Errno::kInval;
+    if (exact) return step.diag.refuse_as(error, Rule::kStackBounds, {why_text(why), regno, off, size});
+    return step.diag.refuse_as(error, Rule::kStackVarBounds, {why_text(why), regno, tnum_text(reg.val), off, size});
+  }
+  grow(step, frame, span.lo);
+  return span;
+}
+
+void scrub(StackSlot& slot) {
+  for (SlotByte& b : slot.bytes)
+    if (b == SlotByte::kSpill) b = SlotByte::kMisc;
+  slot.spilled = RegState{};
+}
+
+/// Stores a register's state; bytes beyond its width keep being zero or nothing, else become ordinary.
+void spill(Step& step, FrameState& frame, std::uint32_t slot_no, const RegState& value, std::uint8_t size) {
+  StackSlot& slot = frame.stack[slot_no];
+  slot.spilled = value;
+  slot.spilled.written = true;
+  for (unsigned i = 0; i < kSlotBytes; ++i) {
+    SlotByte& b = slot.bytes[i];
+    if (i >= kSlotBytes - size) b = SlotByte::kSpill;
+    else if (b == SlotByte::kSpill) b = SlotByte::kMisc;
+  }
+  touch(step, frame, slot_no);
+}
+
+Result<void> write_bytes(Step& step, FrameState& frame, const Access& access, std::int64_t off) {
+  StackSlot& slot = frame.stack[slot_of(off)];
+  const bool zero = access.is_imm ? access.imm == 0
+                                  : access.value != kNoReg && is_null_constant(step.reg(static_cast<unsigned>(access.value)));
+  if (zero && !access.is_imm) RING3_TRY(step.search.mark_precise(step.path, static_cast<unsigned>(access.value)));
+  scrub(slot);
+  for (unsigned i = 0; i < access.size; ++i)
+    slot.bytes[byte_of(off + i)] = zero ? SlotByte::kZero : SlotByte::kMisc;
+  touch(step, frame, slot_of(off));
+  return {};
+}
+
+Result<void> write_exact(Step& step, const Access& access, std::uint32_t frameno, std::int64_t off) {
+  FrameState& frame = *step.path.frames[frameno];
+  const bool at_slot = off % kSlotBytes == 0;
+  StackSlot& slot = frame.stack[slot_of(off)];
+  if (!step.prog.allow_ptr_leaks && slot.is_spilled_pointer() && access.size != kSlotBytes)
+    return step.diag.refuse(Rule::kCorruptSpill);
+  if (access.is_imm) {
+    if (!at_slot) return write_bytes(step, frame, access, off);
+    RegState value;
+    set_constant(value, static_cast<std::uint64_t>(access.imm) & (~std::uint64_t{0} >> (64 - access.size * 8)));
+    spill(step, frame, slot_of(off), value, access.size);
+    note_slot(step, frameno, slot_of(off));
+    return {};
+  }
+  if (access.value == kNoReg) return write_bytes(step, frame, access, off);
+  RegState& value = step.reg(static_cast<unsigned>(access.value));
+  if (value.is_pointer()) {
+    if (access.size != kSlotBytes || !at_slot) {
+      if (access.size != kSlotBytes || !step.prog.allow_ptr_leaks) return step.diag.refuse(Rule::kSpillSize);
+      return write_bytes(step, frame, access, off);
+    }
+    if (frameno != step.path.depth() && value.kind == RegKind::kStack)
+      return step.diag.refuse(Rule::kSpillStackPointer);
+    spill(step, frame, slot_of(off), value, kSlotBytes);
+    note_slot(step, frameno, slot_of(off));
+    return {};
+  }
+  if (!at_slot) return write_bytes(step, frame, access, off);
+  const bool whole = value_bits(value) <= access.size * 8u;
+  if (whole) link_before_copy(step, value);
+  RegState stored = value;
+  if (!whole) {
+    unlink(stored);
+    stored.val = zero_extend(stored.val, access.size * 8);
+  }
+  spill(step, frame, slot_of(off), stored, access.size);
+  note_slot(step, frameno, slot_of(off));
+  return {};
+}
+
+/// Any byte of the span may have been hit.
+Result<void> write_somewhere(Step& step, const Access& access, std::uint32_t frameno, const Span& span) {
+  FrameState& frame = *step.path.frames[frameno];
+  if (access.value != kNoReg && step.reg(static_cast<unsigned>(access.value)).is_pointer() && !step.prog.allow_ptr_leaks)
+    return step.diag.refuse(Rule::kLeaksIntoMem, {access.value});
+  for (std::int64_t at = span.lo; at < span.hi; ++at) {
+    StackSlot& slot = frame.stack[slot_of(at)];
+    if (slot.is_spilled_pointer() && !step.prog.allow_ptr_leaks) return step.diag.refuse(Rule::kVarWriteOverPointer, {step.idx, at});
+    if (slot.is_spilled()) scrub(slot);
+    SlotByte& b = slot.bytes[byte_of(at)];
+    if (b == SlotByte::kInvalid && !step.prog.allow_uninit_stack)
+      return step.diag.refuse(Rule::kUninitVarWrite, {step.idx, at});
+    // A byte that was nothing stays unreadable as anything known.
+    if (b != SlotByte::kInvalid) b = SlotByte::kMisc;
+    touch(step, frame, slot_of(at));
+  }
+  return {};
+}
+
+/// What size bytes at `off`, none of them part of a usable spill, hold.
+Result<bool> read_bytes(Step& step, const FrameState& frame, std::int64_t off, std::uint8_t size) {
+  unsigned zeroes = 0;
+  for (unsigned i = 0; i < size; ++i) {
+    const SlotByte b = frame.stack[slot_of(off + i)].bytes[byte_of(off + i)];
+    switch (b) {
+      case SlotByte::kZero: ++zeroes; continue;
+      case SlotByte::kMisc:
+      case SlotByte::kSpill: continue;
+      case SlotByte::kInvalid:
+        if (step.prog.allow_uninit_stack) continue;
+        return step.diag.refuse(Rule::kUninitStackRead, {off, i, size});
+      case SlotByte::kDynptr:
+      case SlotByte::kIter: return step.diag.refuse(Rule::kUninitStackRead, {off, i, size});
+    }
+  }
+  return zeroes == size;
+}
+
+Result<void> read_spilled(Step& step, const Access& access, std::uint32_t frameno, std::int64_t off) {
+  FrameState& frame = *step.path.frames[frameno];
+  const std::uint32_t slot_no = slot_of(off);
+  StackSlot& slot = frame.stack[slot_no];
+  unsigned width = 0;
+  while (width < kSlotBytes && slot.bytes[kSlotBytes - 1 - width] == SlotByte::kSpill) ++width;
+  if (slot.spilled.is_pointer()) {
+    if (access.size != kSlotBytes || off % kSlotBytes != 0) return step.diag.refuse(Rule::kFillSize);
+    if (access.value == kNoReg) {
+      if (!step.prog.allow_ptr_leaks) return step.diag.refuse(Rule::kLeakFromStack, {off});
+      return {};
+    }
+    step.reg(static_cast<unsigned>(access.value)) = slot.spilled;
+    step.reg(static_cast<unsigned>(access.value)).written = true;
+    note_slot(step, frameno, slot_no);
+    return {};
+  }
+  const bool from_start = off % kSlotBytes == 0 && access.size <= width;
+  if (!from_start) {
+    const bool zero = RING3_TRY(read_bytes(step, frame, off, access.size));
+    if (access.value == kNoReg) return {};
+    if (zero) set_constant(step.reg(static_cast<unsigned>(access.value)), 0);
+    else load_unknown(step, access);
+    return {};
+  }
+  if (access.value == kNoReg) return {};
+  RegState& dst = step.reg(static_cast<unsigned>(access.value));
+  const int bits = access.size * 8;
+  const bool whole = value_bits(slot.spilled) <= static_cast<unsigned>(bits);
+  if (whole && !access.sign_extend) link_before_copy(step, slot.spilled);
+  dst = slot.spilled;
+  dst.written = true;
+  dst.precise = false;
+  if (!whole || access.sign_extend) unlink(dst);
+  dst.val = access.sign_extend ? sign_extend(dst.val, bits) : zero_extend(dst.val, bits);
+  note_slot(step, frameno, slot_no);
+  return {};
+}
+
+Result<void> read_exact(Step& step, const Access& access, std::uint32_t frameno, std::int64_t off) {
+  FrameState& frame = *step.path.frames[frameno];
+  if (frame.stack[slot_of(off)].is_spilled()) return read_spilled(step, access, frameno, off);
+  const bool zero = RING3_TRY(read_bytes(step, frame, off, access.size));
+  if (access.value == kNoReg) return {};
+  if (zero) set_constant(step.reg(static_cast<unsigned>(access.value)), 0);
+  else load_unknown(step, access);
+  return {};
+}
+
+/// Every byte of the span may be read as plain data; clobber: and may be overwritten by whoever reads.
+Result<void> check_readable(Step& step, unsigned regno, std::int32_t off, std::uint32_t size, std::uint32_t frameno,
+                            const Span& span, bool clobber, const char* how) {
+  FrameState& frame = *step.path.frames[frameno];
+  for (std::int64_t at = span.lo; at < span.hi; ++at) {
+    StackSlot& slot = frame.stack[slot_of(at)];
+    SlotByte& b = slot.bytes[byte_of(at)];
+    if (b == SlotByte::kMisc) continue;
+    if (b == SlotByte::kZero || (b == SlotByte::kInvalid && step.prog.allow_uninit_stack)) {
+      if (clobber) b = SlotByte::kMisc;
+      continue;
+    }
+    if (b == SlotByte::kSpill && (slot.spilled.is_scalar() || step.prog.allow_ptr_leaks)) {
+      if (clobber) scrub(slot);
+      continue;
+    }
+    if (span.exact) return step.diag.refuse(Rule::kStackNotInitialized, {how, regno, off, at - span.lo, size});
+    const std::string var = tnum_text(step.reg(regno).val);
+    return step.diag.refuse(Rule::kStackVarNotInitialized, {how, regno, var, at - span.lo, size});
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<void> access_stack(Step& step, const Access& access, std::int32_t off) {
+  const RegState& reg = step.reg(access.base);
+  const std::uint32_t frameno = reg.frameno;
+  const Span span = RING3_TRY(check_bounds(step, access.base, off, access.size, access.write ? Why::kDirectWrite : Why::kDirectRead));
+  if (span.exact) return access.write ? write_exact(step, access, frameno, span.lo) : read_exact(step, access, frameno, span.lo);
+  if (access.write) return write_somewhere(step, access, frameno, span);
+  RING3_TRY(check_readable(step, access.base, off, access.size, frameno, span, false, ""));
+  load_unknown(step, access);
+  return {};
+}
+
+Result<void> region_on_stack(Step& step, unsigned regno, std::uint32_t size, bool zero_ok, Purpose purpose, bool uninit) {
+  const RegState& reg = step.reg(regno);
+  if (size == 0 && !zero_ok) return step.diag.refuse(Rule::kZeroSizedRead);
+  if (size == 0) return {};
+  const std::uint32_t frameno = reg.frameno;
+  const Span span = RING3_TRY(check_bounds(step, regno, reg.off, size, Why::kCallee));
+  if (uninit && span.exact && purpose == Purpose::kWrite) {
+    FrameState& frame = *step.path.frames[frameno];
+    for (std::int64_t at = span.lo; at < span.hi && !step.prog.allow_ptr_leaks; ++at)
+      if (frame.stack[slot_of(at)].is_spilled_pointer()) return step.diag.refuse(Rule::kCorruptSpill);
+    return {};
+  }
+  return check_readable(step, regno, reg.off, size, frameno, span, purpose != Purpose::kRead, " indirect");
+}
+
+void mark_region_written(Step& step, const RegState& ptr, std::uint32_t size) {
+  if (ptr.kind != RegKind::kStack || !ptr.val.is_const()) return;
+  FrameState& frame = *step.path.frames[ptr.frameno];
+  const std::int64_t lo = static_cast<std::int64_t>(ptr.val.const_value()) + ptr.off;
+  for (std::int64_t at = lo; at < lo + size; ++at) {
+    StackSlot& slot = frame.stack[slot_of(at)];
+    if (slot.is_spilled()) scrub(slot);
+    slot.bytes[byte_of(at)] = SlotByte::kMisc;
+    touch(step, frame, slot_of(at));
+  }
+}
+
+}  // namespace ring3::verifier

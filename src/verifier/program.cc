@@ -1,0 +1,30 @@
+#include "verifier/program.h"
+
+#include <algorithm>
+
+namespace ring3::verifier {
+
+std::uint32_t Program::subprog_at(std::uint32_t idx) const {
+  const auto after = std::upper_bound(subprogs.begin(), subprogs.end(), idx,
+                                      [](std::uint32_t i, const SubprogInfo& s) { return i < s.start; });
+  return static_cast<std::uint32_t>(after - subprogs.begin()) - 1;
+}
+
+std::uint32_t Program::subprog_starting(std::uint32_t idx) const {
+  const std::uint32_t s = subprog_at(idx);
+  return s < subprogs.size() && subprogs[s].start == idx ? s : UINT32_MAX;
+}
+
+std::uint32_t Program::btf_index(const btf::Btf* btf) {
+  for (std::size_t i = 0; i < btfs.size(); ++i)
+    if (btfs[i] == btf) return static_cast<std::uint32_t>(i);
+  btfs.push_back(btf);
+  return static_cast<std::uint32_t>(btfs.size() - 1);
+}
+
+std::string_view Program::btf_name(std::uint32_t btf, btf::TypeId id) const {
+  const btf::Type* type = btf_type(btf, id);
+  return type == nullptr ? std::string_view("?") : type->name;
+}
+
+}  // namespace ring3::verifier

@@ -1,0 +1,88 @@
+// The program under verification, prepared: everything that is computed once before any path is walked
+// and only read afterwards. Filled by flow/ in the order of its fields.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "isa/insn.h"
+#include "model/facts.h"
+#include "model/kfunc_args.h"
+#include "model/prog_kind.h"
+#include "verifier/verifier.h"
+
+namespace ring3::verifier {
+
+/// How a global function's argument is promised by its BTF prototype.
+struct GlobalArg {
+  enum class Kind : std::uint8_t { kScalar, kCtx, kMem, kHostStruct } kind = Kind::kScalar;
+  bool nullable = false;
+  bool trusted = false;            // kHostStruct
+  std::uint32_t mem_bytes = 0;     // kMem
+  std::uint32_t btf = 0;           // kHostStruct: index into Program::btfs
+  btf::TypeId type = 0;
+};
+
+struct SubprogInfo {
+  std::uint32_t start = 0, end = 0;
+  btf::TypeId func = 0;            // FUNC record, 0: none
+  std::string_view name;
+  bool is_global = false;          // verified once against its prototype
+  bool is_callback = false;        // address taken
+  bool has_tail_call = false;
+  bool tail_call_reachable = false;
+  bool may_sleep = false;          // calls something that may sleep
+  bool changes_packet = false;
+  bool returns_void = false;
+  bool prototype_ok = false;       // args below are usable
+  std::vector<GlobalArg> args;
+  std::uint32_t stack_bytes = 0;   // grows while paths are walked
+  bool called = false;             // global: reached from verified code
+  bool verified = false;
+};
+
+/// Per instruction flow facts; bits.
+enum InsnMark : std::uint8_t {
+  kMarkJumpTarget = 1 << 0,
+  kMarkPrune = 1 << 1,            // states are compared here
+  kMarkForceCheckpoint = 1 << 2,  // and always kept
+  kMarkCallsCallback = 1 << 3,    // runs a callback synchronously
+};
+
+struct Program {
+  const ProgramInput& in;
+  const model::Facts& facts;
+  const Limits& limits;
+
+  const model::ProgKindRow* kind = nullptr;
+  bool sleepable = false;
+  bool allow_ptr_leaks = false;      // perfmon rights
+  bool allow_uninit_stack = false;
+  bool strict_alignment = false;
+
+  /// The maps of the program, then templates of inner maps: MapFacts of an index.
+  std::vector<const model::MapFacts*> maps;
+  /// 0: the host's BTF (null without one); others in order of first use.
+  std::vector<const btf::Btf*> btfs;
+
+  std::vector<std::uint32_t> wide_of;   // per instruction: index into in.wide, or kNoIndex
+  std::vector<SubprogInfo> subprogs;    // sorted by start, main first
+  std::vector<std::uint8_t> marks;      // per instruction: InsnMark
+  std::vector<std::uint16_t> live_in;   // per instruction: registers read before written from here on
+  std::vector<std::uint32_t> line_of;   // per instruction: index into in.line_info, or kNoIndex
+
+  const isa::Insn& insn(std::uint32_t idx) const { return in.insns[idx]; }
+  std::uint32_t size() const { return static_cast<std::uint32_t>(in.insns.size()); }
+  bool marked(std::uint32_t idx, std::uint8_t bits) const { return (marks[idx] & bits) != 0; }
+  /// Subprog that contains the instruction.
+  std::uint32_t subprog_at(std::uint32_t idx) const;
+  /// Subprog that starts at the instruction, or UINT32_MAX.
+  std::uint32_t subprog_starting(std::uint32_t idx) const;
+  std::uint32_t btf_index(const btf::Btf* btf);
+  const btf::Type* btf_type(std::uint32_t btf, btf::TypeId id) const { return btfs[btf] ? btfs[btf]->type(id) : nullptr; }
+  std::string_view btf_name(std::uint32_t btf, btf::TypeId id) const;
+};
+
+}  // namespace ring3::verifier

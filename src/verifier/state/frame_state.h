@@ -1,0 +1,56 @@
+// One function's registers and stack on one path.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "isa/insn.h"
+#include "verifier/state/reg_state.h"
+
+namespace ring3::verifier {
+
+/// What a byte of stack holds.
+enum class SlotByte : std::uint8_t { kInvalid, kSpill, kMisc, kZero, kDynptr, kIter };
+/// The kernel log's letters, in the order of SlotByte.
+inline constexpr char kSlotLetters[] = "?rm0di";
+
+inline constexpr int kSlotBytes = 8;
+
+/// Eight bytes of stack. Slot i covers [fp - 8(i+1), fp - 8i); byte 7 of `bytes` is the lowest address's
+/// opposite end: bytes[k] is the byte at fp - 8i - 1 - k.
+/// A spilled register has bytes[7] == kSpill; a spilled scalar narrower than 8 bytes fills only the bytes
+/// of its width (the low addresses, so indexes 7, 6, …).
+struct StackSlot {
+  RegState spilled{};
+  std::array<SlotByte, kSlotBytes> bytes{};
+
+  bool is_spilled() const { return bytes[kSlotBytes - 1] == SlotByte::kSpill; }
+  bool is_full_spill() const { return bytes[0] == SlotByte::kSpill; }
+  bool is_spilled_pointer() const { return is_full_spill() && spilled.is_pointer(); }
+  bool holds_anything() const {
+    for (SlotByte b : bytes)
+      if (b != SlotByte::kInvalid) return true;
+    return false;
+  }
+};
+
+/// Why a frame was entered.
+enum class FrameRole : std::uint8_t { kMain, kCall, kCallback, kAsyncCallback, kExceptionCallback };
+
+struct FrameState {
+  std::array<RegState, isa::kRegCount> regs{};
+  std::vector<StackSlot> stack;        // grows downwards: stack[0] is [fp-8, fp)
+  std::uint32_t callsite = kNoIndex;   // instruction of the call
+  std::uint32_t frameno = 0;
+  std::uint32_t subprog = 0;
+  FrameRole role = FrameRole::kMain;
+  std::uint32_t callback_depth = 0;    // callbacks run so far from the current call, saturating
+  std::int32_t ret_min = 0, ret_max = 0;  // kCallback: allowed R0
+
+  RegState& reg(unsigned i) { return regs[i]; }
+  const RegState& reg(unsigned i) const { return regs[i]; }
+  std::uint32_t stack_bytes() const { return static_cast<std::uint32_t>(stack.size()) * kSlotBytes; }
+};
+
+}  // namespace ring3::verifier

@@ -1,0 +1,100 @@
+// Everything known on one path at one instruction: frames, references, sections.
+//
+// Frames are pooled: a path that forks copies into recycled frames, so exploring allocates only while the
+// pool grows. A PathState is owned by the search: either the current path, a pending branch, or a checkpoint
+// kept for pruning (explore/).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "verifier/state/frame_state.h"
+
+namespace ring3::verifier {
+
+inline constexpr std::uint32_t kMaxFrames = 8;
+
+/// One acquired reference.
+struct Reference {
+  std::uint32_t id = 0;
+  std::uint32_t insn_idx = 0;
+  std::uint32_t frameno = 0;  // frame that acquired it; a callback may not release its callers'
+  friend bool operator==(const Reference&, const Reference&) = default;
+};
+
+/// One executed instruction since the last checkpoint, for precision tracking (precision/backtrack.h).
+struct HistoryEntry {
+  std::uint32_t idx;
+  std::uint8_t frameno = 0;        // frame that executed it
+  bool callback_exit = false;      // an exit that returned to a helper, not to its caller
+  bool stack_access = false;       // the load or store went to stack slot `slot` of frame `slot_frame`
+  std::uint8_t slot_frame = 0;
+  std::uint8_t slot = 0;
+  std::uint16_t linked_regs = 0;   // registers of this frame narrowed together by this jump (scalar ids)
+  std::uint64_t linked_slots = 0;  // the same for spilled scalars of this frame
+};
+
+struct Checkpoint;
+
+class FramePool;
+struct FrameRelease {
+  FramePool* pool = nullptr;
+  void operator()(FrameState* frame) const;
+};
+using FramePtr = std::unique_ptr<FrameState, FrameRelease>;
+
+/// Recycles frames; outlives every path.
+class FramePool {
+ public:
+  FramePtr make();
+  FramePtr copy(const FrameState& from);
+  void give_back(FrameState* frame);
+  std::uint64_t bytes() const { return allocated_ * sizeof(FrameState); }
+
+ private:
+  std::vector<std::unique_ptr<FrameState>> free_;
+  std::uint64_t allocated_ = 0;
+};
+
+struct PathState {
+  std::vector<FramePtr> frames;            // main first, current last
+  std::vector<Reference> refs;
+  std::vector<HistoryEntry> history;       // since `parent`
+  Checkpoint* parent = nullptr;            // last checkpoint on this path
+  std::uint32_t insn_idx = 0;
+  std::uint32_t prev_idx = 0;
+  std::uint32_t rcu_depth = 0;
+  std::uint32_t preempt_depth = 0;
+  std::uint32_t callback_unroll_depth = 0; // callbacks entered again from the same call on this path
+  std::uint32_t may_goto_depth = 0;
+  std::uint32_t branch_depth = 0;          // forks taken on this path
+  bool in_sleepable = false;
+  bool dead = false;                       // contradicts itself: cannot happen, not walked
+
+  FrameState& frame() { return *frames.back(); }
+  const FrameState& frame() const { return *frames.back(); }
+  std::uint32_t depth() const { return static_cast<std::uint32_t>(frames.size()) - 1; }
+  RegState& reg(unsigned i) { return frame().regs[i]; }
+  const RegState& reg(unsigned i) const { return frame().regs[i]; }
+  bool has_ref(std::uint32_t id) const {
+    for (const Reference& r : refs)
+      if (r.id == id) return true;
+    return false;
+  }
+
+  /// Deep copy; history and parent included.
+  PathState fork(FramePool& pool) const;
+
+  /// Calls visit(RegState&) for every register and every spilled register of every frame.
+  template <typename Visit>
+  void for_each_reg(Visit&& visit) {
+    for (FramePtr& f : frames) {
+      for (RegState& r : f->regs) visit(r);
+      for (StackSlot& s : f->stack)
+        if (s.is_spilled()) visit(s.spilled);
+    }
+  }
+};
+
+}  // namespace ring3::verifier

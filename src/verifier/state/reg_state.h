@@ -1,0 +1,58 @@
+// What is known about one register (or about a value spilled to the stack).
+//
+// Plain data, copied freely; every state of the search holds thousands. Kinds and flags are rows of
+// model/pointer_kinds.def. `val` is the value of a scalar, or the variable part of a pointer's offset;
+// the fixed part is `off`.
+//
+// Invariants
+//   - kNotInit: nothing else means anything.
+//   - a scalar has off 0 and flags 0; `id` links scalars that hold the same value, and with `delta_linked`
+//     the same value plus `delta`.
+//   - a pointer with kMaybeNull has a nonzero id: all its copies learn the outcome of one test.
+//   - ref_obj_id names the reference this value owns or was derived from.
+//   - `precise`: a check has relied on this scalar's exact bounds; pruning must compare them.
+#pragma once
+
+#include <cstdint>
+#include <type_traits>
+
+#include "model/pointer_kinds.h"
+#include "verifier/domain/scalar.h"
+
+namespace ring3::verifier {
+
+using model::RegKind;
+
+/// Indexes a table of the program's view (program.h); kNoRef: none.
+inline constexpr std::uint32_t kNoIndex = UINT32_MAX;
+
+struct RegState {
+  RegKind kind = RegKind::kNotInit;
+  bool precise = false;
+  bool delta_linked = false;      // scalar: id names value - delta
+  bool written = false;           // since the last checkpoint; only for the log
+  std::uint16_t flags = 0;        // model::PtrFlag
+  std::uint16_t frameno = 0;      // kStack: frame the slot belongs to
+  std::int32_t off = 0;           // pointer: fixed offset in bytes
+  std::int32_t delta = 0;         // scalar with delta_linked
+  std::uint32_t id = 0;
+  std::uint32_t ref_obj_id = 0;
+  union {
+    std::uint32_t map;            // kMapPtr, kMapValue, kMapKey: index into Program::maps
+    std::int32_t range;           // packet kinds: bytes proved readable from off 0; < 0: beyond/at end marks
+    std::uint32_t mem_bytes;      // kMem
+    std::uint32_t btf_type;       // kHostStruct: struct id …
+    std::uint32_t subprog;        // kFunc
+    std::uint32_t payload = 0;
+  };
+  std::uint32_t btf = 0;          // … in Program::btfs; kMapPtr, kMapValue: which lookup in an outer map (map_uid)
+  Scalar64 val{};
+
+  bool is_scalar() const { return kind == RegKind::kScalar; }
+  bool is_pointer() const { return kind != RegKind::kScalar && kind != RegKind::kNotInit; }
+  bool maybe_null() const { return flags & model::kMaybeNull; }
+  bool has(std::uint16_t flag) const { return (flags & flag) != 0; }
+};
+static_assert(std::is_trivially_copyable_v<RegState>);
+
+}  // namespace ring3::verifier

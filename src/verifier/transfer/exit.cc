@@ -1,0 +1,61 @@
+// The end of a frame, and of the program: references, sections, and what may be returned.
+#include "uapi/bpf.h"
+#include "verifier/call/call.h"
+#include "verifier/transfer/regs.h"
+#include "verifier/transfer/transfer.h"
+
+namespace ring3::verifier {
+namespace {
+
+std::string bounds_text(const RegState& reg) {
+  std::string out;
+  if (smin(reg) > INT64_MIN) out += " smin=" + std::to_string(smin(reg));
+  if (smax(reg) < INT64_MAX) out += " smax=" + std::to_string(smax(reg));
+  return out.empty() ? " unknown scalar value" : out;
+}
+
+bool returns_nothing(const Program& prog) {
+  const model::AttachTarget& t = prog.in.target;
+  if (t.kind != model::AttachTarget::Kind::kStructOpsMember || t.ops == nullptr || t.member >= t.ops->members.size()) return false;
+  const btf::Type* proto = t.ops->btf->type(t.ops->members[t.member].proto);
+  return proto != nullptr && proto->type == btf::kVoid;
+}
+
+/// The function whose walk this is: main, or a global function walked on its own.
+Result<void> check_return_value(Step& step) {
+  const SubprogInfo& sub = step.prog.subprogs[step.frame().subprog];
+  const bool is_main = step.frame().subprog == 0;
+  if (is_main ? returns_nothing(step.prog) : sub.returns_void) return {};
+  RING3_TRY(check_read(step, 0));
+  const RegState& r0 = step.reg(0);
+  if (!is_main) {
+    if (!r0.is_scalar()) return step.diag.refuse(Rule::kSubprogReturn, {0, kind_name(r0)});
+    return {};
+  }
+  if (leaks_pointer(step, 0)) return step.diag.refuse(Rule::kLeakAsReturn, {0});
+  const model::ReturnRange range = model::return_range(*step.prog.kind, step.prog.in.attach_type);
+  if (range.any) {
+    // A struct_ops member's result goes to the host, which takes it for a number.
+    if (step.prog.in.prog_type == uapi::BPF_PROG_TYPE_STRUCT_OPS && !r0.is_scalar())
+      return step.diag.refuse(Rule::kReturnNotScalar, {"At program exit", 0, kind_name(r0)});
+    return {};
+  }
+  if (!r0.is_scalar()) return step.diag.refuse(Rule::kReturnNotScalar, {"At program exit", 0, kind_name(r0)});
+  RING3_TRY(step.search.mark_precise(step.path, 0));
+  if (smin(r0) < range.min || smax(r0) > range.max)
+    return step.diag.refuse(Rule::kReturnRange, {"At program exit", "R0", bounds_text(r0), range.min, range.max});
+  return {};
+}
+
+}  // namespace
+
+Result<void> transfer_exit(Step& step) {
+  const bool ends_program = step.path.depth() == 0;
+  RING3_TRY(check_no_leak(step, ends_program));
+  if (!ends_program) return return_from_frame(step);
+  RING3_TRY(check_return_value(step));
+  step.path_ended = true;
+  return {};
+}
+
+}  // namespace ring3::verifier

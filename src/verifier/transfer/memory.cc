@@ -1,0 +1,125 @@
+// Loads, stores, atomics and legacy packet loads: operands first, then the rules of the pointer's kind.
+#include "uapi/bpf.h"
+#include "verifier/kinds/access.h"
+#include "verifier/transfer/regs.h"
+#include "verifier/transfer/transfer.h"
+
+namespace ring3::verifier {
+namespace {
+
+using isa::Op;
+
+bool fetches(Op op) {
+  switch (op) {
+    case Op::kAtomicFetchAdd: case Op::kAtomicFetchOr: case Op::kAtomicFetchAnd: case Op::kAtomicFetchXor:
+    case Op::kAtomicXchg: case Op::kAtomicCmpxchg:
+      return true;
+    default: return false;
+  }
+}
+
+}  // namespace
+
+Result<void> transfer_load(Step& step) {
+  const isa::Insn& insn = step.insn();
+  RING3_TRY(check_read(step, insn.src));
+  RING3_TRY(check_write(step, insn.dst));
+  const Access access{.base = insn.src, .off = insn.off, .size = insn.size, .value = insn.dst,
+                .sign_extend = insn.op == Op::kLoadSx};
+  return check_access(step, access);
+}
+
+Result<void> transfer_store(Step& step) {
+  const isa::Insn& insn = step.insn();
+  if (insn.src_is_reg) RING3_TRY(check_read(step, insn.src));
+  RING3_TRY(check_read(step, insn.dst));
+  Access access{.base = insn.dst, .off = insn.off, .size = insn.size, .write = true};
+  if (insn.src_is_reg) {
+    access.value = insn.src;
+  } else {
+    access.is_imm = true;
+    access.imm = insn.imm;
+  }
+  return check_access(step, access);
+}
+
+Result<void> transfer_atomic(Step& step) {
+  const isa::Insn& insn = step.insn();
+  RING3_TRY(check_read(step, insn.src));
+  RING3_TRY(check_read(step, insn.dst));
+  if (insn.op == Op::kAtomicCmpxchg) {
+    RING3_TRY(check_read(step, 0));
+    if (leaks_pointer(step, 0)) return step.diag.refuse(Rule::kLeaksIntoMem, {0});
+  }
+  if (!step.reg(insn.src).is_scalar()) return step.diag.refuse(Rule::kLeaksIntoMem, {insn.src});
+  const RegState base = step.reg(insn.dst);
+  if (base.kind == RegKind::kCtx || base.kind == RegKind::kPacket || base.kind == RegKind::kPacketMeta ||
+      base.kind == RegKind::kFlowKeys || base.kind == RegKind::kHostStruct || base.kind == RegKind::kSocket)
+    return step.diag.refuse(Rule::kAtomicTarget, {insn.dst, kind_name(base)});
+  // Read and write both have to be fine; the old value is unknown, whatever the slot was known to hold.
+  RING3_TRY(check_access(step, {.base = insn.dst, .off = insn.off, .size = insn.size, .atomic = true}));
+  RING3_TRY(check_access(step, {.base = insn.dst, .off = insn.off, .size = insn.size, .write = true, .atomic = true}));
+  if (!fetches(insn.op)) return {};
+  const unsigned old = insn.op == Op::kAtomicCmpxchg ? 0 : insn.src;
+  RING3_TRY(check_write(step, old));
+  load_unknown(step, {.base = insn.dst, .size = insn.size, .value = static_cast<int>(old)});
+  return {};
+}
+
+Result<void> transfer_legacy_load(Step& step) {
+  const isa::Insn& insn = step.insn();
+  const std::uint32_t type = step.prog.in.prog_type;
+  if (type != uapi::BPF_PROG_TYPE_SOCKET_FILTER && type != uapi::BPF_PROG_TYPE_SCHED_CLS &&
+      type != uapi::BPF_PROG_TYPE_SCHED_ACT)
+    return step.diag.refuse(Rule::kLegacyLoadType);
+  RING3_TRY(check_read(step, 6));
+  if (!step.path.refs.empty()) return step.diag.refuse(Rule::kLegacyLoadLeak);
+  if (step.reg(6).kind != RegKind::kCtx) return step.diag.refuse(Rule::kLegacyLoadR6);
+  if (insn.op == Op::kLdInd) RING3_TRY(check_read(step, insn.src));
+  RING3_TRY(check_no_offset(step, step.reg(6), 6, false));
+  forget_caller_saved(step);
+  set_unknown(step.reg(0));
+  return {};
+}
+
+Result<void> transfer_wide_immediate(Step& step) {
+  const isa::Insn& insn = step.insn();
+  Program& prog = step.prog;
+  RING3_TRY(check_write(step, insn.dst));
+  RegState& dst = step.reg(insn.dst);
+  if (insn.pseudo() == isa::Pseudo::kImm) {
+    set_constant(dst, static_cast<std::uint64_t>(insn.imm));
+    return {};
+  }
+  if (insn.pseudo() == isa::Pseudo::kFunc) {
+    const auto target = static_cast<std::uint32_t>(std::int64_t{step.idx} + 1 + static_cast<std::int32_t>(insn.imm));
+    const std::uint32_t subprog = prog.subprog_starting(target);
+    if (subprog == UINT32_MAX || prog.subprogs[subprog].is_global) return step.diag.refuse(Rule::kCallbackNotStatic);
+    set_pointer(dst, RegKind::kFunc);
+    dst.subprog = subprog;
+    step.facts().callee = subprog;
+    return {};
+  }
+  const std::uint32_t wide = prog.wide_of[step.idx];
+  if (wide == UINT32_MAX) return step.diag.refuse(Rule::kWideImmediate);
+  const WideImmediate& what = prog.in.wide[wide];
+  switch (what.pseudo) {
+    case isa::Pseudo::kMapFd:
+    case isa::Pseudo::kMapIdx:
+      set_pointer(dst, RegKind::kMapPtr);
+      dst.map = what.map;
+      return {};
+    case isa::Pseudo::kMapValue:
+    case isa::Pseudo::kMapIdxValue:
+      set_pointer(dst, RegKind::kMapValue);
+      dst.map = what.map;
+      dst.off = static_cast<std::int32_t>(what.value_off);
+      return {};
+    case isa::Pseudo::kBtfId: return step.diag.refuse(Rule::kNotSupported, {"addresses of host variables"});
+    case isa::Pseudo::kFunc:
+    case isa::Pseudo::kImm: break;
+  }
+  return step.diag.refuse(Rule::kWideImmediate);
+}
+
+}  // namespace ring3::verifier

@@ -1,0 +1,11 @@
+// Comparing a packet pointer with the end of the packet proves how far it may be read.
+#pragma once
+
+#include "verifier/state/path_state.h"
+
+namespace ring3::verifier {
+
+/// `fall` and `taken` are the two sides of a 64-bit comparison of packet kinds in registers.
+void learn_packet_range(const isa::Insn& insn, PathState& fall, PathState& taken);
+
+}  // namespace ring3::verifier

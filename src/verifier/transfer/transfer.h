@@ -1,0 +1,36 @@
+// One instruction's effect on a path. Each returns after changing the path, or refuses.
+#pragma once
+
+#include "verifier/verification.h"
+
+namespace ring3::verifier {
+
+Result<void> transfer_alu(Step& step);
+/// dst = ptr op value, for an ALU instruction one of whose operands is a pointer. dst still holds its operand.
+/// value_first: the instruction was `number += pointer`.
+Result<void> transfer_pointer_arith(Step& step, const RegState& ptr, const RegState& value, bool value_first);
+Result<void> transfer_wide_immediate(Step& step);
+Result<void> transfer_load(Step& step);
+Result<void> transfer_store(Step& step);
+Result<void> transfer_atomic(Step& step);
+Result<void> transfer_legacy_load(Step& step);
+/// Sets step.path.insn_idx; may fork.
+Result<void> transfer_branch(Step& step);
+/// Return from a frame, or the end of the path.
+Result<void> transfer_exit(Step& step);
+
+/// Every copy of a tested maybe-null pointer learns the outcome.
+void learn_null_test(Program& prog, PathState& path, std::uint32_t id, bool is_null);
+/// A maybe-null pointer that was proved not null.
+void mark_not_null(Program& prog, RegState& reg);
+
+/// Registers and spilled scalars that share the id of `reg`, as masks of the current frame.
+struct LinkedValues {
+  std::uint16_t regs = 0;
+  std::uint64_t slots = 0;
+};
+LinkedValues linked_values(const PathState& path, std::uint32_t id);
+/// Copies what is known of `known` to all values linked with it.
+void sync_linked(PathState& path, const RegState& known);
+
+}  // namespace ring3::verifier

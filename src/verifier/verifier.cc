@@ -1,0 +1,198 @@
+// The pipeline: prepare the program, walk it from every entry point, check what follows from the walk, hand over
+// the facts. Each stage is a room of its own; this file only says in which order, which is the kernel's, because
+// a program that breaks several rules is refused with the first.
+#include "verifier/verifier.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "base/try.h"
+#include "isa/decode.h"
+#include "isa/reg_use.h"
+#include "uapi/bpf.h"
+#include "verifier/diag/kernel_log.h"
+#include "verifier/diag/report.h"
+#include "verifier/explore/explorer.h"
+#include "verifier/flow/flow.h"
+
+namespace ring3::verifier {
+namespace {
+
+using isa::Op;
+
+class Run {
+ public:
+  Run(const ProgramInput& in, const model::Facts& facts, const Limits& limits, LogSink& log)
+      : prog_{.in = in, .facts = facts, .limits = limits}, diag_(log) {}
+
+  Result<VerifiedProgram> verify() {
+    const auto start = std::chrono::steady_clock::now();
+    const Result<void> done = stages();
+    const auto spent = std::chrono::steady_clock::now() - start;
+    out_.stats.time_ns =
+        static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(spent).count());
+    out_.stats.peak_memory_bytes = frames_.bytes();
+    if (walked_) log_stats(diag_, prog_, out_.stats);
+    diag_.flush();
+    if (done.ok()) return std::move(out_);
+    if (diag_.refused()) diag_.sink().rejected(reported_ ? rejection_ : make_rejection(diag_, prog_, nullptr));
+    return done.error();
+  }
+
+ private:
+  Result<void> stages() {
+    RING3_TRY(check_input());
+    RING3_TRY(check_kind());
+    prepare();
+    RING3_TRY(find_subprogs(prog_, diag_));
+    RING3_TRY(check_btf_info(prog_, diag_));
+    RING3_TRY(check_maps());
+    RING3_TRY(check_cfg(prog_, diag_));
+    find_liveness(prog_);
+    prepare_facts();
+    RING3_TRY(walk_all());
+    RING3_TRY(check_stack_depth(prog_, diag_));
+    finish();
+    return {};
+  }
+
+  Result<void> check_input() {
+    if (!prog_.in.raw.empty()) {
+      if (const std::optional<isa::FieldError> e = isa::check_fields(prog_.in.raw))
+        return diag_.refuse_as(e->error, Rule::kFieldRule, {e->message});
+      if (prog_.in.raw.size() != prog_.in.insns.size()) return diag_.refuse(Rule::kFieldRule, {"instruction count mismatch"});
+    }
+    if (prog_.in.insns.empty()) return diag_.refuse(Rule::kFieldRule, {"program is empty"});
+    return {};
+  }
+
+  Result<void> check_target() {
+    if (prog_.in.prog_type != uapi::BPF_PROG_TYPE_STRUCT_OPS) return {};
+    const model::AttachTarget& t = prog_.in.target;
+    if (t.kind != model::AttachTarget::Kind::kStructOpsMember || t.ops == nullptr || t.member >= t.ops->members.size())
+      return diag_.refuse(Rule::kNoTarget);
+    return {};
+  }
+
+  Result<void> check_kind() {
+    const ProgramInput& in = prog_.in;
+    prog_.kind = model::find_prog_kind(in.prog_type);
+    if (prog_.kind == nullptr) return diag_.refuse(Rule::kProgTypeUnsupported, {in.prog_type});
+    RING3_TRY(check_target());
+    if (!in.rights.has_perfmon()) return diag_.refuse(Rule::kUnprivileged);
+    prog_.sleepable = (in.flags & uapi::BPF_F_SLEEPABLE) != 0;
+    if ((prog_.kind->flags & model::kProgMustSleep) != 0 && !prog_.sleepable) return diag_.refuse(Rule::kSyscallMustSleep);
+    bool may_sleep = (prog_.kind->flags & model::kProgMaySleep) != 0;
+    if (in.target.kind == model::AttachTarget::Kind::kStructOpsMember && in.target.ops != nullptr)
+      may_sleep &= in.target.ops->members[in.target.member].sleepable_allowed;
+    if (prog_.sleepable && !may_sleep) return diag_.refuse(Rule::kSleepableNotAllowed);
+    prog_.allow_ptr_leaks = in.rights.has_perfmon();
+    prog_.allow_uninit_stack = in.rights.has_perfmon();
+    prog_.strict_alignment = (in.flags & uapi::BPF_F_STRICT_ALIGNMENT) != 0;
+    return {};
+  }
+
+  void prepare() {
+    const ProgramInput& in = prog_.in;
+    prog_.btfs.push_back(prog_.facts.host_btf.get());
+    for (const model::MapFacts& map : in.maps) prog_.maps.push_back(&map);
+    for (const model::MapFacts& map : in.maps)
+      if (map.inner != nullptr) prog_.maps.push_back(map.inner.get());
+    prog_.wide_of.assign(prog_.size(), UINT32_MAX);
+    for (std::size_t w = 0; w < in.wide.size(); ++w)
+      if (in.wide[w].idx < prog_.size()) prog_.wide_of[in.wide[w].idx] = static_cast<std::uint32_t>(w);
+  }
+
+  /// Map types and fields that do not go with this type of program (behaviour.md C.3.8).
+  Result<void> check_maps() {
+    using model::FieldKind;
+    const bool tracing = (prog_.kind->flags & model::kProgTracing) != 0;
+    const bool filter = prog_.in.prog_type == uapi::BPF_PROG_TYPE_SOCKET_FILTER;
+    for (const model::MapFacts& map : prog_.in.maps) {
+      if (filter && map.fields.has(FieldKind::kSpinLock))
+        return diag_.refuse(Rule::kMapFieldForProg, {"socket filter progs cannot use bpf_spin_lock yet"});
+      if (!tracing) continue;
+      if (map.fields.has(FieldKind::kSpinLock))
+        return diag_.refuse(Rule::kMapFieldForProg, {"tracing progs cannot use bpf_spin_lock yet"});
+      if (map.fields.has(FieldKind::kTimer))
+        return diag_.refuse(Rule::kMapFieldForProg, {"tracing progs cannot use bpf_timer yet"});
+      if (map.fields.has(FieldKind::kWork))
+        return diag_.refuse(Rule::kMapFieldForProg, {"tracing progs cannot use bpf_wq yet"});
+      if (map.fields.has(FieldKind::kListHead) || map.fields.has(FieldKind::kRbRoot))
+        return diag_.refuse(Rule::kMapFieldForProg, {"tracing progs cannot use bpf_{list_head,rb_root} yet"});
+    }
+    for (const WideImmediate& w : prog_.in.wide) {
+      const bool names_map = w.pseudo != isa::Pseudo::kBtfId && w.pseudo != isa::Pseudo::kFunc;
+      if (names_map && w.map >= prog_.in.maps.size()) return diag_.refuse(Rule::kWideImmediate);
+      const bool value = w.pseudo == isa::Pseudo::kMapValue || w.pseudo == isa::Pseudo::kMapIdxValue;
+      if (value && w.value_off >= prog_.in.maps[w.map].value_size)
+        return diag_.refuse(Rule::kMapValuePointer, {prog_.in.maps[w.map].value_size, w.value_off});
+    }
+    return {};
+  }
+
+  void prepare_facts() {
+    out_.insns.resize(prog_.size());
+    noted_.assign(prog_.size(), 0);
+    for (std::uint32_t i = 0; i < prog_.size(); ++i)
+      if (successors(prog_, i).count == 2) out_.insns[i].branch_always = out_.insns[i].branch_never = true;
+  }
+
+  Result<void> walk(std::uint32_t subprog) {
+    walked_ = true;
+    Explorer explorer(prog_, diag_, out_, frames_, noted_, ids_);
+    if (diag_.wants(kLogStates)) diag_.print("func#{} @{}\n", {subprog, prog_.subprogs[subprog].start});
+    const Result<void> done = explorer.walk(subprog, rejection_);
+    reported_ = !done.ok();
+    return done;
+  }
+
+  /// Main, then every global function that walked code calls, each once.
+  Result<void> walk_all() {
+    RING3_TRY(walk(0));
+    for (bool again = true; again;) {
+      again = false;
+      for (std::uint32_t s = 1; s < prog_.subprogs.size(); ++s) {
+        SubprogInfo& sub = prog_.subprogs[s];
+        if (!sub.is_global || !sub.called || sub.verified) continue;
+        sub.verified = again = true;
+        const bool log = diag_.wants(kLogNormal | kLogStates);
+        if (log) diag_.print("Validating {}() func#{}...\n", {sub.name, s});
+        RING3_TRY(walk(s));
+        if (log) diag_.print("Func#{} ('{}') is safe for any args that match its prototype\n", {s, sub.name});
+      }
+    }
+    return {};
+  }
+
+  void finish() {
+    for (std::uint32_t i = 0; i < prog_.size(); ++i) {
+      InsnFacts& f = out_.insns[i];
+      if (!f.reachable) f.branch_always = f.branch_never = false;
+      if (prog_.insn(i).op == Op::kLdImm64Hi) f.reachable = i > 0 && out_.insns[i - 1].reachable;
+      f.zero_extend = isa::reg_use(prog_.insn(i)).zero_upper != 0;
+    }
+    for (const SubprogInfo& s : prog_.subprogs)
+      out_.subprogs.push_back({.start_idx = s.start, .end_idx = s.end, .stack_bytes = s.stack_bytes, .is_global = s.is_global,
+                               .has_tail_call = s.has_tail_call, .is_callback = s.is_callback});
+    out_.may_sleep |= prog_.sleepable;
+  }
+
+  Program prog_;
+  Diag diag_;
+  VerifiedProgram out_;
+  FramePool frames_;
+  std::vector<std::uint8_t> noted_;
+  std::uint32_t ids_ = 0;
+  bool walked_ = false;
+  bool reported_ = false;
+  Rejection rejection_;
+};
+
+}  // namespace
+
+Result<VerifiedProgram> verify(const ProgramInput& in, const model::Facts& facts, const Limits& limits, LogSink& log) {
+  return Run(in, facts, limits, log).verify();
+}
+
+}  // namespace ring3::verifier
