@@ -32,8 +32,6 @@ constexpr std::string_view function_name() {
   constexpr std::size_t semi = f.find(';', start);
   constexpr std::size_t end = semi == std::string_view::npos ? f.rfind(']') : semi;
   std::string_view name = f.substr(start, end - start);
-  const std::size_t paren = name.find('(');
-  if (paren != std::string_view::npos && paren != 0) name = name.substr(0, paren);
   if (const std::size_t colon = name.rfind(':'); colon != std::string_view::npos) name.remove_prefix(colon + 1);
   if (name.starts_with('&')) name.remove_prefix(1);
   return name;

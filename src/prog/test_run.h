@@ -1,11 +1,12 @@
-// PROG_TEST_RUN: one program, a context made from the client's bytes, a result. Kinds are rows of
-// test_run_kinds.cc; a type without a row answers kNotSupp.
+// PROG_TEST_RUN: one program, a context made from the client's bytes, a result. Types are rows of the table
+// in test_run.cc; a type without a row answers kNotSupp.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <vector>
 
+#include "exec/client_memory.h"
 #include "exec/host_services.h"
 #include "prog/program.h"
 #include "ring3/result.h"
@@ -20,6 +21,7 @@ struct TestRunRequest {
   std::uint32_t data_size_out = 0, ctx_size_out = 0;
   std::uint32_t repeat = 0;
   std::uint32_t flags = 0, cpu = 0, batch_size = 0;
+  exec::ClientMemory* client = nullptr;  // what a syscall program's helpers reach; null: nothing
 };
 
 /// The caller copies min(size, client's room) bytes out, writes the true sizes into the attribute, and

@@ -28,7 +28,8 @@ Runtime::~Runtime() = default;
 
 Result<std::unique_ptr<Runtime>> Runtime::create(const RuntimeOptions& options) {
   return without_throwing([&]() -> Result<std::unique_ptr<Runtime>> {
-    return std::unique_ptr<Runtime>(new Runtime(RING3_TRY(RuntimeImpl::create(options))));
+    auto impl = RING3_TRY(RuntimeImpl::create(options));
+    return std::unique_ptr<Runtime>(new Runtime(std::move(impl)));
   });
 }
 

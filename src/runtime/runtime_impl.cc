@@ -1,5 +1,6 @@
 #include "runtime/runtime_impl.h"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -29,7 +30,6 @@ RuntimeImpl::RuntimeImpl(const RuntimeOptions& options)
       log_(options.log),
       services_(options.log, options.possible_cpus),
       cpus_(services_.possible_cpus()),
-      start_ns_(services_.ktime_ns()),
       machine_(services_),
       engine_(exec::make_interpreter()),
       registry_(code_, log_text_) {}
@@ -64,6 +64,14 @@ Result<void> RuntimeImpl::publish_btf(const BtfBlob& blob) {
 void RuntimeImpl::log(Severity severity, std::string_view text) {
   while (text.ends_with('\n')) text.remove_suffix(1);
   if (log_ != nullptr) log_->line(severity, "", text);
+}
+
+/// One line: where, in the source if it is known, and why.
+void RuntimeImpl::program_refused(const verifier::Rejection& why) {
+  const std::string place = why.source_file.empty()
+                                ? fmt::format("instruction {}", why.insn_idx)
+                                : fmt::format("{}:{} (instruction {})", why.source_file, why.source_line, why.insn_idx);
+  log(Severity::kWarning, fmt::format("program refused at {}: {}", place, why.message));
 }
 
 Errno RuntimeImpl::refuse(Errno e, std::string_view text) {

@@ -19,6 +19,7 @@
 #include "exec/engine.h"
 #include "exec/machine.h"
 #include "maps/map.h"
+#include "maps/map_kinds.h"
 #include "model/facts.h"
 #include "object/object_table.h"
 #include "prog/btf_object.h"
@@ -76,7 +77,8 @@ class RuntimeImpl final : public maps::MapHost, public prog::ProgramHost, public
   prog::ProgramHost& program_host() override { return *this; }
   const struct_ops::Registry& struct_ops() override { return registry_; }
   const maps::MapKinds& map_kinds() override { return map_kinds_; }
-  std::uint64_t now_ns() override { return services_.ktime_ns() - start_ns_; }
+  std::uint64_t now_ns() override { return services_.boot_ns(); }
+  void program_refused(const verifier::Rejection& why) override;
   void log(Severity severity, std::string_view text) override;
 
  private:
@@ -102,7 +104,6 @@ class RuntimeImpl final : public maps::MapHost, public prog::ProgramHost, public
   Log* const log_;
   MachineServices services_;
   const std::uint32_t cpus_;
-  const std::uint64_t start_ns_;
   ObjectTable objects_;
   exec::CodeMemory code_;
   exec::Machine machine_;

@@ -10,7 +10,7 @@ namespace ring3::struct_ops {
 
 Result<const OpsType*> Registry::add(const StructOpsDef& def, const std::shared_ptr<const btf::Btf>& btf,
                                      TextSink& log) {
-  std::unique_ptr<OpsType> type = RING3_TRY(check_type(def, btf, log));
+  std::unique_ptr<OpsType> type = RING3_TRY(check_type(def, btf, code_, log));
   MutexLock lock(mutex_);
   for (const auto& known : types_) {
     if (known->facts->btf != type->facts->btf || known->name() != type->name()) continue;

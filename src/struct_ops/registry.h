@@ -32,6 +32,7 @@ struct MemberLayout {
 
 /// Constant after registration, except for the mutex.
 struct OpsType {
+  explicit OpsType(exec::CodeMemory& code) : default_stubs(code) {}
   const std::string& name() const { return facts->name; }
 
   std::shared_ptr<const model::StructOpsType> facts;
@@ -43,14 +44,15 @@ struct OpsType {
   std::uint32_t ops_size = 0;
   std::vector<MemberLayout> members;
   std::vector<bool> is_padding;  // one per byte of the wrapper: belongs to no member
+  exec::ThunkSet default_stubs;  // functions that return 0
   StructOpsHost* host = nullptr;
   /// Serialises the host's callbacks of this type. Below the mutexes of maps and links of the type.
   mutable Mutex host_mutex;
 };
 
-/// All checks of behaviour.md A.1.3 and what follows from them. log: one line for the reason.
+/// All checks of behaviour.md A.1.3 and what follows from them. code: for default stubs. log: one line for the reason.
 Result<std::unique_ptr<OpsType>> check_type(const StructOpsDef& def, const std::shared_ptr<const btf::Btf>& btf,
-                                            TextSink& log);
+                                            exec::CodeMemory& code, TextSink& log);
 
 class Registry {
  public:

@@ -16,18 +16,17 @@ namespace {
 using btf::Kind;
 
 constexpr std::string_view kWrapperPrefix = "bpf_struct_ops_";
-constexpr std::string_view kCommonName = "bpf_struct_ops_common";
+constexpr std::string_view kCommonName = "bpf_struct_ops_common_value";
 constexpr std::size_t kMaxNameBytes = 128;
 constexpr std::size_t kMaxMembers = 64;
 
-/// What a client leaves out when the host gave no stub. Any C prototype may be called at it: arguments in
-/// registers or on the stack are the caller's to clean up, and the result register is set.
-extern "C" std::uint64_t ring3_struct_ops_return_zero() { return 0; }
+/// What a member does that the client left out, when the host gave no stub.
+std::uint64_t return_zero(void*, std::uint64_t*) { return 0; }
 
 class TypeCheck {
  public:
-  TypeCheck(const StructOpsDef& def, const std::shared_ptr<const btf::Btf>& btf, TextSink& log)
-      : def_(def), shared_btf_(btf), btf_(*btf), log_(log) {}
+  TypeCheck(const StructOpsDef& def, const std::shared_ptr<const btf::Btf>& btf, exec::CodeMemory& code, TextSink& log)
+      : def_(def), shared_btf_(btf), btf_(*btf), log_(log), out_(std::make_unique<OpsType>(code)) {}
 
   Result<std::unique_ptr<OpsType>> run() {
     RING3_TRY(check_names());
@@ -112,7 +111,7 @@ class TypeCheck {
     if (layout.is_function) {
       facts.sleepable_allowed = contains(def_.sleepable, layout.off);
       facts.supported = has_stub(layout);
-      if (facts.supported) layout.stub = stub_of(layout);
+      if (facts.supported) layout.stub = RING3_TRY(stub_of(layout));
       RING3_TRY(read_annotations(layout, facts));
     }
     out_->members.push_back(std::move(layout));
@@ -149,10 +148,10 @@ class TypeCheck {
     if (contains(def_.unsupported, layout.off)) return false;
     return def_.stubs == nullptr || given_stub(layout) != nullptr;
   }
-  const void* stub_of(const MemberLayout& layout) const {
-    if (def_.null_when_unset) return nullptr;
-    const void* given = given_stub(layout);
-    return given != nullptr ? given : reinterpret_cast<const void*>(&ring3_struct_ops_return_zero);
+  Result<const void*> stub_of(const MemberLayout& layout) {
+    if (def_.null_when_unset) return static_cast<const void*>(nullptr);
+    if (const void* given = given_stub(layout)) return given;
+    return static_cast<const void*>(RING3_TRY(out_->default_stubs.add(layout.shape, &return_zero, nullptr)));
   }
 
   /// Parameter names of the function <type>__<member> of the host's BTF say what the member's own prototype cannot.
@@ -236,14 +235,14 @@ class TypeCheck {
   const btf::Btf& btf_;
   TextSink& log_;
   model::StructOpsType facts_;
-  std::unique_ptr<OpsType> out_ = std::make_unique<OpsType>();
+  std::unique_ptr<OpsType> out_;
 };
 
 }  // namespace
 
 Result<std::unique_ptr<OpsType>> check_type(const StructOpsDef& def, const std::shared_ptr<const btf::Btf>& btf,
-                                            TextSink& log) {
-  return TypeCheck(def, btf, log).run();
+                                            exec::CodeMemory& code, TextSink& log) {
+  return TypeCheck(def, btf, code, log).run();
 }
 
 }  // namespace ring3::struct_ops

@@ -25,7 +25,7 @@ class OpsBtf {
     object_ptr_ = b.add_ptr(object_);
     const btf::Builder::NewEnumerator states[] = {{"INIT", 0}, {"INUSE", 1}, {"TOBEFREE", 2}, {"READY", 3}};
     const btf::TypeId state = b.add_enum("bpf_struct_ops_state", 4, states);
-    common_ = b.add_struct("bpf_struct_ops_common", 8, {{"refcnt", u32_, 0}, {"state", state, 32}});
+    common_ = b.add_struct("bpf_struct_ops_common_value", 8, {{"refcnt", u32_, 0}, {"state", state, 32}});
   }
 
   /// A pointer to a function.

@@ -1,0 +1,137 @@
+#include "prog/load.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/try.h"
+#include "exec/helper_table.h"
+#include "prog/check.h"
+#include "prog/debug_info.h"
+#include "prog/resolve.h"
+#include "prog/target.h"
+#include "rewrite/rewrite.h"
+#include "isa/decode.h"
+#include "uapi/bpf.h"
+
+namespace ring3::prog {
+namespace {
+
+/// Everything the steps before verification find out.
+struct Prepared {
+  std::vector<isa::Insn> insns;
+  DebugInfo debug;
+  ResolvedProgram resolved;
+  LoadTarget target;
+  std::shared_ptr<const model::Facts> facts;
+};
+
+Result<Prepared> prepare(const LoadRequest& request, DescriptorSource& descriptors, ProgramHost& host,
+                         verifier::LogSink& log) {
+  Prepared p;
+  isa::FieldError error;
+  Result<std::vector<isa::Insn>> decoded = isa::decode(request.insns, &error);
+  if (!decoded.ok()) {
+    log.write(error.message + "\n");
+    return decoded.error();
+  }
+  p.insns = std::move(decoded).value();
+  p.facts = host.facts();
+  p.debug = RING3_TRY(read_debug_info(request, p.insns, log));
+  p.resolved = RING3_TRY(resolve(request, p.insns, descriptors, log));
+  p.target = RING3_TRY(find_target(request, *p.facts, host, log));
+  return p;
+}
+
+verifier::ProgramInput verifier_input(const LoadRequest& request, const Prepared& p) {
+  verifier::ProgramInput in;
+  in.name = request.name;
+  in.prog_type = request.prog_type;
+  in.attach_type = request.attach_type;
+  in.flags = request.flags;
+  in.gpl_compatible = is_gpl_compatible(request.license);
+  in.insns = p.insns;
+  in.raw = request.insns;
+  in.wide = p.resolved.wide;
+  in.maps = p.resolved.facts;
+  if (request.btf) in.btf = request.btf->btf();
+  in.func_info = p.debug.funcs;
+  in.line_info = p.debug.lines;
+  in.target = p.target.facts;
+  in.rights = request.rights;
+  return in;
+}
+
+/// The program as clients see it: maps named by id instead of by the loader's descriptors.
+std::vector<isa::RawInsn> shown_insns(const LoadRequest& request, const Prepared& p) {
+  std::vector<isa::RawInsn> shown = request.insns;
+  for (const verifier::WideImmediate& wide : p.resolved.wide) {
+    if (wide.pseudo != isa::Pseudo::kMapFd && wide.pseudo != isa::Pseudo::kMapValue) continue;
+    shown[wide.idx].src = static_cast<std::uint8_t>(wide.pseudo) & 0xf;
+    shown[wide.idx].imm = static_cast<std::int32_t>(p.resolved.maps[wide.map]->id());
+  }
+  return shown;
+}
+
+ProgramAbout describe(const LoadRequest& request, const Prepared& p, const verifier::VerifiedProgram& verified) {
+  ProgramAbout about;
+  about.type = request.prog_type;
+  about.attach_type = request.attach_type;
+  about.flags = request.flags;
+  about.name = request.name;
+  about.tag = program_tag(request.insns, p.insns);
+  about.gpl_compatible = is_gpl_compatible(request.license);
+  about.sleepable = (request.flags & uapi::BPF_F_SLEEPABLE) != 0;
+  about.verified_insns = verified.stats.insns_processed;
+  about.verify_time_ns = verified.stats.time_ns;
+  about.attach_btf_id = request.attach_btf_id;
+  about.attach_btf_object_id = p.target.btf_object_id;
+  about.xlated = shown_insns(request, p);
+  about.func_info = request.func_info;
+  about.func_info_rec_size = request.func_info_rec_size;
+  about.line_info = request.line_info;
+  about.line_info_rec_size = request.line_info_rec_size;
+  for (const verifier::Subprog& subprog : verified.subprogs) about.subprog_starts.push_back(subprog.start_idx);
+  about.max_ctx_offset = verified.max_ctx_offset;
+  return about;
+}
+
+struct Compiled {
+  std::unique_ptr<exec::ProgramEntry> entry;
+  std::uint64_t code_bytes;
+};
+
+Result<Compiled> compile(const verifier::ProgramInput& in, const verifier::VerifiedProgram& verified,
+                         const Prepared& p, ProgramHost& host, verifier::LogSink& log) {
+  std::vector<maps::Map*> maps;
+  for (const Ref<maps::Map>& map : p.resolved.maps) maps.push_back(map.get());
+  auto xlated = std::make_shared<const rewrite::XlatedProgram>(
+      RING3_TRY(rewrite::rewrite({in, verified, *p.facts, maps, &exec::find_helper}, log)));
+  auto entry = std::make_unique<exec::ProgramEntry>(
+      host.machine(), exec::EntryOptions{.touches_percpu = xlated->touches_percpu, .may_sleep = xlated->may_sleep});
+  std::unique_ptr<exec::Code> code = RING3_TRY(host.engine().compile(xlated));
+  RING3_TRY(entry->set_code(std::move(code)));
+  return Compiled{std::move(entry), xlated->insns.size() * sizeof(isa::Insn)};
+}
+
+}  // namespace
+
+Result<Ref<Program>> load(const LoadRequest& request, DescriptorSource& descriptors, ProgramHost& host,
+                          verifier::LogSink& log) {
+  RING3_TRY(check_request(request, log));
+  Prepared p = RING3_TRY(prepare(request, descriptors, host, log));
+  const verifier::ProgramInput in = verifier_input(request, p);
+  const verifier::VerifiedProgram verified = RING3_TRY(verifier::verify(in, *p.facts, host.limits(), log));
+  Compiled compiled = RING3_TRY(compile(in, verified, p, host, log));
+
+  ProgramMaker::Parts parts;
+  parts.about = describe(request, p, verified);
+  parts.btf = request.btf;
+  parts.attach_target = std::move(p.target.holder);
+  parts.maps = std::move(p.resolved.maps);
+  parts.keep = p.facts;
+  parts.entry = std::move(compiled.entry);
+  parts.code_bytes = compiled.code_bytes;
+  return ProgramMaker::make(host.objects(), request.birth, std::move(parts));
+}
+
+}  // namespace ring3::prog

@@ -1,0 +1,81 @@
+// A client in this process: bpf(2) commands with hand-assembled programs, everything through Runtime::bpf().
+// Results are what the system call would return; descriptors are closed when the client ends.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "btf/btf.h"
+#include "ring3/runtime.h"
+#include "uapi/bpf.h"
+
+namespace ring3::test {
+
+constexpr long kENotSupp = -524;
+
+struct ProgramText {
+  std::string_view text;
+  std::uint32_t member = 0;
+  std::string_view type = "calc_ops";  // struct in the host's BTF; attach_btf_id is its id
+  std::uint32_t flags = 0;
+  const char* license = "GPL";
+  std::uint32_t prog_type = uapi::BPF_PROG_TYPE_STRUCT_OPS;
+  btf::TypeId attach_btf_id = 0;       // instead of `type`
+  std::vector<std::int32_t> map_fds = {};  // what map[0], map[1] … stand for
+};
+
+class BpfClient {
+ public:
+  BpfClient(Runtime& runtime, const btf::Btf& host) : runtime_(runtime), host_(host) {}
+  ~BpfClient() { close_all(); }
+  BpfClient(const BpfClient&) = delete;
+  BpfClient& operator=(const BpfClient&) = delete;
+
+  long bpf(int cmd, uapi::bpf_attr& attr);
+  static uapi::bpf_attr zero();
+  /// Closes every descriptor; the runtime notices at its next command, which this is.
+  void close_all();
+  void close(long fd);
+  /// Keeps a descriptor out of close_all().
+  long keep(long fd);
+
+  /// The fd, or the negated errno; log() has the text.
+  long load(const ProgramText& program);
+  const std::string& log() const { return log_; }
+  long user_btf();
+
+  uapi::bpf_attr ops_map_attr(std::string_view type, std::uint32_t flags);
+  long create(uapi::bpf_attr attr);
+  long ops_map(std::string_view type, std::uint32_t flags) { return create(ops_map_attr(type, flags)); }
+  long update(long map, const void* value, std::uint32_t key = 0, std::uint64_t flags = 0);
+  long lookup(long map, void* value, std::uint32_t key = 0);
+  long erase(long map);
+  long freeze(long map);
+
+  long link(long map);
+  long link_update(long link, long new_map, std::uint32_t flags = 0, long old_map = 0);
+  long link_detach(long link);
+  uapi::bpf_link_info link_info(long link);
+  uapi::bpf_map_info map_info(long map);
+  uapi::bpf_prog_info prog_info(long prog);
+  long info(long fd, void* into, std::uint32_t size);
+  long pin(long fd, const char* path);
+  long get(const char* path);
+  long fd_by_id(int cmd, std::uint32_t id);
+  /// First id after `after`, 0 at the end.
+  std::uint32_t next_id(int cmd, std::uint32_t after);
+
+ private:
+  long took(long fd);
+
+  Runtime& runtime_;
+  const btf::Btf& host_;
+  std::vector<long> fds_;
+  std::string log_;
+  long btf_fd_ = -1;
+};
+
+}  // namespace ring3::test

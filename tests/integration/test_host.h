@@ -1,0 +1,64 @@
+/* The host of the integration tests: ops types of every shape, an object, a few functions. */
+#ifndef RING3_TEST_HOST_H
+#define RING3_TEST_HOST_H
+
+#include <ring3/host.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { TEST_NAME_LEN = 16 };
+
+struct thing {
+  __u64 id;
+  __u32 color;
+  __u32 note; /* programs may write it */
+};
+
+/* Two int members, and one of every other sort. */
+struct calc_ops {
+  int (*add)(int a, int b);
+  int (*sub)(int a, int b);
+  __u32 scale;    /* the host takes up to 100 */
+  __u32 reserved; /* the host takes nothing */
+  int (*nap)(int ms); /* may sleep */
+  int (*missing)(int a); /* no stub */
+  __u64 (*maybe)(struct thing *thing);
+  void (*paint)(struct thing *thing, __u32 color);
+  char name[TEST_NAME_LEN];
+} RING3_STRUCT_OPS;
+
+/* Parameter names are annotations. */
+__u64 calc_ops__maybe(struct thing *thing__nullable);
+
+struct other_ops {
+  int (*add)(int a, int b);
+  int (*sub)(int a, int b);
+} RING3_STRUCT_OPS;
+
+/* Nobody registers this one. */
+struct idle_ops {
+  int (*add)(int a, int b);
+} RING3_STRUCT_OPS;
+
+/* Driven by the default policy of the typed API. */
+struct policy_ops {
+  __u64 (*choose)(__u64 seed);
+  __u64 (*optional)(__u64 seed);
+  char name[TEST_NAME_LEN];
+} RING3_STRUCT_OPS;
+
+struct thing *thing_get(__u64 id) RING3_KFUNC;
+void thing_put(struct thing *thing) RING3_KFUNC;
+__u64 thing_color(struct thing *thing) RING3_KFUNC;
+/* Replaces the instance that is running. */
+int host_swap(void) RING3_KFUNC;
+/* For registrations that must fail. */
+int host_two(int a, __u32 b) RING3_KFUNC;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
