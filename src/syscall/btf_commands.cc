@@ -3,6 +3,7 @@
 
 #include "base/try.h"
 #include "btf/btf.h"
+#include "model/fields.h"
 #include "syscall/handlers.h"
 
 namespace ring3::syscall {
@@ -18,6 +19,11 @@ Result<long> btf_load(Call& call, uapi::bpf_attr& attr) {
   CommandLog log = RING3_TRY(call.open_log(attr.btf_log_level, attr.btf_log_size, attr.btf_log_buf));
   const std::vector<std::byte> blob = RING3_TRY(call.memory().read_array<std::byte>(attr.btf, attr.btf_size));
   Result<std::shared_ptr<const btf::Btf>> parsed = btf::Btf::parse(blob, nullptr, log.text);
+  if (parsed.ok()) {
+    const std::shared_ptr<const btf::Btf> hosts[] = {call.kernel().services().program_host().host_btf()->btf()};
+    if (const Result<void> owned = model::check_owned_types(parsed.value(), hosts, log.text); !owned.ok())
+      parsed = owned.error();
+  }
   RING3_TRY(call.close_log(log, attr.btf_log_true_size));
   if (!parsed.ok()) return parsed.error();
   return call.publish_and_give(

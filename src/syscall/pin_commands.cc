@@ -22,13 +22,14 @@ PinIdentity identity(Call& call) {
 
 /// Errors: kFault, kNameTooLong, kNoEnt an empty path; kBadF, kNotDir the directory descriptor.
 Result<std::string> absolute_path(Call& call, const uapi::bpf_attr& attr) {
-  std::string path = RING3_TRY(call.memory().read_string(attr.pathname, kMaxPathBytes));
-  if (path.empty()) return Errno::kNoEnt;
-  if (path.front() == '/') return path;
+  Result<std::string> path = call.memory().read_string(attr.pathname, kMaxPathBytes);
+  if (!path.ok()) return path;
+  if (path->empty()) return Errno::kNoEnt;
+  if ((*path)[0] == '/') return path;
   const int directory = (attr.file_flags & uapi::BPF_F_PATH_FD) != 0 ? attr.path_fd : AT_FDCWD;
   std::string base = RING3_TRY(call.caller().files().directory_path(directory));
   if (base.empty() || base.back() != '/') base.push_back('/');
-  return base + path;
+  return base + *path;
 }
 
 /// A pin in a directory that is not part of the tree.

@@ -1,0 +1,82 @@
+// One element of a map: lookup, update, delete, walk (behaviour.md B.3.2). The kinds and the frozen state are
+// maps/client_access.h's; here are access modes and the copies from and to the caller.
+#include "base/try.h"
+#include "maps/client_access.h"
+#include "syscall/element_access.h"
+#include "syscall/handlers.h"
+
+namespace ring3::syscall {
+
+Result<Ref<Object>> CallFds::object(std::int32_t fd, ObjectKind kind) {
+  OpenObject open = RING3_TRY(call_.object(fd));
+  if (open.object->kind() != kind) return Errno::kInval;
+  // What goes into a slot can be fetched by programs with full access, so a restricted map descriptor must not
+  // get there (behaviour.md B.3.5, B.11.1).
+  if (kind == ObjectKind::kMap && open.access != Access::kReadWrite) {
+    call_.explain("a map descriptor with restricted access cannot be stored in a map");
+    return Errno::kPerm;
+  }
+  return std::move(open.object);
+}
+
+Result<std::vector<std::byte>> read_key(Call& call, const maps::Map& map, std::uint64_t address) {
+  if (map.key_size() == 0) {
+    if (address != 0) return Errno::kInval;
+    return std::vector<std::byte>();
+  }
+  return call.memory().read_array<std::byte>(address, map.key_size());
+}
+
+Result<long> map_lookup_elem(Call& call, uapi::bpf_attr& attr) {
+  if ((attr.flags & ~std::uint64_t{uapi::BPF_F_LOCK}) != 0) return Errno::kInval;
+  const Call::OpenMap open = RING3_TRY(call.map(static_cast<int>(attr.map_fd)));
+  if (!open.may_read()) return Errno::kPerm;
+  const std::vector<std::byte> key = RING3_TRY(read_key(call, *open.map, attr.key));
+  std::vector<std::byte> value(open.map->value_bytes());
+  RING3_TRY(maps::lookup_elem(*open.map, key, value, attr.flags));
+  RING3_TRY(call.memory().write(attr.value, value));
+  return 0L;
+}
+
+Result<long> map_update_elem(Call& call, uapi::bpf_attr& attr) {
+  const Call::OpenMap open = RING3_TRY(call.map(static_cast<int>(attr.map_fd)));
+  if (!open.may_write()) return Errno::kPerm;
+  const std::vector<std::byte> key = RING3_TRY(read_key(call, *open.map, attr.key));
+  const std::vector<std::byte> value =
+      RING3_TRY(call.memory().read_array<std::byte>(attr.value, open.map->value_bytes()));
+  CallFds fds(call);
+  RING3_TRY(maps::update_elem(*open.map, key, value, attr.flags, fds));
+  return 0L;
+}
+
+Result<long> map_delete_elem(Call& call, uapi::bpf_attr& attr) {
+  const Call::OpenMap open = RING3_TRY(call.map(static_cast<int>(attr.map_fd)));
+  if (!open.may_write()) return Errno::kPerm;
+  const std::vector<std::byte> key = RING3_TRY(read_key(call, *open.map, attr.key));
+  RING3_TRY(maps::delete_elem(*open.map, key));
+  return 0L;
+}
+
+Result<long> map_get_next_key(Call& call, uapi::bpf_attr& attr) {
+  const Call::OpenMap open = RING3_TRY(call.map(static_cast<int>(attr.map_fd)));
+  if (!open.may_read()) return Errno::kPerm;
+  std::vector<std::byte> key;
+  if (attr.key != 0) key = RING3_TRY(read_key(call, *open.map, attr.key));
+  std::vector<std::byte> next(open.map->key_size());
+  RING3_TRY(maps::next_key(*open.map, key, next));
+  RING3_TRY(call.memory().write(attr.next_key, next));
+  return 0L;
+}
+
+Result<long> map_lookup_and_delete_elem(Call& call, uapi::bpf_attr& attr) {
+  if ((attr.flags & ~std::uint64_t{uapi::BPF_F_LOCK}) != 0) return Errno::kInval;
+  const Call::OpenMap open = RING3_TRY(call.map(static_cast<int>(attr.map_fd)));
+  if (!open.may_read() || !open.may_write()) return Errno::kPerm;
+  const std::vector<std::byte> key = RING3_TRY(read_key(call, *open.map, attr.key));
+  std::vector<std::byte> value(open.map->value_bytes());
+  RING3_TRY(maps::lookup_and_delete_elem(*open.map, key, value, attr.flags));
+  RING3_TRY(call.memory().write(attr.value, value));
+  return 0L;
+}
+
+}  // namespace ring3::syscall
