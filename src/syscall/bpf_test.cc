@@ -82,7 +82,9 @@ TEST(BpfEntryTest, EveryCommandAnswersZerosWithoutHarm) {
     uapi::bpf_attr attr = FakeKernel::attr();
     const long result = k.bpf(command.number, attr);
     if (result > 0) ::close(static_cast<int>(result));
-    if (command.support == Support::kRefused) EXPECT_EQ(result, err(command.refusal)) << command.name;
+    if (command.support == Support::kRefused) {
+      EXPECT_EQ(result, err(command.refusal)) << command.name;
+    }
   }
 }
 
