@@ -135,7 +135,7 @@ TEST_F(StructOps, A_13_LinkFlavour) {
 
 TEST_F(StructOps, A_28_TheMapIsGoodForNothingElse) {
   const long map = ready_map();
-  EXPECT_EQ(bpf().load({.text = "r1 = map[name:0] ll\nr0 = 0\nexit", .map_fds = {static_cast<std::int32_t>(map)}}), -EINVAL);
+  EXPECT_EQ(bpf().load({.text = "r1 = map[name:m0]\nr0 = 0\nexit", .map_fds = {static_cast<std::int32_t>(map)}}), -EINVAL);
   EXPECT_NE(bpf().log().find("cannot be used"), std::string::npos) << bpf().log();
   uapi::bpf_attr outer = BpfClient::zero();
   outer.map_type = uapi::BPF_MAP_TYPE_ARRAY_OF_MAPS;

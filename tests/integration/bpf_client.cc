@@ -14,7 +14,7 @@ namespace {
 
 std::uint64_t address(const void* p) { return reinterpret_cast<std::uintptr_t>(p); }
 
-/// map[0] … are the program's own maps; kfuncs are functions of the host's BTF.
+/// map[name:m0], map[name:m1] … are the program's own maps; kfuncs are functions of the host's BTF.
 class HostSymbols final : public isa::Symbols {
  public:
   HostSymbols(const btf::Btf& host, const std::vector<std::int32_t>& maps) : host_(host), maps_(maps) {}

@@ -24,7 +24,7 @@ struct ProgramText {
   const char* license = "GPL";
   std::uint32_t prog_type = uapi::BPF_PROG_TYPE_STRUCT_OPS;
   btf::TypeId attach_btf_id = 0;       // instead of `type`
-  std::vector<std::int32_t> map_fds = {};  // what map[0], map[1] … stand for
+  std::vector<std::int32_t> map_fds = {};  // what map[name:m0], map[name:m1] … stand for
 };
 
 class BpfClient {
