@@ -15,6 +15,8 @@
 extern "C" {
 void __tsan_acquire(void* addr);
 void __tsan_release(void* addr);
+void AnnotateIgnoreWritesBegin(const char* file, int line);
+void AnnotateIgnoreWritesEnd(const char* file, int line);
 }
 #endif
 
@@ -32,5 +34,24 @@ inline void tsan_release([[maybe_unused]] void* addr) noexcept {
   __tsan_release(addr);
 #endif
 }
+
+/// While it lives, writes of this thread race with nothing. For the one store that hands memory to a reader whose
+/// answer comes back through another mapping: no tsan_release() can stand behind it, because by then the memory
+/// may be somebody else's. What the store releases still counts.
+class TsanHandOver {
+ public:
+  TsanHandOver() noexcept {
+#if defined(RING3_TSAN)
+    AnnotateIgnoreWritesBegin(__FILE__, __LINE__);
+#endif
+  }
+  ~TsanHandOver() {
+#if defined(RING3_TSAN)
+    AnnotateIgnoreWritesEnd(__FILE__, __LINE__);
+#endif
+  }
+  TsanHandOver(const TsanHandOver&) = delete;
+  TsanHandOver& operator=(const TsanHandOver&) = delete;
+};
 
 }  // namespace ring3

@@ -83,7 +83,10 @@ void RingbufMap::commit(void* sample, std::uint64_t flags, bool discard) noexcep
   const std::uint64_t end = start + kHeader + len;
   if (!discard && end > size()) std::memcpy(memory_.data(), memory_.data() + size(), end - size());
   tsan_release(this);
-  header->len.store(static_cast<std::uint32_t>(len) | (discard ? kDiscard : 0), std::memory_order_release);
+  {
+    const TsanHandOver last_access;
+    header->len.store(static_cast<std::uint32_t>(len) | (discard ? kDiscard : 0), std::memory_order_release);
+  }
   if (flags & uapi::BPF_RB_NO_WAKEUP) return;
   if (RingbufWakeup* w = wakeup.load(std::memory_order_acquire)) w->wake(w);
 }
