@@ -31,12 +31,22 @@ class HalfMapped {
   char* base_;
 };
 
-std::uint64_t unmapped() {
-  const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
-  void* p = mmap(nullptr, page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  munmap(p, page);
-  return address(p);
-}
+/// A page nobody may touch. Kept mapped: a page given back may be somebody else's a moment later (sanitizer
+/// runtimes map memory of their own at any time).
+class NoAccess {
+ public:
+  NoAccess() : bytes_(static_cast<std::size_t>(sysconf(_SC_PAGESIZE))) {
+    page_ = mmap(nullptr, bytes_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  }
+  ~NoAccess() { munmap(page_, bytes_); }
+  NoAccess(const NoAccess&) = delete;
+  NoAccess& operator=(const NoAccess&) = delete;
+  std::uint64_t at() const { return address(page_); }
+
+ private:
+  std::size_t bytes_;
+  void* page_;
+};
 
 constexpr std::uint64_t kNonCanonical = 0x8000'1234'5678'0000;
 
@@ -56,7 +66,8 @@ TEST(FaultTest, GoodMemoryIsRead) {
 TEST(FaultTest, BadMemoryReadsAsZero) {
   FaultGuard guard;
   HalfMapped half;
-  for (const std::uint64_t bad : {std::uint64_t{0}, std::uint64_t{8}, unmapped(), address(half.end()), kNonCanonical,
+  NoAccess none;
+  for (const std::uint64_t bad : {std::uint64_t{0}, std::uint64_t{8}, none.at(), address(half.end()), kNonCanonical,
                                   ~std::uint64_t{0}}) {
     for (std::uint8_t size = 1; size <= 8; size = static_cast<std::uint8_t>(2 * size)) EXPECT_EQ(load_or_zero(bad, size), 0u) << bad;
     char byte = 'x';
