@@ -249,9 +249,10 @@ Result<void> set_result(Step& step, const HelperCall& call) {
       r0.btf = call.map_uid;
       return {};
     case RetKind::kRingbufMemOrNull: {
-      maybe_null(RegKind::kMem, model::kRingbufMem);
-      r0.mem_bytes = call.alloc_bytes;
+      // One number is both the reference and what a null test tells apart.
       const std::uint32_t ref = acquire_reference(step);
+      set_pointer(r0, RegKind::kMem, model::kRingbufMem | model::kMaybeNull);
+      r0.mem_bytes = call.alloc_bytes;
       r0.id = ref;
       r0.ref_obj_id = ref;
       return {};

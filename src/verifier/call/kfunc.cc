@@ -184,12 +184,8 @@ Result<void> set_result(Step& step, const KfuncCall& call) {
       if (call.has(model::kKfuncRcuProtected)) r0.flags = static_cast<std::uint16_t>(r0.flags | model::kRcuPtr);
       r0.btf = step.prog.btf_index(call.kfunc.btf.get());
       r0.btf_type = call.proto.ret_type;
-      if (maybe_null) r0.id = step.search.new_id();
-      if (call.has(model::kKfuncAcquire)) {
-        const std::uint32_t ref = acquire_reference(step);
-        if (maybe_null) r0.id = ref;
-        r0.ref_obj_id = ref;
-      }
+      if (call.has(model::kKfuncAcquire)) r0.ref_obj_id = acquire_reference(step);
+      if (maybe_null) r0.id = r0.ref_obj_id != 0 ? r0.ref_obj_id : step.search.new_id();
       return {};
     }
     case KfuncRet::kMem: {
