@@ -89,7 +89,7 @@ void spill(Step& step, FrameState& frame, std::uint32_t slot_no, const RegState&
   slot.spilled.written = true;
   for (unsigned i = 0; i < kSlotBytes; ++i) {
     SlotByte& b = slot.bytes[i];
-    if (i >= kSlotBytes - static_cast<unsigned>(size)) b = SlotByte::kSpill;
+    if (i >= static_cast<unsigned>(kSlotBytes - size)) b = SlotByte::kSpill;
     else if (b == SlotByte::kSpill) b = SlotByte::kMisc;
   }
   touch(step, frame, slot_no);
