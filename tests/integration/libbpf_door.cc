@@ -1,0 +1,149 @@
+#include "tests/integration/libbpf_door.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <gtest/gtest.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstdarg>
+#include <cstdio>
+#include <fstream>
+#include <iterator>
+#include <utility>
+#include <vector>
+
+#include "cli/object_file.h"
+
+namespace {
+
+ring3::Runtime* door_runtime = nullptr;
+ring3::BtfBlob door_btf{nullptr, 0};
+std::string door_text;
+
+// Newer than the machine's headers may be.
+constexpr __u32 kLinkFlag = 1u << 13;
+constexpr auto kStructOpsAttach = static_cast<bpf_attach_type>(44);
+
+constexpr std::string_view kVmlinux = "/sys/kernel/btf/vmlinux";
+
+bool is_vmlinux(const char* path) { return door_runtime != nullptr && kVmlinux == path; }
+
+int keep_text(libbpf_print_level level, const char* format, va_list args) {
+  if (level == LIBBPF_DEBUG) return 0;
+  char line[4096];
+  const int length = std::vsnprintf(line, sizeof(line), format, args);
+  door_text += line;
+  return length;
+}
+
+}  // namespace
+
+// The linker sends every call of these here.
+extern "C" {
+
+long __real_syscall(long number, ...);
+FILE* __real_fopen64(const char* path, const char* mode);
+int __real_faccessat(int dir, const char* path, int mode, int flags);
+long __wrap_syscall(long number, ...);
+FILE* __wrap_fopen64(const char* path, const char* mode);
+int __wrap_faccessat(int dir, const char* path, int mode, int flags);
+
+long __wrap_syscall(long number, ...) {
+  long arg[6];
+  va_list args;
+  va_start(args, number);
+  for (long& a : arg) a = va_arg(args, long);
+  va_end(args);
+  if (number != SYS_bpf || door_runtime == nullptr)
+    return __real_syscall(number, arg[0], arg[1], arg[2], arg[3], arg[4], arg[5]);
+  const long result = door_runtime->bpf(static_cast<int>(arg[0]), reinterpret_cast<void*>(arg[1]),
+                                        static_cast<std::uint32_t>(arg[2]));
+  if (result >= 0) return result;
+  errno = static_cast<int>(-result);
+  return -1;
+}
+
+FILE* __wrap_fopen64(const char* path, const char* mode) {
+  if (is_vmlinux(path)) return ::fmemopen(const_cast<void*>(door_btf.data), door_btf.size, "rb");
+  return __real_fopen64(path, mode);
+}
+
+int __wrap_faccessat(int dir, const char* path, int mode, int flags) {
+  return is_vmlinux(path) ? 0 : __real_faccessat(dir, path, mode, flags);
+}
+
+}  // extern "C"
+
+namespace ring3::test {
+
+LibbpfDoor::LibbpfDoor(Runtime& runtime, BtfBlob btf) {
+  EXPECT_EQ(door_runtime, nullptr);
+  door_runtime = &runtime;
+  door_btf = btf;
+  door_text.clear();
+  libbpf_set_print(&keep_text);
+}
+
+LibbpfDoor::~LibbpfDoor() { door_runtime = nullptr; }
+
+std::string LibbpfDoor::take_text() { return std::exchange(door_text, {}); }
+
+ObjectFile::ObjectFile(const char* path) {
+  std::ifstream file(path, std::ios::binary);
+  const std::vector<char> raw((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  const auto* first = reinterpret_cast<const std::byte*>(raw.data());
+  std::vector<std::byte> bytes(first, first + raw.size());
+  cli::ObjectNotes notes;
+  const std::string wrong = cli::prepare_object(bytes, notes);
+  EXPECT_EQ(wrong, "") << path;
+  link_flavour_ = notes.struct_ops_link;
+  object_.reset(bpf_object__open_mem(bytes.data(), bytes.size(), nullptr));
+  if (object_ == nullptr) {
+    open_error_ = -errno;
+    return;
+  }
+  bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, object_.get()) {
+    if (bpf_map__type(map) != BPF_MAP_TYPE_STRUCT_OPS) continue;
+    if (link_flavour_) EXPECT_EQ(bpf_map__set_map_flags(map, bpf_map__map_flags(map) | kLinkFlag), 0);
+    if (!notes.struct_ops_autocreate) EXPECT_EQ(bpf_map__set_autocreate(map, false), 0);
+  }
+}
+
+void CloseObject::operator()(bpf_object* object) const { bpf_object__close(object); }
+
+int ObjectFile::load() {
+  return object_ != nullptr ? bpf_object__load(object_.get()) : open_error_;
+}
+
+int ObjectFile::map(const char* name) const {
+  return bpf_map__fd(bpf_object__find_map_by_name(object_.get(), name));
+}
+
+int ObjectFile::program(const char* name) const {
+  return bpf_program__fd(bpf_object__find_program_by_name(object_.get(), name));
+}
+
+int ObjectFile::bss() const {
+  bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, object_.get())
+    if (std::string_view(bpf_map__name(map)).ends_with(".bss")) return bpf_map__fd(map);
+  return -1;
+}
+
+int ObjectFile::attach(const char* name) {
+  bpf_map* table = bpf_object__find_map_by_name(object_.get(), name);
+  // libbpf 1.1 knows the classic flavour: its "link" fills the map, and would empty it at the end.
+  bpf_link* filled = bpf_map__attach_struct_ops(table);
+  if (filled == nullptr) return -errno;
+  bpf_link__disconnect(filled);
+  bpf_link__destroy(filled);
+  if (!link_flavour_) return 0;
+  const int fd = bpf_link_create(bpf_map__fd(table), 0, kStructOpsAttach, nullptr);
+  return fd < 0 ? -errno : fd;
+}
+
+}  // namespace ring3::test

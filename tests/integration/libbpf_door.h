@@ -1,0 +1,57 @@
+// libbpf inside this process: while a LibbpfDoor lives, libbpf's bpf(2) goes to its runtime and the machine's vmlinux
+// BTF reads as that runtime's. Programs that use it link libbpf.a with the --wrap options of ring3_wrap_libbpf().
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "ring3/runtime.h"
+
+// The machine's <linux/bpf.h> and uapi/bpf.h say the same names, so libbpf's headers stay in libbpf_door.cc.
+struct bpf_object;
+
+namespace ring3::test {
+
+/// One at a time.
+class LibbpfDoor {
+ public:
+  LibbpfDoor(Runtime& runtime, BtfBlob btf);
+  ~LibbpfDoor();
+  LibbpfDoor(const LibbpfDoor&) = delete;
+  LibbpfDoor& operator=(const LibbpfDoor&) = delete;
+
+  /// What libbpf has printed since the last call.
+  std::string take_text();
+};
+
+struct CloseObject {
+  void operator()(bpf_object* object) const;
+};
+
+/// An object file, opened and nothing more. A newer object is made readable for libbpf 1.1 the way the ring3 command
+/// does it, and its struct_ops maps get the flavour their section names.
+class ObjectFile {
+ public:
+  /// open_error(): 0, or the negative errno of libbpf.
+  explicit ObjectFile(const char* path);
+
+  int open_error() const { return open_error_; }
+  /// libbpf's result: 0 or a negative errno.
+  int load();
+  /// Descriptors; negative when not created.
+  int map(const char* name) const;
+  int program(const char* name) const;
+  /// The map of the global variables in .bss.
+  int bss() const;
+  /// Fills a struct_ops map, and links it where it is of that flavour. The descriptor of the link, 0 for a classic map,
+  /// or a negative errno.
+  int attach(const char* map);
+
+ private:
+  std::unique_ptr<bpf_object, CloseObject> object_;
+  int open_error_ = 0;
+  bool link_flavour_ = false;
+};
+
+}  // namespace ring3::test
