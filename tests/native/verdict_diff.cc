@@ -1,0 +1,192 @@
+#include "verdict_diff.h"
+
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <utility>
+#include <vector>
+
+#include "runtime/runtime_impl.h"
+#include "syscall/bpf.h"
+#include "syscall/caller.h"
+#include "test_host_btf.h"
+#include "uapi/bpf.h"
+
+namespace ring3::native {
+namespace {
+
+std::uint64_t address(const void* p) { return reinterpret_cast<std::uintptr_t>(p); }
+
+uapi::bpf_attr zero() {
+  uapi::bpf_attr attr;
+  std::memset(static_cast<void*>(&attr), 0, sizeof(attr));
+  return attr;
+}
+
+/// What a verifier may give up on although nothing is wrong.
+bool gave_up(long error) { return error == -E2BIG || error == -ENOMEM; }
+
+std::string hex(const std::uint8_t* bytes, std::size_t n) {
+  std::string text;
+  char two[4];
+  for (std::size_t i = 0; i < n; ++i) {
+    std::snprintf(two, sizeof(two), "%02x%s", bytes[i], i % 8 == 7 ? " " : "");
+    text += two;
+  }
+  return text;
+}
+
+}  // namespace
+
+VerdictDiff::VerdictDiff() {
+  theirs_.bpf = [](int cmd, void* attr, std::uint32_t size) {
+    const long result = ::syscall(SYS_bpf, cmd, attr, size);
+    return result < 0 ? -static_cast<long>(errno) : result;
+  };
+  runtime_ = Runtime::create({.name = "diff", .btf = test_host_btf}).value();
+  ours_.bpf = [this](int cmd, void* attr, std::uint32_t size) {
+    syscall::OwnCaller caller(rights_);
+    return syscall::bpf(runtime_->impl().kernel(), caller, cmd, reinterpret_cast<std::uintptr_t>(attr), size);
+  };
+  theirs_.map = create_map(theirs_);
+  if (theirs_.map < 0) problem_ = std::string("bpf(2) makes no map here: ") + std::strerror(static_cast<int>(-theirs_.map));
+  ours_.map = create_map(ours_);
+}
+
+VerdictDiff::~VerdictDiff() {
+  if (theirs_.map >= 0) ::close(static_cast<int>(theirs_.map));
+  if (ours_.map >= 0) ::close(static_cast<int>(ours_.map));
+}
+
+long VerdictDiff::create_map(Side& side) {
+  uapi::bpf_attr attr = zero();
+  attr.map_type = uapi::BPF_MAP_TYPE_ARRAY;
+  attr.key_size = 4;
+  attr.value_size = kMapValueBytes;
+  attr.max_entries = 1;
+  return side.bpf(uapi::BPF_MAP_CREATE, &attr, sizeof(attr));
+}
+
+long VerdictDiff::load(Side& side, RandomProgram program) {
+  for (const std::size_t at : program.map_at) program.insns[at].imm = static_cast<std::int32_t>(side.map);
+  static std::vector<char> text(1 << 20);
+  text[0] = '\0';
+  uapi::bpf_attr attr = zero();
+  attr.prog_type = uapi::BPF_PROG_TYPE_SOCKET_FILTER;
+  attr.insn_cnt = static_cast<std::uint32_t>(program.insns.size());
+  attr.insns = address(program.insns.data());
+  attr.license = address("GPL");
+  attr.log_level = 1;
+  attr.log_size = static_cast<std::uint32_t>(text.size());
+  attr.log_buf = address(text.data());
+  const long fd = side.bpf(uapi::BPF_PROG_LOAD, &attr, sizeof(attr));
+  side.log = text.data();
+  return fd;
+}
+
+VerdictDiff::Run VerdictDiff::run(Side& side, long prog) {
+  Run result;
+  std::uint32_t key = 0;
+  for (std::size_t i = 0; i < kMapValueBytes; ++i) result.value[i] = static_cast<std::uint8_t>(i * 37 + 11);
+  uapi::bpf_attr attr = zero();
+  attr.map_fd = static_cast<std::uint32_t>(side.map);
+  attr.key = address(&key);
+  attr.value = address(result.value);
+  result.error = side.bpf(uapi::BPF_MAP_UPDATE_ELEM, &attr, sizeof(attr));
+  const std::uint8_t packet[64] = {};
+  attr = zero();
+  attr.test.prog_fd = static_cast<std::uint32_t>(prog);
+  attr.test.data_in = address(packet);
+  attr.test.data_size_in = sizeof(packet);
+  if (result.error == 0) result.error = side.bpf(uapi::BPF_PROG_TEST_RUN, &attr, sizeof(attr));
+  result.retval = attr.test.retval;
+  attr = zero();
+  attr.map_fd = static_cast<std::uint32_t>(side.map);
+  attr.key = address(&key);
+  attr.value = address(result.value);
+  if (result.error == 0) result.error = side.bpf(uapi::BPF_MAP_LOOKUP_ELEM, &attr, sizeof(attr));
+  return result;
+}
+
+bool VerdictDiff::may_run_without_leaks(const RandomProgram& program) {
+  const model::Rights rights = std::exchange(rights_, {.bpf = true});
+  const long prog = load(ours_, program);
+  rights_ = rights;
+  if (prog >= 0) ::close(static_cast<int>(prog));
+  return prog >= 0;
+}
+
+Comparison VerdictDiff::compare(const RandomProgram& program) {
+  Comparison c;
+  const long ours = load(ours_, program), theirs = load(theirs_, program);
+  c.ours = std::move(ours_.log);
+  c.theirs = std::move(theirs_.log);
+  if (ours >= 0 && theirs < 0 && !gave_up(theirs)) c.difference = Difference::kOnlyWeAccept;
+  if (ours < 0 && theirs >= 0 && !gave_up(ours)) c.difference = Difference::kOnlyWeRefuse;
+  if (ours >= 0 && theirs >= 0) {
+    c.accepted = true;
+    if (!may_run_without_leaks(program)) {  // addresses differ from one kernel to the next
+      ::close(static_cast<int>(ours));
+      ::close(static_cast<int>(theirs));
+      return c;
+    }
+    const Run a = run(ours_, ours), b = run(theirs_, theirs);
+    if (a.error != b.error || a.retval != b.retval || std::memcmp(a.value, b.value, kMapValueBytes) != 0) {
+      c.difference = Difference::kResult;
+      c.ours = "error " + std::to_string(a.error) + " r0 " + std::to_string(a.retval) + " map " + hex(a.value, kMapValueBytes);
+      c.theirs = "error " + std::to_string(b.error) + " r0 " + std::to_string(b.retval) + " map " + hex(b.value, kMapValueBytes);
+    }
+  }
+  if (ours >= 0) ::close(static_cast<int>(ours));
+  if (theirs >= 0) ::close(static_cast<int>(theirs));
+  return c;
+}
+
+namespace {
+
+bool is_wide(const isa::RawInsn& i) { return i.code == 0x18; }
+bool is_subprog_call(const isa::RawInsn& i) { return i.code == 0x85 && i.src == 1; }
+bool is_jump(const isa::RawInsn& i) {
+  return ((i.code & 7) == 5 || (i.code & 7) == 6) && (i.code & 0xf0) != 0x80 && (i.code & 0xf0) != 0x90;
+}
+
+/// The program without instruction `at`; jumps to it go to the next one.
+RandomProgram without(const RandomProgram& program, std::size_t at) {
+  RandomProgram out;
+  const auto width = is_wide(program.insns[at]) ? 2u : 1u;
+  const auto moved = [&](std::ptrdiff_t i) { return i > static_cast<std::ptrdiff_t>(at) ? i - static_cast<std::ptrdiff_t>(width) : i; };
+  for (std::size_t i = 0; i < program.insns.size(); ++i) {
+    if (i >= at && i < at + width) continue;
+    isa::RawInsn insn = program.insns[i];
+    const auto from = static_cast<std::ptrdiff_t>(i);
+    if (is_jump(insn)) insn.off = static_cast<std::int16_t>(moved(from + 1 + insn.off) - moved(from) - 1);
+    if (is_subprog_call(insn)) insn.imm = static_cast<std::int32_t>(moved(from + 1 + insn.imm) - moved(from) - 1);
+    out.insns.push_back(insn);
+  }
+  for (const std::size_t m : program.map_at)
+    if (m != at) out.map_at.push_back(static_cast<std::size_t>(moved(static_cast<std::ptrdiff_t>(m))));
+  return out;
+}
+
+}  // namespace
+
+RandomProgram VerdictDiff::minimise(RandomProgram program, Difference keep) {
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (std::size_t i = program.insns.size(); i-- > 0;) {
+      if (program.insns[i].code == 0) continue;  // second half of a wide immediate
+      RandomProgram smaller = without(program, i);
+      if (smaller.insns.empty() || compare(smaller).difference != keep) continue;
+      program = std::move(smaller);
+      changed = true;
+      i = std::min(i, program.insns.size());
+    }
+  }
+  return program;
+}
+
+}  // namespace ring3::native

@@ -1,0 +1,66 @@
+// One program given to this machine's kernel and to a Runtime: do they agree on the verdict, and on what it computes?
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "model/facts.h"
+#include "program_generator.h"
+#include "ring3/runtime.h"
+
+namespace ring3::native {
+
+enum class Difference {
+  kNone,
+  kOnlyWeAccept,   // unsound until proved otherwise
+  kOnlyWeRefuse,   // too strict
+  kResult,         // both accept and run it, with different answers
+};
+
+struct Comparison {
+  Difference difference = Difference::kNone;
+  bool accepted = false;  // by both
+  std::string ours, theirs;  // logs, or results
+};
+
+class VerdictDiff {
+ public:
+  VerdictDiff();
+  ~VerdictDiff();
+  VerdictDiff(const VerdictDiff&) = delete;
+  VerdictDiff& operator=(const VerdictDiff&) = delete;
+
+  /// Empty, or why there is no kernel to compare with.
+  const std::string& problem() const { return problem_; }
+  Comparison compare(const RandomProgram& program);
+  /// Without the instructions that do not matter.
+  RandomProgram minimise(RandomProgram program, Difference keep);
+
+ private:
+  using Bpf = std::function<long(int cmd, void* attr, std::uint32_t size)>;
+  struct Side {
+    Bpf bpf;
+    long map = -1;
+    std::string log;
+  };
+  struct Run {
+    long error = 0;
+    std::uint32_t retval = 0;
+    std::uint8_t value[kMapValueBytes] = {};
+  };
+
+  /// Nothing it stores or returns depends on an address: a program without CAP_PERFMON must not leak one.
+  bool may_run_without_leaks(const RandomProgram& program);
+  static long create_map(Side& side);
+  static long load(Side& side, RandomProgram program);
+  static Run run(Side& side, long prog);
+
+  std::unique_ptr<Runtime> runtime_;
+  model::Rights rights_ = model::Rights::all();
+  Side ours_, theirs_;
+  std::string problem_;
+};
+
+}  // namespace ring3::native
