@@ -42,9 +42,9 @@ class Ring3Kernel final : public Kernel {
     attr.btf_id = 1;
     const long fd = bpf(uapi::BPF_BTF_GET_FD_BY_ID, &attr, sizeof(attr));
     if (fd < 0) return;
-    uapi::bpf_btf_info info{};
     std::vector<std::byte> bytes;
     for (int pass = 0; pass < 2; ++pass) {
+      uapi::bpf_btf_info info{};
       info.btf = reinterpret_cast<std::uint64_t>(bytes.data());
       info.btf_size = static_cast<std::uint32_t>(bytes.size());
       attr = {};

@@ -27,6 +27,7 @@ struct Options {
   std::string objects, sources, btf, backend = "ring3", filter, json;
   bool verbose = false;
   bool list_passed = false;
+  bool loader_text = false;  // what libbpf has to say, on stderr
   int expect = 0;
   unsigned case_seconds = 60;
 };
@@ -176,6 +177,7 @@ bool parse(int argc, char** argv, Options& options) {
     else if (arg == "--expect") value(number), options.expect = std::atoi(number.c_str());
     else if (arg == "--case-seconds") value(number), options.case_seconds = static_cast<unsigned>(std::atoi(number.c_str()));
     else if (arg == "--verbose") options.verbose = true;
+    else if (arg == "--libbpf") options.loader_text = true;
     else if (arg == "--list") options.list_passed = true;
     else return false;
   }
@@ -187,10 +189,10 @@ int run(int argc, char** argv) {
   if (!parse(argc, argv, options)) {
     std::fprintf(stderr,
                  "usage: ring3-verifier-conformance --objects FOLDER --btf VMLINUX [--sources FOLDER] [--backend ring3|native]\n"
-                 "         [--filter TEXT] [--json FILE] [--expect N] [--case-seconds N] [--list] [--verbose]\n");
+                 "         [--filter TEXT] [--json FILE] [--expect N] [--case-seconds N] [--list] [--verbose] [--libbpf]\n");
     return 2;
   }
-  libbpf_set_print(nullptr);
+  if (!options.loader_text) libbpf_set_print(nullptr);
   std::vector<Record> all;
   for (const std::string& file : object_files(options.objects)) {
     for (Record& record : run_object(options, file)) {
