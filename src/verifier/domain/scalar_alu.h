@@ -66,11 +66,12 @@ constexpr Scalar<64> swap_bytes(const Scalar<64>& s, int n) {
                               __builtin_bswap64(s.var_off.mask) >> (64 - n)});
 }
 
-/// Shifts take their amount modulo the width; only a known amount tells anything.
+/// Only a known amount tells anything. One of the width or more is taken modulo the width when it runs, but
+/// Linux knows nothing about the result, and neither do we.
 template <int N>
 constexpr Part<N> shift(isa::Op op, const Part<N>& a, const Part<N>& amount) {
-  if (!amount.is_const()) return {};
-  const int n = static_cast<int>(amount.bits.value & (N - 1));
+  if (!amount.is_const() || amount.bits.value >= N) return {};
+  const int n = static_cast<int>(amount.bits.value);
   if (op == isa::Op::kLsh) return lsh(a, n);
   return op == isa::Op::kRsh ? rsh(a, n) : arsh(a, n);
 }
@@ -121,10 +122,10 @@ constexpr Scalar<B> binary_alu(isa::Op op, Half half, const Scalar<B>& dst, cons
   const Part<B> p = part_alu(op, full_part(dst), full_part(src));
   Scalar<B> r{p.bits, p.range, {}};
   if (is_low_half_closed(op)) r.sub = part_alu(op, low_part(dst), low_part(src)).range;
-  if (op == isa::Op::kLsh && src.is_const() && (src.const_value() & (B - 1)) < kSub)
-    r.sub = lsh(low_part(dst), static_cast<int>(src.const_value() & (B - 1))).range;
+  if (op == isa::Op::kLsh && src.is_const() && src.const_value() < kSub)
+    r.sub = lsh(low_part(dst), static_cast<int>(src.const_value())).range;
   // The low half moved up alone: its bounds, in both readings, are the whole's in units of 2^kSub.
-  if (op == isa::Op::kLsh && src.is_const() && (src.const_value() & (B - 1)) == kSub) {
+  if (op == isa::Op::kLsh && src.is_const() && src.const_value() == kSub) {
     using W = Width<B>;
     using U = typename W::U;
     r.full.tighten_unsigned(U{dst.sub.umin} << kSub, U{dst.sub.umax} << kSub);

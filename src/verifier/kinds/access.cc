@@ -12,7 +12,7 @@ using model::DerefRule;
 /// Stack accesses are always aligned; other memory only when the program asked for it.
 Result<void> check_alignment(Step& step, const Access& access) {
   const RegState& reg = step.reg(access.base);
-  const bool strict = reg.kind == RegKind::kStack || reg.kind == RegKind::kCtx || access.atomic || step.prog.strict_alignment;
+  const bool strict = reg.kind == RegKind::kStack || access.atomic || step.prog.strict_alignment;
   if (!strict || access.size == 1) return {};
   const auto fixed = static_cast<std::uint64_t>(std::int64_t{reg.off} + access.off);
   const Tnum<64> address = reg.val.var_off + Tnum<64>::constant(fixed);

@@ -16,16 +16,17 @@ bool is_packet_kind(const RegState& reg) {
   return reg.kind == RegKind::kPacket || reg.kind == RegKind::kPacketMeta || reg.kind == RegKind::kPacketEnd;
 }
 
-/// Pointers that are surely not null: what their kind promises.
-bool is_never_null(const Program& prog, const RegState& reg) {
+/// Pointers that are surely not null: what their kind promises. (Of contexts, stack and maps Linux does not use
+/// it: both sides of a test are walked.)
+bool is_never_null(const RegState& reg) {
   if (!reg.is_pointer() || reg.maybe_null()) return false;
   switch (reg.kind) {
-    case RegKind::kMapValue: case RegKind::kMapPtr: case RegKind::kMapKey: case RegKind::kStack:
-    case RegKind::kCtx: case RegKind::kMem:
-      return true;
+    case RegKind::kMapValue: case RegKind::kMapKey: case RegKind::kMem:
+    case RegKind::kSocket: case RegKind::kSockCommon: case RegKind::kTcpSock:
+      return !reg.has(model::kUntrusted);
     case RegKind::kHostStruct:
-      return reg.ref_obj_id != 0 || reg.has(model::kTrusted);
-    default: (void)prog; return false;
+      return !reg.has(model::kUntrusted) && (reg.ref_obj_id != 0 || reg.has(model::kTrusted));
+    default: return false;
   }
 }
 
@@ -40,7 +41,7 @@ Taken decide(Step& step, const Operands& o) {
   const Half half = half_of(insn);
   if (o.dst->is_scalar() && o.src->is_scalar()) return branch_taken(insn.op, half, o.dst->val, o.src->val);
   // A pointer known not to be null against zero.
-  if (o.dst->is_pointer() && is_null_constant(*o.src) && half == Half::kFull && is_never_null(step.prog, *o.dst)) {
+  if (o.dst->is_pointer() && is_null_constant(*o.src) && half == Half::kFull && is_never_null(*o.dst)) {
     if (insn.op == Op::kJeq) return Taken::kNever;
     if (insn.op == Op::kJne) return Taken::kAlways;
   }
@@ -73,7 +74,7 @@ bool narrow(PathState& path, const isa::Insn& insn, bool taken) {
 
 bool is_null_test(const isa::Insn& insn, const Operands& o) {
   return insn.bits == 64 && (insn.op == Op::kJeq || insn.op == Op::kJne) && o.dst->maybe_null() &&
-         is_null_constant(*o.src);
+         !insn.src_is_reg && insn.imm == 0;
 }
 
 /// p == q with q never null: p is not null on the equal side.
@@ -82,8 +83,8 @@ void learn_from_equal_pointers(Step& step, const isa::Insn& insn, PathState& equ
   const RegState& a = equal_side.reg(insn.dst);
   const RegState& b = equal_side.reg(insn.src);
   if (!a.is_pointer() || !b.is_pointer() || a.kind == RegKind::kHostStruct || b.kind == RegKind::kHostStruct) return;
-  if (a.maybe_null() && is_never_null(step.prog, b)) learn_null_test(step.prog, equal_side, a.id, false);
-  else if (b.maybe_null() && is_never_null(step.prog, a)) learn_null_test(step.prog, equal_side, b.id, false);
+  if (a.maybe_null() && is_never_null(b)) learn_null_test(step.prog, equal_side, a.id, false);
+  else if (b.maybe_null() && is_never_null(a)) learn_null_test(step.prog, equal_side, b.id, false);
 }
 
 void note_direction(Step& step, bool taken) {

@@ -1,5 +1,7 @@
 #include "verifier/transfer/regs.h"
 
+#include <fmt/format.h>
+
 #include "base/text_sink.h"
 #include "verifier/domain/scalar_format.h"
 
@@ -56,7 +58,9 @@ std::string kind_name(const RegState& reg) { return model::kind_text(reg.kind, r
 
 std::string tnum_text(const Scalar64& value) {
   StringSink out;
-  write_tnum(out, value.var_off);
+  if (value.is_const() && value.const_value() == 0) return "0";
+  if (value.is_const()) out.write(fmt::format("{:#x}", value.const_value()));
+  else write_tnum(out, value.var_off);
   return out.take();
 }
 
