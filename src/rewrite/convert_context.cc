@@ -1,15 +1,46 @@
-// Contexts that are a view of something else (packets) are read where the thing itself is; arrays of 64-bit
-// slots (struct_ops, tracing) and plain memory (syscall) are what the program sees, and need nothing.
+// Packet pointers are loaded from where they are at full width (packet_record.h). Everything else a context
+// shows is in place already: other fields of packet contexts, the 64-bit slots of struct_ops and tracing, the
+// plain memory of syscall programs.
+#include "model/ctx_layout.h"
+#include "rewrite/packet_record.h"
 #include "rewrite/passes.h"
 
 namespace ring3::rewrite {
+namespace {
+
+void load_pointer(isa::Insn& load, std::size_t off) {
+  load.size = 8;
+  load.off = static_cast<std::int16_t>(off);
+}
+
+Result<void> convert(Rewriting& r, std::uint32_t idx, model::RegKind yields) {
+  isa::Insn& insn = r.copy.at(idx);
+  std::size_t off = 0;
+  if (yields == model::RegKind::kPacket)
+    off = offsetof(PacketRecord, data);
+  else if (yields == model::RegKind::kPacketEnd)
+    off = offsetof(PacketRecord, data_end);
+  else if (yields == model::RegKind::kPacketMeta)
+    off = offsetof(PacketRecord, data_meta);
+  else if (yields == model::RegKind::kScalar)
+    return {};
+  else
+    return r.refuse(Errno::kNotSupp, idx, "a context pointer nothing stands behind");
+  if (insn.op != isa::Op::kLoad) return r.refuse(Errno::kInval, idx, "packet pointers are only loaded");
+  load_pointer(insn, off);
+  return {};
+}
+
+}  // namespace
 
 Result<void> convert_context(Rewriting& r) {
+  const auto fields = model::ctx_fields();
   for (std::uint32_t idx = 0; idx < r.copy.size(); ++idx) {
     if (r.copy.removed(idx)) continue;
     const verifier::InsnFacts& facts = r.facts(idx);
-    if (facts.access == model::AccessKind::kCtx && facts.ctx_row != 0xffff)
-      return r.refuse(Errno::kNotSupp, idx, "context fields of this program type are not supported yet");
+    if (facts.access != model::AccessKind::kCtx || facts.ctx_row == model::kNoCtxRow) continue;
+    if (facts.ctx_row >= fields.size()) return r.refuse(Errno::kInval, idx, "a context field that was not resolved");
+    if (Result<void> done = convert(r, idx, fields[facts.ctx_row].kind); !done) return done;
   }
   return {};
 }
