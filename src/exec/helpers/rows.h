@@ -21,6 +21,7 @@ HelperRows print_helpers();
 HelperRows packet_helpers();
 HelperRows text_helpers();
 HelperRows probe_helpers();
+HelperRows ringbuf_helpers();
 HelperRows trace_helpers();
 
 /// What a helper returns for an error: the negated errno as a 64-bit register.
