@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "model/ctx_layout.h"
+#include "rewrite/packet_record.h"
 #include "uapi/bpf.h"
 
 namespace ring3::rewrite {
@@ -205,6 +207,33 @@ TEST_F(RewriteTest, UntrustedLoadsAreListed) {
   dead({0});
   const XlatedProgram x = run().value();
   EXPECT_EQ(x.faulting, (std::vector<std::uint32_t>{2}));
+}
+
+std::uint16_t ctx_row(std::string_view ctx, std::string_view field) {
+  const auto rows = model::ctx_fields();
+  for (std::size_t i = 0; i < rows.size(); ++i)
+    if (rows[i].ctx == ctx && rows[i].name == field) return static_cast<std::uint16_t>(i);
+  return model::kNoCtxRow;
+}
+
+TEST_F(RewriteTest, PacketPointersAreLoadedWhole) {
+  Insn data = load(2, 1, offsetof(uapi::xdp_md, data)), end = load(3, 1, offsetof(uapi::xdp_md, data_end)),
+       number = load(0, 1, offsetof(uapi::xdp_md, rx_queue_index));
+  for (Insn* insn : {&data, &end, &number}) insn->size = 4;
+  program({data, end, number, exit()});
+  const char* names[] = {"data", "data_end", "rx_queue_index"};
+  for (std::size_t i = 0; i < 3; ++i) {
+    verified_.insns[i].access = model::AccessKind::kCtx;
+    verified_.insns[i].ctx_row = ctx_row("xdp_md", names[i]);
+    ASSERT_NE(verified_.insns[i].ctx_row, model::kNoCtxRow) << names[i];
+  }
+  const XlatedProgram out = run().value();
+  EXPECT_EQ(out.insns[0].size, 8);
+  EXPECT_EQ(out.insns[0].off, offsetof(PacketRecord, data));
+  EXPECT_EQ(out.insns[1].size, 8);
+  EXPECT_EQ(out.insns[1].off, offsetof(PacketRecord, data_end));
+  EXPECT_EQ(out.insns[2].size, 4) << "numbers are read in place";
+  EXPECT_EQ(out.insns[2].off, offsetof(uapi::xdp_md, rx_queue_index));
 }
 
 TEST_F(RewriteTest, FunctionThatRunsOffItsEndIsRefused) {
