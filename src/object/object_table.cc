@@ -90,6 +90,11 @@ Result<Ref<Object>> ObjectTable::find(ObjectKind kind, std::uint32_t id) const {
   return Ref<Object>::adopt(it->second.object);
 }
 
+bool ObjectTable::exists(ObjectKind kind, std::uint32_t id) const noexcept {
+  MutexLock lock(mutex_);
+  return space(kind).slots.count(id) != 0;
+}
+
 Result<std::uint32_t> ObjectTable::next_id(ObjectKind kind, std::uint32_t after) const {
   if (after >= static_cast<std::uint32_t>(INT_MAX)) return Errno::kInval;
   MutexLock lock(mutex_);

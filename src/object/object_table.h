@@ -40,6 +40,8 @@ class ObjectTable {
 
   /// A new reference, or kNoEnt: id 0, unknown, not published, or dying.
   Result<Ref<Object>> find(ObjectKind kind, std::uint32_t id) const;
+  /// Whether an object of that kind has the id, seen or not: false only after its destructor has run.
+  bool exists(ObjectKind kind, std::uint32_t id) const noexcept;
   /// The lowest published id above `after`, or kNoEnt. after >= INT_MAX: kInval.
   Result<std::uint32_t> next_id(ObjectKind kind, std::uint32_t after) const;
 

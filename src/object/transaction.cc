@@ -15,6 +15,17 @@ Result<void> Transaction::add(Ref<Object> o) {
   return {};
 }
 
+void Transaction::drop(const Object& o) noexcept {
+  Ref<Object> gone;  // the reference goes after the lock
+  MutexLock lock(mutex_);
+  for (auto it = objects_.begin(); it != objects_.end(); ++it) {
+    if (it->get() != &o) continue;
+    gone = std::move(*it);
+    objects_.erase(it);
+    return;
+  }
+}
+
 Result<Ref<Object>> Transaction::find(ObjectKind kind, std::uint32_t id) const {
   MutexLock lock(mutex_);
   for (const Ref<Object>& o : objects_)

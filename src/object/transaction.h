@@ -25,6 +25,9 @@ class Transaction {
 
   /// Reserves an id and takes the object in. Errors: kNoMem, kNoSpc; kBusy after commit or rollback.
   Result<void> add(Ref<Object> o);
+  /// Takes an object out again; it then dies unseen with its last reference. Does nothing when it is not one of its
+  /// objects.
+  void drop(const Object& o) noexcept;
   /// Finds an object of this transaction, published or not: a load may open its own objects by id.
   Result<Ref<Object>> find(ObjectKind kind, std::uint32_t id) const;
   /// The lowest id above `after` of one of its objects, or kNoEnt.

@@ -45,6 +45,19 @@ std::vector<Ref<attach::Link>> LoadSession::links() const {
   return links_;
 }
 
+void LoadSession::drop_link(const attach::Link& link) noexcept {
+  transaction_.drop(link);
+  Ref<attach::Link> gone;  // the reference goes after the lock
+  MutexLock lock(mutex_);
+  for (auto it = links_.begin(); it != links_.end(); ++it) {
+    if (it->get() != &link) continue;
+    gone = std::move(*it);
+    links_.erase(it);
+    break;
+  }
+  std::erase_if(objects_, [&](const Ref<Object>& o) { return o.get() == &link; });
+}
+
 Result<void> LoadSession::commit() {
   // Attaching runs the host's callbacks, so the parts are taken out first and no lock is held.
   std::vector<Ref<attach::Link>> links;

@@ -40,6 +40,9 @@ class LoadSession {
   /// A pin to be made at commit; what can be checked is checked now. Errors: those of PinTree::pin.
   Result<void> add_pin(const std::string& path, const PinIdentity& who, Ref<Object> object, mode_t umask);
 
+  /// Takes a pending link out: what it would have attached is attached in another way.
+  void drop_link(const attach::Link& link) noexcept;
+
   /// Everything made so far, in order of creation; links included.
   std::vector<Ref<Object>> objects() const;
   std::vector<Ref<attach::Link>> links() const;
