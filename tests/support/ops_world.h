@@ -150,6 +150,11 @@ class OpsWorld : public ::testing::Test, public maps::MapHost, public maps::FdSo
   /// A program whose context is the member's argument slots.
   std::int32_t program(std::string_view text, std::uint32_t member = 0, btf::TypeId type = 0,
                        std::uint32_t prog_type = uapi::BPF_PROG_TYPE_STRUCT_OPS) {
+    return fd_of(make_program(text, member, type, prog_type));
+  }
+  /// The same, unpublished.
+  Ref<prog::Program> make_program(std::string_view text, std::uint32_t member = 0, btf::TypeId type = 0,
+                                  std::uint32_t prog_type = uapi::BPF_PROG_TYPE_STRUCT_OPS) {
     const auto raw = isa::assemble(text);
     auto xlated = std::make_shared<rewrite::XlatedProgram>();
     xlated->insns = isa::decode(raw.value()).value();
@@ -161,7 +166,7 @@ class OpsWorld : public ::testing::Test, public maps::MapHost, public maps::FdSo
     parts.about.name = "p";
     parts.entry = std::make_unique<exec::ProgramEntry>(machine_, exec::EntryOptions{});
     EXPECT_TRUE(parts.entry->set_code(engine_->compile(xlated).value()).ok());
-    return fd_of(prog::ProgramMaker::make(table_, {}, std::move(parts)));
+    return prog::ProgramMaker::make(table_, {}, std::move(parts));
   }
   static constexpr std::string_view kAdd = "r0 = *(u64 *)(r1 +0)\nr2 = *(u64 *)(r1 +8)\nr0 += r2\nexit";
   static constexpr std::string_view kSub = "r0 = *(u64 *)(r1 +0)\nr2 = *(u64 *)(r1 +8)\nr0 -= r2\nexit";

@@ -1,0 +1,70 @@
+#include "module/module_info.h"
+
+#include "base/json_writer.h"
+
+namespace ring3::module {
+namespace {
+
+struct LifetimeRow {
+  Lifetime lifetime;
+  const char* name;
+};
+constexpr LifetimeRow kLifetimes[] = {
+    {Lifetime::kResident, "resident"},
+    {Lifetime::kSession, "session"},
+    {Lifetime::kPinned, "pinned"},
+};
+
+void write_row(JsonWriter& json, const ProgramRow& row) {
+  json.begin_object().field("id", row.id).field("name", row.name).field("type", row.type).field("tag", row.tag);
+  json.field("insns", row.insns).field("runs", row.runs).field("run_time_ns", row.run_time_ns);
+  json.field("memory_bytes", row.memory_bytes).end_object();
+}
+
+void write_row(JsonWriter& json, const MapRow& row) {
+  json.begin_object().field("id", row.id).field("name", row.name).field("type", row.type);
+  json.field("max_entries", row.max_entries).field("memory_bytes", row.memory_bytes).end_object();
+}
+
+void write_row(JsonWriter& json, const OpsRow& row) {
+  json.begin_object().field("map_id", row.map_id).field("link_id", row.link_id).field("name", row.name);
+  json.field("type", row.type).field("users", row.users).end_object();
+}
+
+template <typename Row>
+void write_rows(JsonWriter& json, std::string_view name, const std::vector<Row>& rows) {
+  json.key(name).begin_array();
+  for (const Row& row : rows) write_row(json, row);
+  json.end_array();
+}
+
+}  // namespace
+
+const char* lifetime_name(Lifetime lifetime) {
+  for (const LifetimeRow& row : kLifetimes)
+    if (row.lifetime == lifetime) return row.name;
+  return "?";
+}
+
+std::optional<Lifetime> lifetime_by_name(std::string_view name) {
+  for (const LifetimeRow& row : kLifetimes)
+    if (row.name == name) return row.lifetime;
+  return std::nullopt;
+}
+
+void write_json(JsonWriter& json, const ModuleInfo& info) {
+  json.begin_object().field("id", info.id).field("name", info.name).field("state", info.state);
+  json.field("lifetime", lifetime_name(info.lifetime)).field("uid", info.uid).field("pid", info.pid);
+  json.field("loaded_ns", info.loaded_ns).field("source", info.source).field("digest", info.digest);
+  json.field("replaced", info.replaced).field("used_by", info.used_by);
+  json.key("users").begin_array();
+  for (const std::string& user : info.users) json.value(user);
+  json.end_array();
+  json.field("memory_bytes", info.memory_bytes).field("runs", info.runs);
+  write_rows(json, "programs", info.programs);
+  write_rows(json, "maps", info.maps);
+  write_rows(json, "ops", info.ops);
+  json.end_object();
+}
+
+}  // namespace ring3::module
