@@ -110,6 +110,7 @@ void RuntimeImpl::shut_down() noexcept {
     services.swap(running_);
   }
   while (!services.empty()) services.pop_back();
+  modules_.remove_all();
   detach_links();
   end_registrations();
   kernel_.reset();

@@ -21,6 +21,7 @@
 #include "maps/map.h"
 #include "maps/map_kinds.h"
 #include "model/facts.h"
+#include "module/registry.h"
 #include "object/object_table.h"
 #include "prog/btf_object.h"
 #include "maps/map_kinds.h"
@@ -32,7 +33,7 @@
 
 namespace ring3 {
 
-/// Something that lives beside a runtime and must stop before it ends: the control socket, a module registry.
+/// Something that lives beside a runtime and must stop before it ends: the control socket.
 class RuntimeService {
  public:
   virtual ~RuntimeService() = default;
@@ -46,6 +47,7 @@ class RuntimeImpl final : public maps::MapHost, public prog::ProgramHost, public
   const std::string& name() const { return name_; }
   syscall::Kernel& kernel() { return *kernel_; }
   struct_ops::Registry& registry() { return registry_; }
+  module::Registry& modules() { return modules_; }
 
   Result<void> add_struct_ops(const StructOpsDef& def);
   Result<void> add_policy(StructOpsDef def, std::unique_ptr<detail::SingleInstance> policy);
@@ -119,6 +121,7 @@ class RuntimeImpl final : public maps::MapHost, public prog::ProgramHost, public
   std::map<std::uint32_t, std::uint32_t> array_owners_ RING3_GUARDED_BY(owners_mutex_);  // map id → program type
   Ref<prog::BtfObject> host_btf_;
   std::unique_ptr<syscall::Kernel> kernel_;
+  module::Registry modules_{objects_};
   Mutex services_mutex_;
   std::vector<std::unique_ptr<RuntimeService>> running_ RING3_GUARDED_BY(services_mutex_);
 };
