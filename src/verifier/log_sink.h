@@ -25,6 +25,13 @@ struct Rejection {
   std::string suggestion;
 };
 
+/// The report for people: what, where with the source line, what was known, how it came to be, a suggestion.
+struct ReportStyle {
+  bool colour = false;
+};
+std::string rejection_text(const Rejection& rejection, ReportStyle style);
+std::string rejection_json(const Rejection& rejection);
+
 class LogSink {
  public:
   /// Bits of LogLevel; 0: no text wanted.

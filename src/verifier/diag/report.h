@@ -12,10 +12,4 @@ namespace ring3::verifier {
 /// path: the refused path, or null when the program was refused before any was walked.
 Rejection make_rejection(const Diag& diag, const Program& prog, const PathState* path);
 
-struct ReportStyle {
-  bool colour = false;
-};
-std::string rejection_text(const Rejection& rejection, ReportStyle style);
-std::string rejection_json(const Rejection& rejection);
-
 }  // namespace ring3::verifier
