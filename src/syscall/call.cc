@@ -106,6 +106,7 @@ Result<void> Call::close_log(const CommandLog& log, std::uint32_t& true_size) {
 
 void Call::explain(std::string_view text) {
   kernel_.services().log(Severity::kInfo, text);
+  caller_.explain(text);
   if (common_.buffer == 0) return;
   // The common log of a command that has none of its own (MAP_CREATE, LINK_CREATE): one line, cut to fit.
   std::string line(text);

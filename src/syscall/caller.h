@@ -6,11 +6,16 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "model/facts.h"
 #include "syscall/client_files.h"
 #include "syscall/user_memory.h"
+
+namespace ring3::verifier {
+struct Rejection;
+}
 
 namespace ring3::syscall {
 
@@ -35,6 +40,9 @@ class Caller {
   virtual mode_t umask() = 0;
   /// The load transaction this caller works in; null: every command takes effect at once.
   virtual LoadSession* session() { return nullptr; }
+  /// Why the command being answered is refused, beyond its errno: for callers that have a way to be told.
+  virtual void explain(std::string_view /*text*/) {}
+  virtual void refused(const verifier::Rejection& /*why*/) {}
 };
 
 /// A caller inside this process.

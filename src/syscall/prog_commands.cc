@@ -119,7 +119,10 @@ Result<Ref<prog::Program>> load(Call& call, const uapi::bpf_attr& attr, CommandL
 Result<long> prog_load(Call& call, uapi::bpf_attr& attr) {
   CommandLog log = RING3_TRY(call.open_log(attr.log_level, attr.log_size, attr.log_buf));
   Result<Ref<prog::Program>> loaded = load(call, attr, log);
-  if (log.text.rejection().has_value()) call.kernel().services().program_refused(*log.text.rejection());
+  if (const auto& why = log.text.rejection(); why.has_value()) {
+    call.kernel().services().program_refused(*why);
+    call.caller().refused(*why);
+  }
   RING3_TRY(call.close_log(log, attr.log_true_size));
   if (!loaded.ok()) return loaded.error();
   return call.publish_and_give(std::move(loaded).value(), Access::kReadWrite);
