@@ -27,8 +27,8 @@ bool is_name(std::string_view name) {
 
 RuntimeImpl::RuntimeImpl(const RuntimeOptions& options)
     : name_(options.name),
-      log_(options.log),
-      services_(options.log, options.possible_cpus),
+      log_ring_(options.log),
+      services_(&log_ring_, options.possible_cpus),
       cpus_(services_.possible_cpus()),
       machine_(services_),
       engine_(exec::make_interpreter()),
@@ -63,7 +63,7 @@ Result<void> RuntimeImpl::publish_btf(const BtfBlob& blob) {
 
 void RuntimeImpl::log(Severity severity, std::string_view text) {
   while (text.ends_with('\n')) text.remove_suffix(1);
-  if (log_ != nullptr) log_->line(severity, "", text);
+  log_ring_.line(severity, "", text);
 }
 
 /// One line: where, in the source if it is known, and why.

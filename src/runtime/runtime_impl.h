@@ -27,6 +27,7 @@
 #include "maps/map_kinds.h"
 #include "prog/load.h"
 #include "ring3/runtime.h"
+#include "runtime/log_ring.h"
 #include "runtime/machine_services.h"
 #include "struct_ops/registry.h"
 #include "syscall/kernel.h"
@@ -48,6 +49,8 @@ class RuntimeImpl final : public maps::MapHost, public prog::ProgramHost, public
   syscall::Kernel& kernel() { return *kernel_; }
   struct_ops::Registry& registry() { return registry_; }
   module::Registry& modules() { return modules_; }
+  /// The newest lines of the log, for `ring3 logs`.
+  LogRing& log_ring() { return log_ring_; }
 
   Result<void> add_struct_ops(const StructOpsDef& def);
   Result<void> add_policy(StructOpsDef def, std::unique_ptr<detail::SingleInstance> policy);
@@ -103,7 +106,7 @@ class RuntimeImpl final : public maps::MapHost, public prog::ProgramHost, public
   void end_registrations() noexcept;
 
   const std::string name_;
-  Log* const log_;
+  LogRing log_ring_;  // passes on to the host's log
   MachineServices services_;
   const std::uint32_t cpus_;
   ObjectTable objects_;
