@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "ring3/control.h"
 #include "ring3/kfunc.h"
 #include "ring3/kptr.h"
 #include "ring3/log.h"
@@ -89,9 +90,11 @@ class Runtime {
   /// Returns what the system call would: a result ≥ 0 or a negated errno. All rights are granted.
   long bpf(int cmd, void* attr, std::uint32_t size);
 
-  /// Opens the control socket, so that `ring3 -H NAME …` and `ring3 run` reach this runtime.
-  /// path: "" for the standard place ($XDG_RUNTIME_DIR/ring3/NAME.sock, or /run/ring3 for root).
-  Result<void> listen(const std::string& path = "");
+  /// Opens the control socket, so that `ring3 -H NAME …` reaches this runtime: one thread that accepts, and one for
+  /// each client. Ends with the runtime. The folder of the standard place is made when needed.
+  /// Errors: kBusy another host listens there, or this one does already; kPerm the folder is somebody else's;
+  /// kNameTooLong; kAcces, kNoEnt, kMFile …; the log says which file.
+  Result<void> listen(const ListenOptions& options = {});
 
   RuntimeImpl& impl() { return *impl_; }
 

@@ -1,0 +1,42 @@
+// BPF and HOST_BTF: the system call itself, and the types clients take for the kernel's.
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "control/requests.h"
+#include "syscall/bpf.h"
+
+namespace ring3::control {
+
+Result<long> answer_bpf(Conversation& with, WireReader& in, Response& out) {
+  const auto cmd = in.get<std::int32_t>();
+  const auto size = in.get<std::uint32_t>();
+  const auto attr = in.get<std::uint64_t>();
+  syscall::CommonAttrs common;
+  common.address = in.get<std::uint64_t>();
+  common.size = in.get<std::uint32_t>();
+  if (!in.finished()) return malformed(out);
+  // The command's own errno goes out as it is: it need not be one that this library names.
+  const long result = syscall::bpf(with.runtime.kernel(), with.caller, cmd, attr, size, common);
+  out.text = with.caller.take_text();
+  return result;
+}
+
+Result<long> answer_host_btf(Conversation& with, WireReader& in, Response& out) {
+  if (!in.finished()) return malformed(out);
+  const Ref<prog::BtfObject> btf = with.runtime.host_btf();
+  const std::span<const std::byte> bytes = btf->btf()->blob();
+  OwnedFd file(::memfd_create("btf", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  if (!file) return Errno::kMFile;
+  for (std::size_t done = 0; done < bytes.size();) {
+    const ssize_t n = ::write(file.get(), bytes.data() + done, bytes.size() - done);
+    if (n <= 0) return Errno::kNoMem;
+    done += static_cast<std::size_t>(n);
+  }
+  if (::fcntl(file.get(), F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) != 0)
+    return Errno::kNoMem;
+  out.file = std::move(file);
+  return static_cast<long>(bytes.size());
+}
+
+}  // namespace ring3::control

@@ -1,0 +1,32 @@
+#include "control/requests.h"
+
+#include <algorithm>
+#include <array>
+
+namespace ring3::control {
+namespace {
+
+constexpr std::array kRequests{
+    RequestRow{MessageType::kHello, "HELLO", Need::kGreeting, answer_hello},
+    RequestRow{MessageType::kBpf, "BPF", Need::kNothing, answer_bpf},
+    RequestRow{MessageType::kHostBtf, "HOST_BTF", Need::kNothing, answer_host_btf},
+    RequestRow{MessageType::kBegin, "BEGIN", Need::kBpf, answer_begin},
+    RequestRow{MessageType::kAbort, "ABORT", Need::kBpf, answer_abort},
+    RequestRow{MessageType::kLog, "LOG", Need::kNothing, answer_log},
+};
+
+}  // namespace
+
+std::span<const RequestRow> requests() { return kRequests; }
+
+const RequestRow* find_request(MessageType type) {
+  const auto row = std::find_if(kRequests.begin(), kRequests.end(), [&](const RequestRow& r) { return r.type == type; });
+  return row == kRequests.end() ? nullptr : &*row;
+}
+
+Errno malformed(Response& out) {
+  out.text = "the request is shorter or longer than its type says\n";
+  return Errno::kInval;
+}
+
+}  // namespace ring3::control
