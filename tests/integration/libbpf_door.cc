@@ -108,8 +108,12 @@ ObjectFile::ObjectFile(const char* path) {
   bpf_map* map = nullptr;
   bpf_object__for_each_map(map, object_.get()) {
     if (bpf_map__type(map) != BPF_MAP_TYPE_STRUCT_OPS) continue;
-    if (link_flavour_) EXPECT_EQ(bpf_map__set_map_flags(map, bpf_map__map_flags(map) | kLinkFlag), 0);
-    if (!notes.struct_ops_autocreate) EXPECT_EQ(bpf_map__set_autocreate(map, false), 0);
+    if (link_flavour_) {
+      EXPECT_EQ(bpf_map__set_map_flags(map, bpf_map__map_flags(map) | kLinkFlag), 0);
+    }
+    if (!notes.struct_ops_autocreate) {
+      EXPECT_EQ(bpf_map__set_autocreate(map, false), 0);
+    }
   }
 }
 
