@@ -92,6 +92,7 @@ void Connection::converse(const syscall::Credentials& who, Capabilities capabili
     reply(channel, out);
   }
   caller.load().reset();
+  context_.runtime.modules().session_ended(id_);
 }
 
 void Connection::answer_one(Conversation& with, Packet& packet, Response& out) {

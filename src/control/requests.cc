@@ -12,6 +12,10 @@ constexpr std::array kRequests{
     RequestRow{MessageType::kHostBtf, "HOST_BTF", Need::kNothing, answer_host_btf},
     RequestRow{MessageType::kBegin, "BEGIN", Need::kBpf, answer_begin},
     RequestRow{MessageType::kAbort, "ABORT", Need::kBpf, answer_abort},
+    RequestRow{MessageType::kCommit, "COMMIT", Need::kBpf, answer_commit},
+    RequestRow{MessageType::kModules, "MODULES", Need::kNothing, answer_modules},
+    RequestRow{MessageType::kModule, "MODULE", Need::kNothing, answer_module},
+    RequestRow{MessageType::kRemove, "REMOVE", Need::kBpf, answer_remove},
     RequestRow{MessageType::kLog, "LOG", Need::kNothing, answer_log},
 };
 

@@ -14,10 +14,6 @@
 #include "ring3/result.h"
 #include "runtime/runtime_impl.h"
 
-namespace ring3::module {
-class Registry;
-}
-
 namespace ring3::control {
 
 /// What a request answers: a result or an errno, words for people, bytes, a file.
@@ -69,6 +65,10 @@ Result<long> answer_bpf(Conversation&, WireReader&, Response&);       // bpf_req
 Result<long> answer_host_btf(Conversation&, WireReader&, Response&);
 Result<long> answer_begin(Conversation&, WireReader&, Response&);     // load_requests.cc
 Result<long> answer_abort(Conversation&, WireReader&, Response&);
+Result<long> answer_commit(Conversation&, WireReader&, Response&);    // module_requests.cc
+Result<long> answer_modules(Conversation&, WireReader&, Response&);
+Result<long> answer_module(Conversation&, WireReader&, Response&);
+Result<long> answer_remove(Conversation&, WireReader&, Response&);
 Result<long> answer_log(Conversation&, WireReader&, Response&);       // log_requests.cc
 
 }  // namespace ring3::control

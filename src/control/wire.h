@@ -51,6 +51,8 @@ class WireReader {
   /// Empty after a failure.
   std::string text();
   std::span<const std::byte> rest();
+  /// The reader does not like what it read.
+  void fail() { failed_ = true; }
   bool ok() const { return !failed_; }
   bool finished() const { return !failed_ && reader_.remaining() == 0; }
 

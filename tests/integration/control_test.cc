@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "control/client.h"
+#include "control/module_client.h"
 #include "control/packet.h"
 #include "control/wire.h"
 #include "runtime/runtime_impl.h"
@@ -167,6 +168,64 @@ TEST_F(ControlSocket, ALoadIsInvisibleAndEndsWithItsClient) {
   EXPECT_EQ(bpf().fd_by_id(uapi::BPF_MAP_GET_FD_BY_ID, info.id), -ENOENT);
   EXPECT_TRUE(client->abort().ok());
   EXPECT_EQ(client->abort().error(), Errno::kNoEnt);
+}
+
+TEST_F(ControlSocket, ACommittedLoadIsAModule) {
+  auto client = connect();
+  auto other = connect();
+  EXPECT_EQ(control::commit(*client, {.name = "early"}).error(), Errno::kInval) << "nothing was begun";
+  EXPECT_TRUE(client->begin().ok());
+  const long map = create(*client);
+  ASSERT_GE(map, 0);
+  Result<std::uint32_t> id = control::commit(*client, {.name = "first", .source = "first.bpf.o", .digest = "00"});
+  ASSERT_TRUE(id.ok()) << client->text();
+  ::close(static_cast<int>(map));
+  client = nullptr;
+  auto all = control::modules(*other);
+  ASSERT_TRUE(all.ok());
+  ASSERT_EQ(all->size(), 1u);
+  EXPECT_EQ(all->front().name, "first");
+  EXPECT_EQ(all->front().id, *id);
+  EXPECT_EQ(all->front().uid, ::geteuid());
+  EXPECT_EQ(all->front().pid, ::getpid());
+  EXPECT_EQ(all->front().source, "first.bpf.o");
+  ASSERT_EQ(all->front().maps.size(), 1u);
+  EXPECT_EQ(all->front().maps.front().max_entries, 4u);
+  EXPECT_EQ(control::module_info(*other, "first")->maps.front().id, first_map());
+  EXPECT_EQ(control::module_info(*other, "second").error(), Errno::kNoEnt);
+  EXPECT_NE(other->text().find("second"), std::string::npos);
+  EXPECT_EQ(control::remove(*other, "second", false).error(), Errno::kNoEnt);
+  EXPECT_EQ(*control::remove(*other, "first", false), *id) << other->text();
+  EXPECT_EQ(first_map(), 0u);
+}
+
+TEST_F(ControlSocket, ASessionModuleEndsWithItsClient) {
+  auto client = connect();
+  EXPECT_TRUE(client->begin().ok());
+  const long map = create(*client);
+  ASSERT_TRUE(control::commit(*client, {.name = "guest", .lifetime = module::Lifetime::kSession}).ok()) << client->text();
+  ::close(static_cast<int>(map));
+  EXPECT_NE(first_map(), 0u);
+  client = nullptr;
+  auto other = connect();
+  // The host notices in its own time, so the listing is asked until it is empty.
+  for (int i = 0; i < 20'000 && !control::modules(*other)->empty(); ++i) continue;
+  EXPECT_EQ(first_map(), 0u);
+}
+
+TEST_F(ControlSocket, ManyModulesComeInPieces) {
+  auto client = connect();
+  std::vector<long> maps;
+  for (int i = 0; i < 60; ++i) {
+    ASSERT_TRUE(client->begin().ok());
+    for (int n = 0; n < 20; ++n) maps.push_back(create(*client));
+    ASSERT_TRUE(control::commit(*client, {.name = "m" + std::to_string(i)}).ok()) << client->text();
+  }
+  auto all = control::modules(*client);
+  ASSERT_TRUE(all.ok());
+  ASSERT_EQ(all->size(), 60u);
+  for (const auto& m : *all) EXPECT_EQ(m.maps.size(), 20u);
+  for (const long map : maps) ::close(static_cast<int>(map));
 }
 
 TEST_F(ControlSocket, LogLinesArriveAndWaitersWake) {
