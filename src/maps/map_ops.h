@@ -51,6 +51,8 @@ struct ControlOps {
   /// special fields zeroed, object slots as ids.
   Result<void> (*lookup)(Map&, std::span<const std::byte> key, std::span<std::byte> value,
                          std::uint64_t flags) = nullptr;
+  /// A lookup asks about the bytes that `value` holds when it is called (bloom filter); a client passes them in.
+  bool lookup_asks = false;
   Result<void> (*update)(Map&, std::span<const std::byte> key, std::span<const std::byte> value,
                          std::uint64_t flags, FdSource&) = nullptr;
   Result<void> (*erase)(Map&, std::span<const std::byte> key) = nullptr;

@@ -1,11 +1,11 @@
 #include "maps/kinds/hash_map.h"
 
-#include <random>
 #include <vector>
 
 #include "base/fault_point.h"
 #include "base/try.h"
 #include "maps/map_check.h"
+#include "maps/random_seed.h"
 #include "maps/shared_words.h"
 #include "object/rcu.h"
 
@@ -14,12 +14,6 @@ namespace {
 
 Result<void> as_result(long code) {
   return code == 0 ? Result<void>() : Result<void>(static_cast<Errno>(-code));
-}
-
-/// Unpredictable, so that clients cannot aim keys at one chain.
-std::uint64_t random_seed() {
-  std::random_device device;
-  return (std::uint64_t{device()} << 32) | device();
 }
 
 }  // namespace

@@ -15,5 +15,17 @@ extern const MapOps prog_array_ops;
 extern const MapOps array_of_maps_ops;
 extern const MapOps hash_of_maps_ops;
 extern const MapOps ringbuf_ops;
+extern const MapOps user_ringbuf_ops;
+extern const MapOps queue_ops;
+extern const MapOps stack_ops;
+extern const MapOps bloom_filter_ops;
+extern const MapOps lpm_trie_ops;
+extern const MapOps stack_trace_ops;
+extern const MapOps perf_event_array_ops;
+extern const MapOps arena_ops;
+extern const MapOps task_storage_ops;
+extern const MapOps inode_storage_ops;
+extern const MapOps sk_storage_ops;
+extern const MapOps cgrp_storage_ops;
 
 }  // namespace ring3::maps
