@@ -32,9 +32,13 @@ Result<long> map_lookup_elem(Call& call, uapi::bpf_attr& attr) {
   const Call::OpenMap open = RING3_TRY(call.map(static_cast<int>(attr.map_fd)));
   if (!open.may_read()) return Errno::kPerm;
   const std::vector<std::byte> key = RING3_TRY(read_key(call, *open.map, attr.key));
-  std::vector<std::byte> value(open.map->value_bytes());
+  // A bloom filter is asked about the caller's value and gives nothing back.
+  const bool asks = open.map->ops().control.lookup_asks;
+  std::vector<std::byte> value =
+      asks ? RING3_TRY(call.memory().read_array<std::byte>(attr.value, open.map->value_bytes()))
+           : std::vector<std::byte>(open.map->value_bytes());
   RING3_TRY(maps::lookup_elem(*open.map, key, value, attr.flags));
-  RING3_TRY(call.memory().write(attr.value, value));
+  if (!asks) RING3_TRY(call.memory().write(attr.value, value));
   return 0L;
 }
 

@@ -141,6 +141,21 @@ TEST_F(MapCommandsTest, Elements) {
   EXPECT_EQ(k.bpf(uapi::BPF_MAP_DELETE_ELEM, attr), err(Errno::kNoEnt));
 }
 
+TEST_F(MapCommandsTest, MapsWithoutKeys) {
+  OwnedFd queue = create(map_attr(uapi::BPF_MAP_TYPE_QUEUE, 0, 4, 2));
+  const void* none = nullptr;
+  std::uint32_t value = 7, key = 0;
+  EXPECT_EQ(elem(uapi::BPF_MAP_UPDATE_ELEM, queue.get(), none, &value), 0);
+  EXPECT_EQ(elem(uapi::BPF_MAP_LOOKUP_ELEM, queue.get(), &key, &value), err(Errno::kInval)) << "a key where none is";
+  value = 0;
+  EXPECT_EQ(elem(uapi::BPF_MAP_LOOKUP_AND_DELETE_ELEM, queue.get(), none, &value), 0);
+  EXPECT_EQ(value, 7u);
+  OwnedFd bloom = create(map_attr(uapi::BPF_MAP_TYPE_BLOOM_FILTER, 0, 4, 100));
+  EXPECT_EQ(elem(uapi::BPF_MAP_LOOKUP_ELEM, bloom.get(), none, &value), err(Errno::kNoEnt));
+  EXPECT_EQ(elem(uapi::BPF_MAP_UPDATE_ELEM, bloom.get(), none, &value), 0);
+  EXPECT_EQ(elem(uapi::BPF_MAP_LOOKUP_ELEM, bloom.get(), none, &value), 0) << "asks about the caller's value";
+}
+
 TEST_F(MapCommandsTest, WrongDescriptors) {
   std::uint32_t key = 0, value = 0;
   const OwnedFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
