@@ -1,6 +1,5 @@
 #include "store.h"
 
-#include <algorithm>
 #include <functional>
 
 namespace cached {
@@ -54,12 +53,8 @@ void Store::erase(Entry* entry) {
   put(entry);
 }
 
-std::vector<Entry*> Store::by_age() const {
-  std::vector<Entry*> entries;
-  entries.reserve(by_id_.size());
-  for (const auto& [id, entry] : by_id_) entries.push_back(entry);
-  std::sort(entries.begin(), entries.end(), [](Entry* a, Entry* b) { return a->obj.id < b->obj.id; });
-  return entries;
+void Store::clear_lists() {
+  for (auto& [id, entry] : by_id_) list_remove(entry);
 }
 
 void Store::put(Entry* entry) {

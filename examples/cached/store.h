@@ -5,10 +5,10 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <unordered_map>
-#include <vector>
 
 #include "cached_policy.h"
 
@@ -38,32 +38,33 @@ class Store {
   Entry* find(std::string_view key);
   /// Null: no object has this id.
   Entry* find_id(std::uint64_t id);
+  /// The entry that was inserted first, or null when there is none.
+  Entry* oldest() { return by_id_.empty() ? nullptr : by_id_.begin()->second; }
   /// The key must be absent. The entry is on no list.
   Entry* insert(std::string_view key, std::string_view value);
   void set_value(Entry* entry, std::string_view value);
   /// Takes the entry out; its memory goes with the last reference.
   void erase(Entry* entry);
   bool full() const { return by_key_.size() >= view_.counters.capacity; }
+  std::uint64_t size() const { return by_key_.size(); }
 
-  /// Appends at the newest end, or at the oldest; leaves the list the entry was on.
+  /// list < CACHE_LISTS. Appends at the newest end, or at the oldest; leaves the list the entry was on.
   void list_push(std::uint32_t list, Entry* entry, bool oldest_end);
   void list_remove(Entry* entry);
   Entry* list_oldest(std::uint32_t list) const { return lists_[list].oldest; }
   std::uint64_t list_length(std::uint32_t list) const { return lists_[list].length; }
 
-  /// Empties every list, then calls each(entry) for all entries, oldest first: a new policy takes over.
+  void clear_lists();
+  /// Calls each(entry) for all entries, oldest first. each must not insert or erase.
   template <typename Each>
-  void hand_over(Each each) {
-    for (Entry* entry : by_age()) list_remove(entry);
-    for (Entry* entry : by_age()) each(entry);
+  void for_each_by_age(Each each) {
+    for (auto& [id, entry] : by_id_) each(entry);
   }
 
   static void get(Entry* entry) { ++entry->refs; }
   static void put(Entry* entry);
 
  private:
-  std::vector<Entry*> by_age() const;
-
   struct List {
     Entry* newest = nullptr;
     Entry* oldest = nullptr;
@@ -76,7 +77,7 @@ class Store {
 
   View view_{};
   std::unordered_map<std::string_view, Entry*> by_key_;  // keys live in the entries
-  std::unordered_map<std::uint64_t, Entry*> by_id_;
+  std::map<std::uint64_t, Entry*> by_id_;  // ids grow, so this is the order of insertion
   List lists_[CACHE_LISTS];
   std::uint64_t next_id_ = 1;
 };
