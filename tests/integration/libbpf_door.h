@@ -47,6 +47,8 @@ class ObjectFile {
   /// Fills a struct_ops map, and links it where it is of that flavour. The descriptor of the link, 0 for a classic map,
   /// or a negative errno.
   int attach(const char* map);
+  /// The first half of it.
+  int fill(const char* map);
 
  private:
   std::unique_ptr<bpf_object, CloseObject> object_;
