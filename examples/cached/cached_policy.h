@@ -20,7 +20,7 @@ struct cache {
   __u64 misses;
 };
 
-/* One cached object. A policy may write freq and note; the rest is the host's. */
+/* One cached object. A policy may write freq and note, which are zero when it takes over; the rest is the host's. */
 struct cache_obj {
   __u64 id; /* positive, never reused */
   __u64 key_hash;
@@ -37,12 +37,13 @@ struct cache_exit_info {
 
 /* An eviction policy. Every member runs on the cache's own thread, except exit. */
 struct cache_policy_ops {
-  /* The policy takes over: lists are empty, and on_insert follows for every object already cached.
+  /* The policy takes over: lists are empty, and on_insert follows for every object already cached, oldest first.
    * Nonzero: the policy declines, and the cache goes back to its fallback. */
   int (*init)(struct cache *cache);
   void (*on_insert)(struct cache *cache, struct cache_obj *obj);
   void (*on_hit)(struct cache *cache, struct cache_obj *obj);
-  /* The id of the object to evict; 0 leaves the choice to the host. on_remove is not called for it. */
+  /* Required. The id of the object to evict; on_remove is not called for it. 0 leaves the choice to the host, which
+   * takes the object that was inserted first. */
   __u64 (*evict)(struct cache *cache);
   void (*on_remove)(struct cache *cache, struct cache_obj *obj);
   /* The policy is gone: called once after the last other member has returned. */

@@ -1,90 +1,41 @@
-// cached-replay: drives a cache server with a trace that tells eviction policies apart.
-//
-// Zipf-distributed GETs (each miss is followed by a SET, as a cache-aside client does) are mixed with
-// sequential scans of keys that are never asked for again. LRU lets a scan flush the hot set; a
-// scan-resistant policy does not. The seed is fixed, so two runs ask for the same keys.
-//
-//   cached-replay [--port N] [--requests N] [--keys N] [--skew S] [--scan-every N] [--scan-length N] [--window N]
-//
-// Prints the hit ratio of each window of requests and, at the end, one line with totals and failed requests.
-// Exit code 1 when any request failed.
-
+// cached-replay: drives a cache server with the trace of trace.h, as a cache-aside client: each GET that misses is
+// followed by a SET. Prints the hit ratio of each window of requests and, at the end, one line with totals and failed
+// requests. Exit code 1 when any request failed.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <algorithm>
+#include <CLI/CLI.hpp>
 #include <chrono>
-#include <cmath>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
-#include <random>
 #include <string>
 #include <string_view>
-#include <vector>
+
+#include "trace.h"
 
 namespace {
 
 struct Options {
-  int port = 6380;
+  std::uint16_t port = 6380;
   long requests = 200'000;
-  long keys = 100'000;
-  double skew = 0.9;
-  long scan_every = 20'000;
-  long scan_length = 4'000;
   long window = 20'000;
+  cached::TraceShape shape;
 };
 
-Options parse_options(int argc, char** argv) {
-  Options o;
-  for (int i = 1; i + 1 < argc; i += 2) {
-    std::string_view name = argv[i];
-    const char* value = argv[i + 1];
-    if (name == "--port") o.port = std::atoi(value);
-    else if (name == "--requests") o.requests = std::atol(value);
-    else if (name == "--keys") o.keys = std::atol(value);
-    else if (name == "--skew") o.skew = std::atof(value);
-    else if (name == "--scan-every") o.scan_every = std::atol(value);
-    else if (name == "--scan-length") o.scan_length = std::atol(value);
-    else if (name == "--window") o.window = std::atol(value);
-    else {
-      std::fprintf(stderr, "cached-replay: unknown option %s\n", argv[i]);
-      std::exit(2);
-    }
-  }
-  return o;
-}
-
-/// Draws ranks 0 … n-1 with probability proportional to 1 / (rank + 1)^skew.
-class Zipf {
- public:
-  Zipf(long n, double skew) : cumulative_(static_cast<std::size_t>(n)) {
-    double sum = 0;
-    for (std::size_t i = 0; i < cumulative_.size(); ++i) {
-      sum += 1.0 / std::pow(static_cast<double>(i + 1), skew);
-      cumulative_[i] = sum;
-    }
-  }
-  long draw(std::mt19937_64& random) {
-    std::uniform_real_distribution<double> uniform(0, cumulative_.back());
-    return std::lower_bound(cumulative_.begin(), cumulative_.end(), uniform(random)) - cumulative_.begin();
-  }
-
- private:
-  std::vector<double> cumulative_;
-};
+volatile sig_atomic_t stopped = 0;
 
 /// One blocking connection that sends a command and reads one reply.
 class Client {
  public:
-  bool connect_to(int port) {
+  bool connect_to(std::uint16_t port) {
     fd_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_in address{};
     address.sin_family = AF_INET;
-    address.sin_port = htons(static_cast<std::uint16_t>(port));
+    address.sin_port = htons(port);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     int one = 1;
     setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
@@ -167,24 +118,18 @@ double ratio(const Totals& t) {
   return t.hits + t.misses == 0 ? 0 : static_cast<double>(t.hits) / static_cast<double>(t.hits + t.misses);
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  Options options = parse_options(argc, argv);
+int replay(const Options& options) {
   Client client;
   if (!client.connect_to(options.port)) {
     std::fprintf(stderr, "cached-replay: nothing listens on 127.0.0.1:%d\n", options.port);
     return 1;
   }
-  std::mt19937_64 random(42);
-  Zipf zipf(options.keys, options.skew);
+  cached::Trace trace(options.shape);
   Totals all, window;
-  long scan_key = 0;
-  auto begin = std::chrono::steady_clock::now();
-  for (long i = 0; i < options.requests && all.failed == 0; ++i) {
+  const auto begin = std::chrono::steady_clock::now();
+  for (long i = 0; (options.requests == 0 || i < options.requests) && all.failed == 0 && stopped == 0; ++i) {
     Totals one;
-    bool scanning = options.scan_every > 0 && i % options.scan_every >= options.scan_every - options.scan_length;
-    ask(client, scanning ? "scan:" + std::to_string(scan_key++) : "key:" + std::to_string(zipf.draw(random)), one);
+    ask(client, trace.next(), one);
     for (Totals* t : {&all, &window}) {
       t->hits += one.hits;
       t->misses += one.misses;
@@ -196,7 +141,29 @@ int main(int argc, char** argv) {
       window = Totals();
     }
   }
-  double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-  std::printf("total hit ratio %.4f failed %ld seconds %.2f\n", ratio(all), all.failed, seconds);
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  std::printf("total requests %ld hit ratio %.4f failed %ld seconds %.2f\n", all.hits + all.misses, ratio(all), all.failed,
+              seconds);
   return all.failed == 0 ? 0 : 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Options options;
+  CLI::App app("Replays a trace of Zipf-distributed requests and scans against a cache server.", "cached-replay");
+  app.add_option("--port", options.port, "server on 127.0.0.1")->capture_default_str();
+  app.add_option("--requests", options.requests, "0: until SIGTERM")->capture_default_str()->check(CLI::NonNegativeNumber);
+  app.add_option("--window", options.window, "requests per printed line")->capture_default_str()->check(CLI::PositiveNumber);
+  app.add_option("--keys", options.shape.keys, "keys that are asked for again")->capture_default_str()->check(CLI::PositiveNumber);
+  app.add_option("--skew", options.shape.skew, "Zipf exponent")->capture_default_str()->check(CLI::PositiveNumber);
+  app.add_option("--scan-every", options.shape.scan_every, "a scan ends every N requests; 0: none")->capture_default_str()->check(CLI::NonNegativeNumber);
+  app.add_option("--scan-length", options.shape.scan_length, "requests of a scan")->capture_default_str()->check(CLI::NonNegativeNumber);
+  CLI11_PARSE(app, argc, argv);
+  struct sigaction stop {};
+  stop.sa_handler = [](int) { stopped = 1; };
+  stop.sa_flags = SA_RESTART;
+  sigaction(SIGTERM, &stop, nullptr);
+  sigaction(SIGINT, &stop, nullptr);
+  return replay(options);
 }
