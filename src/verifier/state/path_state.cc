@@ -4,32 +4,36 @@ namespace ring3::verifier {
 
 void FrameRelease::operator()(FrameState* frame) const { pool->give_back(frame); }
 
-FramePtr FramePool::make() {
-  if (free_.empty()) {
-    ++allocated_;
-    return FramePtr(new FrameState, FrameRelease{this});
-  }
-  FrameState* frame = free_.back().release();
+FrameState* FramePool::allocate() {
+  free_.reserve(allocated_ + 1);  // so that giving back never needs memory
+  auto* frame = new FrameState;
+  ++allocated_;
+  return frame;
+}
+
+FramePtr FramePool::take() {
+  if (free_.empty()) return FramePtr(allocate(), FrameRelease{this});
+  FramePtr frame(free_.back().release(), FrameRelease{this});
   free_.pop_back();
+  return frame;
+}
+
+FramePtr FramePool::make() {
+  FramePtr frame = take();
   std::vector<StackSlot> stack = std::move(frame->stack);
   stack.clear();
   *frame = FrameState{};
   frame->stack = std::move(stack);
-  return FramePtr(frame, FrameRelease{this});
+  return frame;
 }
 
 FramePtr FramePool::copy(const FrameState& from) {
-  if (free_.empty()) {
-    ++allocated_;
-    return FramePtr(new FrameState(from), FrameRelease{this});
-  }
-  FrameState* frame = free_.back().release();
-  free_.pop_back();
+  FramePtr frame = take();
   *frame = from;
-  return FramePtr(frame, FrameRelease{this});
+  return frame;
 }
 
-void FramePool::give_back(FrameState* frame) { free_.emplace_back(frame); }
+void FramePool::give_back(FrameState* frame) noexcept { free_.emplace_back(frame); }
 
 PathState PathState::fork(FramePool& pool) const {
   PathState out;

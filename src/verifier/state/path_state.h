@@ -49,10 +49,13 @@ class FramePool {
  public:
   FramePtr make();
   FramePtr copy(const FrameState& from);
-  void give_back(FrameState* frame);
+  void give_back(FrameState* frame) noexcept;
   std::uint64_t bytes() const { return allocated_ * sizeof(FrameState); }
 
  private:
+  FrameState* allocate();
+  FramePtr take();
+
   std::vector<std::unique_ptr<FrameState>> free_;
   std::uint64_t allocated_ = 0;
 };
