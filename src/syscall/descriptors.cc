@@ -8,9 +8,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
-#include <string>
+#include <cstdio>
+#include <vector>
 
 #include "base/fault_point.h"
 #include "base/try.h"
@@ -24,7 +26,12 @@ namespace {
 
 constexpr std::uint32_t kClosed = IN_CLOSE_WRITE | IN_CLOSE_NOWRITE;
 
-std::string self_path(int fd) { return "/proc/self/fd/" + std::to_string(fd); }
+/// "/proc/self/fd/N" without memory of the heap.
+struct SelfPath {
+  explicit SelfPath(int fd) { std::snprintf(text, sizeof text, "/proc/self/fd/%d", fd); }
+  const char* c_str() const { return text; }
+  char text[32];
+};
 
 Errno from_errno(int error) {
   switch (error) {
@@ -96,10 +103,9 @@ Descriptors::Descriptors(OwnedFd inotify, OwnedFd settling_event)
     : inotify_(std::move(inotify)), settling_event_(std::move(settling_event)) {}
 
 Descriptors::~Descriptors() {
-  std::vector<UserRef<Object>> released;
+  std::map<FileKey, Entry> released;  // dropped after the lock
   MutexLock lock(mutex_);
-  for (auto& [key, entry] : by_file_) released.push_back(std::move(entry.object));
-  by_file_.clear();
+  released.swap(by_file_);
 }
 
 Result<Descriptors::Entry*> Descriptors::entry_for(const char* name, Ref<Object> object, int memory) {
@@ -113,24 +119,31 @@ Result<Descriptors::Entry*> Descriptors::entry_for(const char* name, Ref<Object>
   }
   // Read-only, so that it neither counts as a writer nor hides one from the lease.
   Entry entry;
-  entry.watch_fd = OwnedFd(::open(self_path(memory).c_str(), O_RDONLY | O_CLOEXEC));
+  entry.watch_fd = OwnedFd(::open(SelfPath(memory).c_str(), O_RDONLY | O_CLOEXEC));
   struct stat st;
   if (!entry.watch_fd || ::fstat(entry.watch_fd.get(), &st) != 0) return from_errno(errno);
   // A client that kept an O_PATH handle can open the file while the lease is held for an instant; the kernel then
   // signals the lease's owner. SIGURG is ignored by default, the signal it would use (SIGIO) kills.
   ::fcntl(entry.watch_fd.get(), F_SETSIG, SIGURG);
   own.reset();  // before the watch, or it would ring for our own close
-  entry.watch = ::inotify_add_watch(inotify_.get(), self_path(entry.watch_fd.get()).c_str(), kClosed);
+  entry.watch = ::inotify_add_watch(inotify_.get(), SelfPath(entry.watch_fd.get()).c_str(), kClosed);
   if (entry.watch < 0) return from_errno(errno);
 
   const FileKey key{st.st_dev, st.st_ino};
   const int watch = entry.watch;
   const Object* identity = object.get();
   entry.object = UserRef<Object>(std::move(object));
-  Entry& stored = by_file_.emplace(key, std::move(entry)).first->second;
-  by_object_.emplace(identity, key);
-  by_watch_.emplace(watch, key);
-  return &stored;
+  // All or none: an entry that no doorbell leads to would never go.
+  if (settling_.capacity() <= by_file_.size()) settling_.reserve(2 * by_file_.size() + 16);
+  std::map<FileKey, Entry> file;
+  std::map<const Object*, FileKey> by_object;
+  std::map<int, FileKey> by_watch;
+  file.emplace(key, std::move(entry));
+  by_object.emplace(identity, key);
+  by_watch.emplace(watch, key);
+  by_object_.merge(by_object);
+  by_watch_.merge(by_watch);
+  return &by_file_.insert(file.extract(key)).position->second;
 }
 
 Result<OwnedFd> Descriptors::open(Ref<Object> object, Access access, int memory) {
@@ -140,13 +153,13 @@ Result<OwnedFd> Descriptors::open(Ref<Object> object, Access access, int memory)
 
 Result<OwnedFd> Descriptors::open_as(const char* name, Ref<Object> object, Access access, int memory) {
   if (fault_point()) return Errno::kMFile;
-  UserRef<Object> released;
+  std::map<FileKey, Entry> released;  // dropped after the lock
   MutexLock lock(mutex_);
   Entry* entry = RING3_TRY(entry_for(name, std::move(object), memory));
-  OwnedFd fd(::open(self_path(entry->watch_fd.get()).c_str(), open_flags(access) | O_CLOEXEC));
+  OwnedFd fd(::open(SelfPath(entry->watch_fd.get()).c_str(), open_flags(access) | O_CLOEXEC));
   if (fd) return fd;
   const Errno error = from_errno(errno);
-  if (unused(*entry)) released = remove(by_file_.find(by_object_.at(entry->object.get())));
+  if (unused(*entry)) remove(by_file_.find(by_object_.at(entry->object.get())), released);
   return error;
 }
 
@@ -163,25 +176,22 @@ bool Descriptors::unused(const Entry& entry) const {
   return true;
 }
 
-UserRef<Object> Descriptors::remove(std::map<FileKey, Entry>::iterator it) {
-  ::inotify_rm_watch(inotify_.get(), it->second.watch);
-  by_watch_.erase(it->second.watch);
-  by_object_.erase(it->second.object.get());
-  settling_.erase(it->first);
-  UserRef<Object> object = std::move(it->second.object);
-  by_file_.erase(it);
-  return object;
+void Descriptors::remove(std::map<FileKey, Entry>::iterator it, std::map<FileKey, Entry>& removed) {
+  Entry& entry = it->second;
+  ::inotify_rm_watch(inotify_.get(), entry.watch);
+  by_watch_.erase(entry.watch);
+  by_object_.erase(entry.object.get());
+  if (entry.settle_until_ns != 0) settling_.erase(std::find(settling_.begin(), settling_.end(), it->first));
+  removed.insert(by_file_.extract(it));
 }
 
-void Descriptors::rung(const FileKey& key, std::uint64_t now_ns) {
-  const auto it = by_file_.find(key);
-  if (it == by_file_.end()) return;
-  it->second.settle_until_ns = now_ns + kSettleNs;
-  settling_.insert(key);
+void Descriptors::rung(const FileKey& key, Entry& entry, std::uint64_t now_ns) {
+  if (entry.settle_until_ns == 0) settling_.push_back(key);
+  entry.settle_until_ns = now_ns + kSettleNs;
 }
 
-std::size_t Descriptors::drain() {
-  std::vector<UserRef<Object>> released;  // declared first: dropped after the lock
+std::size_t Descriptors::drain() noexcept {
+  std::map<FileKey, Entry> released;  // declared first: dropped after the lock
   MutexLock lock(mutex_);
   alignas(inotify_event) char events[4096];
   std::uint64_t now_ns = 0;
@@ -191,20 +201,22 @@ std::size_t Descriptors::drain() {
       const auto* event = reinterpret_cast<const inotify_event*>(at);
       at += sizeof(inotify_event) + event->len;
       if ((event->mask & IN_Q_OVERFLOW) != 0)  // events were lost: ask about every entry
-        for (const auto& [key, entry] : by_file_) rung(key, now_ns);
+        for (auto& [key, entry] : by_file_) rung(key, entry, now_ns);
       else if (const auto watched = by_watch_.find(event->wd); watched != by_watch_.end())
-        rung(watched->second, now_ns);
+        rung(watched->second, by_file_.at(watched->second), now_ns);
     }
   }
   if (settling_.empty()) return 0;
   if (now_ns == 0) now_ns = monotonic_ns();
-  for (auto next = settling_.begin(); next != settling_.end();) {
-    const auto here = next++;
-    const auto entry = by_file_.find(*here);
-    if (unused(entry->second))
-      released.push_back(remove(entry));  // also leaves settling_
-    else if (now_ns >= entry->second.settle_until_ns)
-      settling_.erase(here);
+  for (std::size_t i = settling_.size(); i-- != 0;) {
+    const auto here = by_file_.find(settling_[i]);
+    Entry& entry = here->second;
+    const bool gone = unused(entry);
+    if (!gone && now_ns < entry.settle_until_ns) continue;
+    settling_[i] = settling_.back();
+    settling_.pop_back();
+    entry.settle_until_ns = 0;
+    if (gone) remove(here, released);
   }
   if (!settling_.empty()) {
     const std::uint64_t one = 1;

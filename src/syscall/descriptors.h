@@ -28,7 +28,6 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <set>
 #include <utility>
 #include <vector>
 
@@ -70,7 +69,7 @@ class Descriptors {
   Result<OpenObject> find(const FileIdentity& file) const;
 
   /// Reads the doorbells and drops what no client holds any more. Returns entries dropped.
-  std::size_t drain();
+  std::size_t drain() noexcept;
   /// Readable when drain() may have something to do. Owned by the registry.
   int doorbell_fd() const { return inotify_.get(); }
   /// Some entry was busy when its doorbell rang: drain() again soon, without waiting for a doorbell.
@@ -87,15 +86,16 @@ class Descriptors {
     UserRef<Object> object;
     OwnedFd watch_fd;  // read-only open description of ours: lease and re-opening
     int watch = -1;    // inotify watch descriptor
-    std::uint64_t settle_until_ns = 0;  // in settling_ until then
+    std::uint64_t settle_until_ns = 0;  // 0: not in settling_
   };
   static constexpr std::uint64_t kSettleNs = 100'000'000;
 
   Descriptors(OwnedFd inotify, OwnedFd settling_event);
   Result<Entry*> entry_for(const char* name, Ref<Object> object, int memory) RING3_REQUIRES(mutex_);
   bool unused(const Entry& entry) const RING3_REQUIRES(mutex_);
-  void rung(const FileKey& key, std::uint64_t now_ns) RING3_REQUIRES(mutex_);
-  UserRef<Object> remove(std::map<FileKey, Entry>::iterator it) RING3_REQUIRES(mutex_);
+  void rung(const FileKey& key, Entry& entry, std::uint64_t now_ns) RING3_REQUIRES(mutex_);
+  /// The entry leaves every table; its node goes to `removed`, so that nothing here needs memory.
+  void remove(std::map<FileKey, Entry>::iterator it, std::map<FileKey, Entry>& removed) RING3_REQUIRES(mutex_);
 
   const OwnedFd inotify_;
   const OwnedFd settling_event_;
@@ -103,7 +103,7 @@ class Descriptors {
   std::map<FileKey, Entry> by_file_ RING3_GUARDED_BY(mutex_);
   std::map<const Object*, FileKey> by_object_ RING3_GUARDED_BY(mutex_);
   std::map<int, FileKey> by_watch_ RING3_GUARDED_BY(mutex_);
-  std::set<FileKey> settling_ RING3_GUARDED_BY(mutex_);
+  std::vector<FileKey> settling_ RING3_GUARDED_BY(mutex_);  // has room for every entry
 };
 
 /// "bpf-map", "bpf-prog", "bpf-link", "btf", "bpf-token": what bpftool looks for in /proc/self/fd.
