@@ -51,20 +51,9 @@ class Runtime {
   template <typename T>
   Result<StructOpsPoint<T>> struct_ops(const StructOpsOptions<T>& options = {}) {
     static_assert(std::is_standard_layout_v<T> && std::is_trivially_copyable_v<T>, "an ops struct is plain C");
-    StructOpsDef def;
-    def.name = detail::plain_type_name<T>();
-    def.size_bytes = sizeof(T);
-    def.stubs = options.stubs;
-    def.null_when_unset = options.null_when_unset;
-    def.unsupported = detail::offsets(options.unsupported);
-    def.sleepable = detail::offsets(options.sleepable);
-    def.annotated = detail::offsets(options.annotated);
-    def.writable = options.writable;
-    def.helpers = options.helpers;
-    auto policy = std::make_unique<detail::TypedPolicy<T>>(options, detail::offsets(options.required));
-    detail::SingleInstance& kept = *policy;
-    if (Result<void> added = add_policy(std::move(def), std::move(policy)); !added.ok()) return added.error();
-    return StructOpsPoint<T>(kept);
+    Result<detail::SingleInstance*> policy = add_policy(&options, &detail::make_policy<T>);
+    if (!policy.ok()) return policy.error();
+    return StructOpsPoint<T>(**policy);
   }
   /// The same with a host policy of the caller's own (def.host), for several instances at once, names, queues ….
   Result<void> struct_ops(const StructOpsDef& def);
@@ -100,7 +89,7 @@ class Runtime {
 
  private:
   explicit Runtime(std::unique_ptr<RuntimeImpl> impl);
-  Result<void> add_policy(StructOpsDef def, std::unique_ptr<detail::SingleInstance> policy);
+  Result<detail::SingleInstance*> add_policy(const void* options, detail::MakePolicy make);
   Result<void> add_kfunc(const KfuncDef& def);
   Result<void> add_kptr(const KptrDef& def);
 

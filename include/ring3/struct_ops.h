@@ -159,6 +159,24 @@ std::vector<std::size_t> offsets(const std::vector<Member<T>>& members) {
   return offs;
 }
 
+/// Runs inside the library, where memory that runs out becomes an errno. options: StructOpsOptions<T>.
+using MakePolicy = std::unique_ptr<SingleInstance> (*)(const void* options, StructOpsDef& def);
+
+template <typename T>
+std::unique_ptr<SingleInstance> make_policy(const void* given, StructOpsDef& def) {
+  const auto& options = *static_cast<const StructOpsOptions<T>*>(given);
+  def.name = plain_type_name<T>();
+  def.size_bytes = sizeof(T);
+  def.stubs = options.stubs;
+  def.null_when_unset = options.null_when_unset;
+  def.unsupported = offsets(options.unsupported);
+  def.sleepable = offsets(options.sleepable);
+  def.annotated = offsets(options.annotated);
+  def.writable = options.writable;
+  def.helpers = options.helpers;
+  return std::make_unique<TypedPolicy<T>>(options, offsets(options.required));
+}
+
 }  // namespace detail
 
 /// The current table of T, for as long as the guard lives. Stays on the stack of one thread.

@@ -28,15 +28,19 @@ const char* wrong_flag(const KfuncDef& def, const btf::Btf& btf, btf::TypeId pro
   return takes_pointer ? nullptr : "kRelease needs a pointer argument";
 }
 
-/// What the policy behind a typed point must know of each member.
-std::vector<detail::OpsMember> describe_members(const struct_ops::OpsType& type) {
-  const btf::Btf& btf = *type.facts->btf;
+/// What the policy behind a typed point must know of each member. Empty: no such struct, which registration refuses.
+std::vector<detail::OpsMember> describe_members(const btf::Btf& btf, const std::string& name) {
   std::vector<detail::OpsMember> members;
-  for (std::uint32_t i = 0; i < type.members.size(); ++i) {
-    const struct_ops::MemberLayout& m = type.members[i];
-    const auto array = btf.array(btf.skip_modifiers(btf.member(type.facts->type, i).type));
+  const btf::TypeId type = btf.find(name, Kind::kStruct);
+  if (type == 0) return members;
+  for (const btf::Member& m : btf.members(type)) {
+    const btf::TypeId plain = btf.skip_modifiers(m.type);
+    const bool is_function = btf.type(plain)->kind == Kind::kPtr &&
+                             btf.type(btf.skip_modifiers(btf.type(plain)->type))->kind == Kind::kFuncProto;
+    const auto array = btf.array(plain);
     const auto element = array ? btf.integer(btf.skip_modifiers(array->elem)) : std::nullopt;
-    members.push_back({m.name, m.off, m.size, m.is_function, element && element->bits == 8 && element->is_signed});
+    const bool is_text = element && element->bits == 8 && element->is_signed;
+    members.push_back({std::string(m.name), m.bit_off / 8, btf.size_of(m.type).value_or(0), is_function, is_text});
   }
   return members;
 }
@@ -54,20 +58,24 @@ Result<void> RuntimeImpl::change_facts(Change change) {
 
 Result<void> RuntimeImpl::add_struct_ops(const StructOpsDef& def) {
   return change_facts([&](model::Facts& facts) -> Result<void> {
+    facts.struct_ops.reserve(facts.struct_ops.size() + 1);  // a registered type stays
     const struct_ops::OpsType* type = RING3_TRY(registry_.add(def, facts.host_btf, log_text_));
     facts.struct_ops.push_back(type->facts);
     return {};
   });
 }
 
-Result<void> RuntimeImpl::add_policy(StructOpsDef def, std::unique_ptr<detail::SingleInstance> policy) {
-  def.host = policy.get();
+Result<detail::SingleInstance*> RuntimeImpl::add_policy(const void* options, detail::MakePolicy make) {
+  StructOpsDef def;
+  std::list<std::unique_ptr<detail::SingleInstance>> made;
+  made.push_back(make(options, def));
+  detail::SingleInstance* policy = made.back().get();
+  policy->set_members(describe_members(*facts()->host_btf, def.name));
+  def.host = policy;
   RING3_TRY(add_struct_ops(def));
-  for (const struct_ops::OpsType* type : registry_.all())
-    if (type->host == policy.get()) policy->set_members(describe_members(*type));
   MutexLock lock(facts_mutex_);
-  policies_.push_back(std::move(policy));
-  return {};
+  policies_.splice(policies_.end(), made);
+  return policy;
 }
 
 Result<void> RuntimeImpl::add_kfunc(const KfuncDef& def) {

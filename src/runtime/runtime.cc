@@ -37,8 +37,8 @@ Result<void> Runtime::struct_ops(const StructOpsDef& def) {
   return without_throwing([&] { return impl_->add_struct_ops(def); });
 }
 
-Result<void> Runtime::add_policy(StructOpsDef def, std::unique_ptr<detail::SingleInstance> policy) {
-  return without_throwing([&] { return impl_->add_policy(std::move(def), std::move(policy)); });
+Result<detail::SingleInstance*> Runtime::add_policy(const void* options, detail::MakePolicy make) {
+  return without_throwing([&] { return impl_->add_policy(options, make); });
 }
 
 Result<void> Runtime::add_kfunc(const KfuncDef& def) {

@@ -8,6 +8,7 @@
 // Locking: facts_mutex_ guards the pointer to the newest Facts, never what it points to.
 #pragma once
 
+#include <list>
 #include <map>
 #include <memory>
 #include <string>
@@ -53,7 +54,7 @@ class RuntimeImpl final : public maps::MapHost, public prog::ProgramHost, public
   LogRing& log_ring() { return log_ring_; }
 
   Result<void> add_struct_ops(const StructOpsDef& def);
-  Result<void> add_policy(StructOpsDef def, std::unique_ptr<detail::SingleInstance> policy);
+  Result<detail::SingleInstance*> add_policy(const void* options, detail::MakePolicy make);
   Result<void> add_kfunc(const KfuncDef& def);
   Result<void> add_kptr(const KptrDef& def);
 
@@ -117,7 +118,7 @@ class RuntimeImpl final : public maps::MapHost, public prog::ProgramHost, public
   LogText log_text_{*this};
   maps::MapKinds map_kinds_;
   struct_ops::Registry registry_;
-  std::vector<std::unique_ptr<detail::SingleInstance>> policies_ RING3_GUARDED_BY(facts_mutex_);
+  std::list<std::unique_ptr<detail::SingleInstance>> policies_ RING3_GUARDED_BY(facts_mutex_);
   Mutex facts_mutex_;
   std::shared_ptr<const model::Facts> facts_ RING3_GUARDED_BY(facts_mutex_);
   Mutex owners_mutex_;

@@ -59,9 +59,7 @@ OpsLink::OpsLink(Ref<maps::Map> map, Birth birth, ObjectTable& table)
 Result<void> OpsLink::attach_map() {
   OpsMap& ops = map();
   MutexLock host_lock(ops.type().host_mutex);
-  Result<void> registered = ops.type().host->reg(ops, *this);
-  if (!registered.ok()) log_refusal(ops.registry(), ops.type(), "reg", registered.error());
-  return registered;
+  return ask_host(ops.registry(), ops.type(), "reg", [&] { return ops.type().host->reg(ops, *this); });
 }
 
 Result<void> OpsLink::detach_map() {
@@ -82,11 +80,8 @@ Result<void> OpsLink::replace_map(Ref<Object> next, const Ref<Object>& expected,
   if (&ops->type() != &old.type()) return Errno::kInval;
   {
     MutexLock host_lock(old.type().host_mutex);
-    Result<void> updated = old.type().host->update(*ops, old, *this);
-    if (!updated.ok()) {
-      log_refusal(ops->registry(), old.type(), "update", updated.error());
-      return updated.error();
-    }
+    RING3_TRY(ask_host(ops->registry(), old.type(), "update",
+                       [&] { return old.type().host->update(*ops, old, *this); }));
   }
   set_target_locked(std::move(next));
   return {};

@@ -130,10 +130,8 @@ Result<void> OpsMap::update(std::span<const std::byte> key, std::span<const std:
 Result<void> OpsMap::register_classic() {
   ref();  // the registration's own, until delete
   MutexLock host_lock(type_.host_mutex);
-  Result<void> registered = type_.host->reg(*this, classic_);
-  if (registered.ok()) return {};
-  log_refusal(registry_, type_, "reg", registered.error());
-  unref();
+  Result<void> registered = ask_host(registry_, type_, "reg", [this] { return type_.host->reg(*this, classic_); });
+  if (!registered.ok()) unref();
   return registered;
 }
 

@@ -39,9 +39,7 @@ class TableFiller {
     MutexLock lock(type_.host_mutex);
     for (std::uint32_t i = 0; i < type_.members.size(); ++i) RING3_TRY(fill_member(i));
     std::memcpy(table_->view_.data() + type_.ops_off, shown_.data(), shown_.size());
-    Result<void> valid = type_.host->validate(table_->ops());
-    if (!valid.ok()) log_refusal(registry_, type_, "validate", valid.error());
-    return valid;
+    return ask_host(registry_, type_, "validate", [this] { return type_.host->validate(table_->ops()); });
   }
 
   Errno fail(Errno e, std::string_view why) {
@@ -61,12 +59,10 @@ class TableFiller {
       if (!is_zero) return fail(Errno::kInval, member, "the owner module is not the client's to set");
       return {};
     }
-    Result<bool> consumed = type_.host->init_member(index, source_.data(), table_->ops_.get());
-    if (!consumed.ok()) {
-      log_refusal(registry_, type_, "init_member", consumed.error());
-      return consumed.error();
-    }
-    if (*consumed) {
+    const bool consumed = RING3_TRY(ask_host(registry_, type_, "init_member", [&] {
+      return type_.host->init_member(index, source_.data(), table_->ops_.get());
+    }));
+    if (consumed) {
       show(member, given);
       if (!is_zero) table_->members_set_ |= std::uint64_t{1} << index;
       return {};

@@ -17,8 +17,10 @@ Result<const OpsType*> Registry::add(const StructOpsDef& def, const std::shared_
     log.write(fmt::format("struct_ops {}: registered already\n", type->name()));
     return Errno::kExist;
   }
+  types_.reserve(types_.size() + 1);  // nothing fails after the host has said yes
   if (Result<void> init = def.host->init(); !init.ok()) {
-    log.write(fmt::format("struct_ops {}: Error in init: {} {}\n", type->name(), errno_name(init.error()), def.host->take_refusal()));
+    log.write(fmt::format("struct_ops {}: Error in init: {} {}\n", type->name(), errno_name(init.error()),
+                          def.host->take_refusal()));
     return Errno::kInval;
   }
   types_.push_back(std::move(type));
@@ -50,15 +52,17 @@ Result<void> Registry::check_member(const model::StructOpsType& facts, std::uint
   const OpsType* type = find_by_facts(facts);
   if (type == nullptr) return Errno::kNotSupp;
   MutexLock lock(type->host_mutex);
-  Result<void> checked = type->host->check_member(member, sleepable);
-  if (!checked.ok()) log_refusal(*this, *type, "check_member", checked.error());
-  return checked;
+  return ask_host(*this, *type, "check_member", [&] { return type->host->check_member(member, sleepable); });
 }
 
-void log_refusal(const Registry& registry, const OpsType& type, std::string_view callback, Errno e) {
-  const std::string reason = type.host->take_refusal();
-  registry.log().write(fmt::format("struct_ops {}: {}() of the host refuses: {} ({})\n", type.name(), callback,
-                                   reason.empty() ? "no reason given" : reason, errno_name(e)));
+void log_refusal(const Registry& registry, const OpsType& type, std::string_view callback, Errno e) noexcept {
+  try {
+    const std::string reason = type.host->take_refusal();
+    registry.log().write(fmt::format("struct_ops {}: {}() of the host refuses: {} ({})\n", type.name(), callback,
+                                     reason.empty() ? "no reason given" : reason, errno_name(e)));
+  } catch (const std::bad_alloc&) {
+    return;  // the errno has to do
+  }
 }
 
 }  // namespace ring3::struct_ops

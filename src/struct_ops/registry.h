@@ -4,8 +4,10 @@
 
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "base/mutex.h"
@@ -81,8 +83,25 @@ class Registry {
   std::vector<std::unique_ptr<OpsType>> types_ RING3_GUARDED_BY(mutex_);
 };
 
-/// One line: the host's callback, its reason if it gave one, the errno. Under type.host_mutex.
-void log_refusal(const Registry& registry, const OpsType& type, std::string_view callback, Errno e)
+/// One line: the host's callback, its reason if it gave one, the errno. Under type.host_mutex. No memory, no line.
+void log_refusal(const Registry& registry, const OpsType& type, std::string_view callback, Errno e) noexcept
     RING3_REQUIRES(type.host_mutex);
+
+/// Runs a callback of the host. Memory that runs out inside is kNoMem here, so that what surrounds the call is undone
+/// in the ordinary way; an error is logged.
+template <typename Callback>
+std::invoke_result_t<Callback> ask_host(const Registry& registry, const OpsType& type, std::string_view name,
+                                        Callback callback) RING3_REQUIRES(type.host_mutex) {
+  using Answer = std::invoke_result_t<Callback>;
+  Answer answered = [&]() -> Answer {
+    try {
+      return callback();
+    } catch (const std::bad_alloc&) {
+      return Errno::kNoMem;
+    }
+  }();
+  if (!answered.ok()) log_refusal(registry, type, name, answered.error());
+  return answered;
+}
 
 }  // namespace ring3::struct_ops

@@ -68,21 +68,21 @@ void BpfClient::close_all() {
   (void)next_id(uapi::BPF_MAP_GET_NEXT_ID, 0);
 }
 
-long BpfClient::load(const ProgramText& program) {
+PreparedLoad BpfClient::prepare(const ProgramText& program) {
   const HostSymbols symbols(host_, program.map_fds);
   isa::AssembleError error;
   Result<std::vector<isa::RawInsn>> insns = isa::assemble(program.text, &error, &symbols);
   EXPECT_TRUE(insns.ok()) << "line " << error.line << ": " << error.message;
-  if (!insns.ok()) return -1;
-  std::vector<char> text(1 << 16);
-  uapi::bpf_attr attr = zero();
+  PreparedLoad load{zero(), insns.ok() ? std::move(insns).value() : std::vector<isa::RawInsn>{},
+                    std::vector<char>(1 << 16)};
+  uapi::bpf_attr& attr = load.attr;
   attr.prog_type = program.prog_type;
-  attr.insn_cnt = static_cast<std::uint32_t>(insns->size());
-  attr.insns = address(insns->data());
+  attr.insn_cnt = static_cast<std::uint32_t>(load.insns.size());
+  attr.insns = address(load.insns.data());
   attr.license = address(program.license);
   attr.log_level = 1;
-  attr.log_size = static_cast<std::uint32_t>(text.size());
-  attr.log_buf = address(text.data());
+  attr.log_size = static_cast<std::uint32_t>(load.log.size());
+  attr.log_buf = address(load.log.data());
   attr.prog_flags = program.flags;
   if (program.prog_type == uapi::BPF_PROG_TYPE_STRUCT_OPS) {
     attr.expected_attach_type = program.member;
@@ -90,8 +90,13 @@ long BpfClient::load(const ProgramText& program) {
         program.attach_btf_id != 0 ? program.attach_btf_id : host_.find(program.type, btf::Kind::kStruct);
   }
   std::strcpy(attr.prog_name, "test");
-  const long fd = took(bpf(uapi::BPF_PROG_LOAD, attr));
-  log_ = text.data();
+  return load;
+}
+
+long BpfClient::load(const ProgramText& program) {
+  PreparedLoad load = prepare(program);
+  const long fd = took(bpf(uapi::BPF_PROG_LOAD, load.attr));
+  log_ = load.log.data();
   return fd;
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "btf/btf.h"
+#include "isa/insn.h"
 #include "ring3/runtime.h"
 #include "uapi/bpf.h"
 
@@ -27,6 +28,13 @@ struct ProgramText {
   std::vector<std::int32_t> map_fds = {};  // what map[name:m0], map[name:m1] … stand for
 };
 
+/// PROG_LOAD as it is sent, with everything the attribute points to.
+struct PreparedLoad {
+  uapi::bpf_attr attr;
+  std::vector<isa::RawInsn> insns;
+  std::vector<char> log;
+};
+
 class BpfClient {
  public:
   BpfClient(Runtime& runtime, const btf::Btf& host) : runtime_(runtime), host_(host) {}
@@ -42,6 +50,7 @@ class BpfClient {
   /// Keeps a descriptor out of close_all().
   long keep(long fd);
 
+  PreparedLoad prepare(const ProgramText& program);
   /// The fd, or the negated errno; log() has the text.
   long load(const ProgramText& program);
   const std::string& log() const { return log_; }

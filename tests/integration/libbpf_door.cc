@@ -108,12 +108,9 @@ ObjectFile::ObjectFile(const char* path) {
   bpf_map* map = nullptr;
   bpf_object__for_each_map(map, object_.get()) {
     if (bpf_map__type(map) != BPF_MAP_TYPE_STRUCT_OPS) continue;
-    if (link_flavour_) {
-      EXPECT_EQ(bpf_map__set_map_flags(map, bpf_map__map_flags(map) | kLinkFlag), 0);
-    }
-    if (!notes.struct_ops_autocreate) {
-      EXPECT_EQ(bpf_map__set_autocreate(map, false), 0);
-    }
+    const __u32 flags = bpf_map__map_flags(map) | (link_flavour_ ? kLinkFlag : 0);
+    EXPECT_EQ(bpf_map__set_map_flags(map, flags), 0);
+    EXPECT_EQ(bpf_map__set_autocreate(map, notes.struct_ops_autocreate), 0);
   }
 }
 
@@ -138,20 +135,14 @@ int ObjectFile::bss() const {
   return -1;
 }
 
-int ObjectFile::fill(const char* name) {
+int ObjectFile::attach(const char* name) {
   bpf_map* table = bpf_object__find_map_by_name(object_.get(), name);
   // libbpf 1.1 knows the classic flavour: its "link" fills the map, and would empty it at the end.
   bpf_link* filled = bpf_map__attach_struct_ops(table);
   if (filled == nullptr) return -errno;
   bpf_link__disconnect(filled);
   bpf_link__destroy(filled);
-  return 0;
-}
-
-int ObjectFile::attach(const char* name) {
-  const int filled = fill(name);
-  if (filled != 0 || !link_flavour_) return filled;
-  const bpf_map* table = bpf_object__find_map_by_name(object_.get(), name);
+  if (!link_flavour_) return 0;
   const int fd = bpf_link_create(bpf_map__fd(table), 0, kStructOpsAttach, nullptr);
   return fd < 0 ? -errno : fd;
 }

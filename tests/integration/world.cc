@@ -78,6 +78,8 @@ Result<void> CalcHost::update(StructOpsInstance& next, StructOpsInstance&, Struc
   return {};
 }
 
+BtfBlob test_host_btf_blob() { return test_host_btf; }
+
 World::World() {
   runtime_ = Runtime::create({.name = "test", .btf = test_host_btf, .log = &log_}).value();
   StringSink text;

@@ -81,6 +81,9 @@ static_assert(sizeof(CalcValue) == 192 && offsetof(CalcValue, add) == 64);
 inline constexpr std::string_view kAddText = "r0 = *(u64 *)(r1 +0)\nr2 = *(u64 *)(r1 +8)\nr0 += r2\nexit";
 inline constexpr std::string_view kSubText = "r0 = *(u64 *)(r1 +0)\nr2 = *(u64 *)(r1 +8)\nr0 -= r2\nexit";
 
+/// The types of test_host.h.
+BtfBlob test_host_btf_blob();
+
 class World : public ::testing::Test {
  protected:
   World();

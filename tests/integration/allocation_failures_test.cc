@@ -1,0 +1,215 @@
+// Every allocation of every step of a client's life fails once: the step answers with an errno, nothing it made is
+// left, and the same step succeeds afterwards (behaviour.md F.1.3).
+#include <gtest/gtest.h>
+
+#include <unistd.h>
+
+#include <functional>
+#include <vector>
+
+#include "base/fault_point.h"
+#include "object/rcu.h"
+#include "runtime/runtime_impl.h"
+#include "tests/integration/allocation_faults.h"
+#include "tests/integration/world.h"
+
+namespace ring3::test {
+namespace {
+
+class AllocationFailures : public World {
+ protected:
+  void unlink(const char* path) {
+    syscall::PinIdentity who;
+    who.uid = ::geteuid();
+    who.gid = ::getegid();
+    EXPECT_TRUE(runtime_->impl().kernel().pins().unlink(path, who).ok());
+  }
+  std::size_t live() {
+    (void)bpf().next_id(uapi::BPF_LINK_GET_NEXT_ID, 0);
+    rcu::drain();
+    return runtime_->impl().objects().live_count();
+  }
+
+  /// One thing a client does. `prepare` runs before each try, without failures; what it returns goes to the others.
+  struct Step {
+    const char* what;
+    std::function<long()> prepare = [] { return 0L; };
+    std::function<long(long prepared)> run;
+    std::function<void(long prepared, long result)> undo = [](long, long) {};
+    std::function<void(long prepared)> clean_up = [](long) {};
+  };
+
+  /// Runs `step` with its first, second, … failure until it runs through, and checks that success.
+  template <typename Fault>
+  void fail_each(const Step& step) {
+    constexpr std::int64_t kMany = 100'000;
+    for (std::int64_t n = 0; n < kMany && !HasFailure(); ++n) {
+      const long prepared = step.prepare();
+      const std::size_t before = live();
+      long result;
+      bool fired;
+      {
+        Fault fault(n);
+        result = step.run(prepared);
+        fired = fault.fired();
+      }
+      // With a failure it may still succeed: an optional allocation, or one that is made up for.
+      if (result >= 0)
+        step.undo(prepared, result);
+      else
+        EXPECT_TRUE(fired && (result == -ENOMEM || result == -EMFILE)) << step.what << " " << n << " gave " << result
+                                                                       << "\n" << bpf().log() << log_.take();
+      EXPECT_EQ(live(), before) << step.what << ": what failure " << n << " left";
+      step.clean_up(prepared);
+      if (!fired) return;
+    }
+    if (!HasFailure()) ADD_FAILURE() << step.what << " never runs through";
+  }
+
+  void fail_each_way(const Step& step) {
+    fail_each<AllocationFault>(step);
+    fail_each<FaultInjection>(step);
+  }
+
+  std::function<void(long, long)> close_result() {
+    return [this](long, long fd) { bpf().close(fd); };
+  }
+};
+
+/// A descriptor that the harness closes itself.
+long raw_link(Runtime& runtime, long map) {
+  uapi::bpf_attr attr = BpfClient::zero();
+  attr.link_create.map_fd = static_cast<std::uint32_t>(map);
+  attr.link_create.attach_type = uapi::BPF_STRUCT_OPS;
+  return runtime.bpf(uapi::BPF_LINK_CREATE, &attr, sizeof(attr));
+}
+
+long send(Runtime& runtime, int cmd, uapi::bpf_attr attr) { return runtime.bpf(cmd, &attr, sizeof(attr)); }
+
+TEST_F(AllocationFailures, CreateAnOpsMap) {
+  const uapi::bpf_attr attr = bpf().ops_map_attr("calc_ops", uapi::BPF_F_LINK);
+  fail_each_way({.what = "map create",
+                 .run = [&](long) { return send(*runtime_, uapi::BPF_MAP_CREATE, attr); },
+                 .undo = close_result()});
+}
+
+TEST_F(AllocationFailures, LoadAProgram) {
+  const PreparedLoad load = bpf().prepare({.text = kAddText});
+  fail_each_way({.what = "program load",
+                 .run = [&](long) { return send(*runtime_, uapi::BPF_PROG_LOAD, load.attr); },
+                 .undo = close_result()});
+}
+
+TEST_F(AllocationFailures, FillAMap) {
+  const CalcValue value = both();
+  fail_each_way({.what = "map update",
+                 .prepare = [this] { return bpf().ops_map("calc_ops", uapi::BPF_F_LINK); },
+                 .run = [&](long map) { return bpf().update(map, &value); },
+                 .clean_up =
+                     [&](long map) {
+                       CalcValue seen;
+                       EXPECT_EQ(bpf().lookup(map, &seen), 0);
+                       if (seen.state == 0) {
+                         EXPECT_EQ(bpf().update(map, &value), 0) << "not for ever";
+                       }
+                       const long link = bpf().link(map);
+                       EXPECT_EQ(call_add(1, 2), 3);
+                       bpf().close(link);
+                       bpf().close(map);
+                     }});
+}
+
+TEST_F(AllocationFailures, RegisterAClassicMap) {
+  const CalcValue value = both();
+  fail_each_way({.what = "classic update",
+                 .prepare = [this] { return bpf().ops_map("calc_ops", 0); },
+                 .run = [&](long map) { return bpf().update(map, &value); },
+                 .undo = [this](long map, long) { EXPECT_EQ(bpf().erase(map), 0); },
+                 .clean_up =
+                     [this](long map) {
+                       EXPECT_EQ(calc_.registered, calc_.unregistered);
+                       bpf().close(map);
+                     }});
+}
+
+TEST_F(AllocationFailures, Link) {
+  const long map = ready_map();
+  fail_each_way({.what = "link create",
+                 .run = [&](long) { return raw_link(*runtime_, map); },
+                 .undo = close_result(),
+                 .clean_up = [this](long) { EXPECT_EQ(calc_.registered, calc_.unregistered); }});
+}
+
+TEST_F(AllocationFailures, LinkUpdate) {
+  const long maps[2] = {ready_map(), ready_map()};
+  const long link = bpf().link(maps[0]);
+  int next = 0;
+  fail_each_way({.what = "link update",
+                 .run = [&](long) { return bpf().link_update(link, maps[next ^= 1]); },
+                 .clean_up = [this](long) { EXPECT_EQ(call_add(1, 2), 3); }});
+}
+
+TEST_F(AllocationFailures, PinAndGet) {
+  const long link = bpf().link(ready_map());
+  const char* const path = "/sys/fs/bpf/calc";
+  fail_each_way({.what = "pin",
+                 .run = [&](long) { return bpf().pin(link, path); },
+                 .undo = [&](long, long) { unlink(path); }});
+  ASSERT_EQ(bpf().pin(link, path), 0);
+  uapi::bpf_attr attr = BpfClient::zero();
+  attr.pathname = reinterpret_cast<std::uintptr_t>(path);
+  fail_each_way({.what = "get",
+                 .run = [&](long) { return send(*runtime_, uapi::BPF_OBJ_GET, attr); },
+                 .undo = close_result()});
+}
+
+TEST_F(AllocationFailures, Introspection) {
+  const CalcValue value = both();
+  const long map = ready_map(value);
+  const long link = bpf().link(map);
+  CalcValue seen;
+  fail_each_way({.what = "lookup", .run = [&](long) { return bpf().lookup(map, &seen); }});
+  EXPECT_EQ(seen.state, 3u);
+  const auto info = [this](const char* what, long fd, auto record) {
+    fail_each_way({.what = what, .run = [this, fd, &record](long) {
+                     record = {};
+                     return bpf().info(fd, &record, sizeof(record));
+                   }});
+  };
+  info("map info", map, uapi::bpf_map_info{});
+  info("program info", static_cast<long>(value.add), uapi::bpf_prog_info{});
+  info("link info", link, uapi::bpf_link_info{});
+}
+
+TEST_F(AllocationFailures, ARuntimeItself) {
+  for (std::int64_t n = 0; n < 100'000; ++n) {
+    AllocationFault fault(n);
+    auto second = Runtime::create({.name = "second", .btf = test_host_btf_blob()});
+    if (!fault.fired()) {
+      ASSERT_TRUE(second.ok());
+      return;
+    }
+    if (!second.ok()) EXPECT_EQ(second.error(), Errno::kNoMem) << n;
+  }
+  FAIL() << "never runs through";
+}
+
+TEST_F(AllocationFailures, Registrations) {
+  for (std::int64_t n = 0; n < 100'000; ++n) {
+    auto second = Runtime::create({.name = "second", .btf = test_host_btf_blob()}).value();
+    AllocationFault fault(n);
+    auto point = second->struct_ops<policy_ops>();
+    const bool point_fired = fault.fired();
+    if (!point.ok()) EXPECT_EQ(point.error(), Errno::kNoMem) << n;
+    Result<void> func = second->kfunc<&host_swap>();
+    if (!func.ok()) EXPECT_EQ(func.error(), Errno::kNoMem) << n;
+    Result<void> kptr = second->kptr<&thing_put>();
+    if (!kptr.ok()) EXPECT_EQ(kptr.error(), Errno::kNoMem) << n;
+    if (point_fired && !point.ok()) EXPECT_TRUE(second->struct_ops<policy_ops>().ok()) << n << ": not for ever";
+    if (!fault.fired()) return;
+  }
+  FAIL() << "never runs through";
+}
+
+}  // namespace
+}  // namespace ring3::test
