@@ -6,36 +6,32 @@
 #include <string_view>
 
 #include "model/pointer_kinds.h"
+#include "model/prog_view.h"
 
 namespace ring3::model {
 
-/// Which view of a context struct a program kind has; a bit each, so a row names all views at once.
-enum CtxLayout : std::uint16_t {
-  kViewNone = 0,
-  kViewSocketFilter = 1 << 0,
-  kViewCgroupSkb = 1 << 1,
-  kViewTc = 1 << 2,
-  kViewXdp = 1 << 3,
-  kViewCgroupSock = 1 << 4,
-  kViewLwt = 1 << 5,
-  kViewSkSkb = 1 << 6,
-};
-
-enum class CtxWidth : std::uint8_t {
-  kFull,      // exactly the field
-  kNarrow,    // aligned parts may be read, the whole written
-  kBytes,     // any aligned access inside
+/// Sizes of access a field takes; bits. Aligned to its own size, anywhere inside the field.
+enum CtxSize : std::uint8_t {
+  k1Byte = 1,
+  k2Bytes = 2,
+  k4Bytes = 4,
+  k8Bytes = 8,
+  kUpTo4 = 7,
+  kAnySize = 15,
+  kAtStart = 16,  // narrow access only where the field starts
 };
 
 struct CtxField {
   std::string_view ctx;        // struct
   std::string_view name;
   std::uint16_t off, size;
-  CtxWidth width;
-  RegKind kind;                // what a load yields
-  std::uint16_t readable;      // CtxLayout bits
-  std::uint16_t writable;
-  std::uint16_t privileged;    // views in which it needs bpf rights
+  RegKind kind;                // what a load yields …
+  std::uint16_t flags;         // … with which PtrFlag bits …
+  const char* host_struct;     // … of which struct: kHostStruct
+  std::uint8_t reads, writes;  // CtxSize bits
+  ProgViews readable;
+  ProgViews writable;
+  ProgViews privileged;        // views in which it needs bpf rights
 };
 
 inline constexpr std::uint16_t kNoCtxRow = 0xffff;
@@ -46,8 +42,9 @@ std::span<const CtxField> ctx_fields();
 struct CtxAccess {
   std::uint16_t row = kNoCtxRow;
   RegKind kind = RegKind::kNotInit;
+  std::uint16_t flags = 0;     // PtrFlag bits of what a load yields
 };
-/// row == kNoCtxRow: not allowed.
-CtxAccess check_ctx_layout(std::uint16_t layout, std::int32_t off, std::uint32_t size, bool write, bool privileged);
+/// row == kNoCtxRow: not allowed. view: one bit, model::prog_view().
+CtxAccess check_ctx_layout(ProgViews view, std::int32_t off, std::uint32_t size, bool write, bool has_bpf);
 
 }  // namespace ring3::model

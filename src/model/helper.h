@@ -1,11 +1,14 @@
 // Helper signatures as rows: helper_protos.def. Adding a helper adds a row, not a branch; what a call
-// must satisfy is derived from the row's columns by call/ in the verifier.
+// must satisfy is derived from the row's columns by call/ in the verifier. Rows are what Linux 6.12 has, for every
+// kind of program; whether this runtime can run a helper is exec's table to say, when a program is loaded.
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 #include "model/facts.h"
+#include "model/prog_view.h"
 
 namespace ring3::model {
 
@@ -28,13 +31,18 @@ enum class ArgKind : std::uint8_t {
   kStackPtr,        // pointer into the program's stack, or null
   kRingbufMem,      // memory from a reserve call
   kHostStruct,      // pointer to struct `btf_name`
-  kSpinLock,
-  kTimer,
-  kKptr,
-  kDynptr,
-  kPercpuVar,
-  kSocket,
+  kSpinLock,        // bpf_spin_lock inside a map value or an allocated object
+  kTimer,           // bpf_timer inside a map value
+  kKptr,            // slot of an owned kptr inside a map value or an allocated object
+  kKptrValue,       // what goes into that slot: an owned pointer of its type, or null
+  kDynptr,          // `size` is an enum DynptrKind
+  kPercpuVar,       // a per-CPU variable of the host
+  kSocket,          // a full socket
+  kSockCommon,      // any of the socket kinds
+  kBtfSockCommon,   // any of the socket kinds, or a host struct that begins with sock_common
 };
+
+enum DynptrKind : std::uint16_t { kDynptrAny, kDynptrLocal, kDynptrRingbuf };
 
 enum ArgFlag : std::uint8_t {
   kArgMaybeNull = 1 << 0,
@@ -63,34 +71,27 @@ enum class RetKind : std::uint8_t {
   kMemOrNull,          // size from the kConstAllocSize argument
   kRingbufMemOrNull,   // same, owned: must be submitted or discarded
   kHostStructTrusted,  // `ret_btf`
-  kHostStructOrNull,
-  kMemPercpuOrVar,     // per_cpu_ptr family
+  kHostStruct,         // `ret_btf`, neither trusted nor null
+  kHostStructOrNull,   // `ret_btf`, not trusted
+  kMemPercpuOrVar,     // this_cpu_ptr: what the kPercpuVar argument names, as host struct or as memory of its size
+  kMemPercpuOrVarOrNull,
   kSocketOrNull,
   kSockCommonOrNull,
   kTcpSockOrNull,
-  kKptrOrNull,
-  kDynptrMemOrNull,
+  kKptrOrNull,         // former content of the slot
+  kDynptrMemOrNull,    // size from the kConstAllocSize argument
 };
 
-/// Groups of helpers a program kind may have; a bit each.
-enum HelperSet : std::uint32_t {
-  kSetBase = 1u << 0,         // every program, every caller
-  kSetBpf = 1u << 1,          // every program, needs bpf rights
-  kSetPerfmon = 1u << 2,      // every program, needs perfmon rights
-  kSetTracing = 1u << 3,
-  kSetSkb = 1u << 4,          // socket filters and all skb programs
-  kSetTc = 1u << 5,
-  kSetXdp = 1u << 6,
-  kSetSyscall = 1u << 7,
-  kSetSyscallPerfmon = 1u << 8,
-  kSetTask = 1u << 9,         // current task and uid, cgroup and tracing kinds
-  kSetSleepable = 1u << 10,   // sleepable programs of tracing kinds
-  kSetKprobe = 1u << 11,
-  kSetCookie = 1u << 12,
-  kSetTrampoline = 1u << 13,  // fentry, fexit, LSM, struct_ops arguments
+/// What a caller needs to call a helper, besides what loading the program took.
+enum class CallRight : std::uint8_t {
+  kAnyone,
+  kBpf,
+  kPerfmon,
+  kSysAdmin,
+  kPerfmonUnlessTyped,  // kinds of kViewTyped and syscall programs need nothing
 };
 
-enum HelperFlag : std::uint16_t {
+enum HelperFlag : std::uint32_t {
   kHelperGplOnly = 1 << 0,
   kHelperMaySleep = 1 << 1,
   kHelperPacketArgs = 1 << 2,     // takes packet memory
@@ -101,17 +102,41 @@ enum HelperFlag : std::uint16_t {
   kHelperForEach = 1 << 7,        // callback per element of the map
   kHelperPercpu = 1 << 8,         // touches per-CPU state
   kHelperFastcall = 1 << 9,
+  kHelperUnderLock = 1 << 10,     // may be called while a spin lock is held
+  kHelperCasts = 1 << 11,         // result carries the reference of the argument
+  kHelperFindVma = 1 << 12,       // callback (task_struct, vm_area_struct, context)
+  kHelperDrain = 1 << 13,         // callback (dynptr, context) per record
+  kHelperAsyncCallback = 1 << 14, // callback runs later (timers)
+  kHelperTargetList = 1 << 15,    // only for attach targets helper_allows_target() names
+  kHelperNeedsFunc = 1 << 16,     // typed tracing: only fentry, fexit, fmod_ret
+  kHelperNeedsExit = 1 << 17,     // typed tracing: only fexit, fmod_ret
+  kHelperMaybeChangesPacket = 1 << 18,  // invalidates packet slices when its dynptr is a packet
 };
 
 struct HelperProto {
   std::uint32_t id = 0;           // enum bpf_func_id
-  std::uint32_t sets = 0;
+  ProgViews views = 0;
+  CallRight right = CallRight::kAnyone;
   RetKind ret = RetKind::kInteger;
-  std::uint16_t flags = 0;
+  std::uint32_t flags = 0;
   const char* ret_btf = nullptr;
   ArgSpec args[5];
 };
 
-/// Null: the verifier knows no such helper (its number may still be a valid one; isa::helper_name()).
+/// All rows, by id; ids with several rows have them side by side.
+std::span<const HelperProto> helper_rows();
+
+/// The row of a helper for programs of a kind: how it is called there. Null: no such helper for the kind.
+const HelperProto* find_helper(std::uint32_t id, ProgViews view);
+
+/// A row of the helper whatever the kind; flags are the same in all of them. Null: no such number.
 const HelperProto* find_helper(std::uint32_t id);
+
+/// May a client with these rights, whose program is of the kind, call it?
+bool may_call(const HelperProto& helper, ProgViews view, const Rights& rights);
+
+/// What programs that implement a member of a kernel's struct_ops type may call beyond what every program may;
+/// empty for types without a row. (A host's own types say it themselves: StructOpsType::allowed_helpers.)
+std::span<const std::uint32_t> struct_ops_helpers(std::string_view ops_type);
+
 }  // namespace ring3::model

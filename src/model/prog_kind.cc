@@ -1,7 +1,7 @@
 #include "model/prog_kind.h"
 
-#include "model/ctx_layout.h"
-#include "model/helper.h"
+#include <algorithm>
+
 #include "uapi/bpf.h"
 
 namespace ring3::model {
@@ -9,27 +9,68 @@ namespace {
 
 using enum CtxRule;
 
-constexpr ProgKindRow kRows[] = {
-#define RING3_PROG_KIND(type, ctx, rule, view, bytes, flags, sets, min, max) \
-  {uapi::BPF_PROG_TYPE_##type, #type, ctx, rule, view, bytes, flags, sets, min, max},
+constexpr ProgKindRow kKinds[] = {
+#define RING3_PROG_KIND(type, ctx, rule, bytes, flags, rights) \
+  {uapi::BPF_PROG_TYPE_##type, #type, ctx, rule, bytes, flags, rights},
 #include "model/prog_kinds.def"
 #undef RING3_PROG_KIND
 };
 
+constexpr std::uint32_t kAnyAttach = UINT32_MAX;
+constexpr ReturnRange kAny{};
+constexpr ReturnRange between(std::int32_t min, std::int32_t max) { return {false, min, max}; }
+
+struct ViewRow {
+  std::uint32_t type, attach_type;
+  ProgViews view;
+  ReturnRange returns;
+};
+using namespace uapi;  // attach types, by their names
+constexpr ViewRow kViews[] = {
+#define RING3_PROG_VIEW(type, attach, view, returns) {BPF_PROG_TYPE_##type, attach, view, returns},
+#include "model/prog_views.def"
+#undef RING3_PROG_VIEW
+};
+
+const ViewRow* find_view(std::uint32_t prog_type, std::uint32_t attach_type) {
+  for (const ViewRow& row : kViews)
+    if (row.type == prog_type && (row.attach_type == attach_type || row.attach_type == kAnyAttach)) return &row;
+  return nullptr;
+}
+
+/// LSM hooks that answer a question: 0 or 1.
+constexpr std::string_view kBoolHooks[] = {
+    "bpf_lsm_audit_rule_known", "bpf_lsm_inode_xattr_skipcap", "bpf_lsm_xfrm_state_pol_flow_match"};
+
 }  // namespace
 
 const ProgKindRow* find_prog_kind(std::uint32_t prog_type) {
-  for (const ProgKindRow& row : kRows)
+  for (const ProgKindRow& row : kKinds)
     if (row.type == prog_type) return &row;
   return nullptr;
 }
 
+ProgViews prog_view(std::uint32_t prog_type, std::uint32_t attach_type) {
+  const ViewRow* row = find_view(prog_type, attach_type);
+  return row == nullptr ? ProgViews{kViewNone} : row->view;
+}
+
+bool may_load(const ProgKindRow& kind, const Rights& rights) {
+  if ((kind.rights & kRightBpf) != 0 && !rights.has_bpf()) return false;
+  if ((kind.rights & kRightPerfmon) != 0 && !rights.has_perfmon()) return false;
+  return (kind.rights & kRightNetAdmin) == 0 || rights.net_admin || rights.sys_admin;
+}
+
 ReturnRange return_range(const ProgKindRow& kind, std::uint32_t attach_type) {
-  if (kind.flags & kProgAnyReturn) return {};
-  // An egress program may also ask for congestion notification.
-  if (kind.type == uapi::BPF_PROG_TYPE_CGROUP_SKB && attach_type == uapi::BPF_CGROUP_INET_EGRESS)
-    return {false, 0, 3};
-  return {false, kind.ret_min, kind.ret_max};
+  const ViewRow* row = find_view(kind.type, attach_type);
+  return row == nullptr ? kAny : row->returns;
+}
+
+ReturnRange lsm_return_range(std::uint32_t attach_type, std::string_view hook, bool returns_void) {
+  if (attach_type == BPF_LSM_CGROUP) return returns_void ? between(1, 1) : between(0, 1);
+  if (returns_void) return kAny;
+  if (std::find(std::begin(kBoolHooks), std::end(kBoolHooks), hook) != std::end(kBoolHooks)) return between(0, 1);
+  return between(-4095, 0);
 }
 
 }  // namespace ring3::model

@@ -4,6 +4,9 @@
 #include <cstdint>
 #include <string_view>
 
+#include "model/facts.h"
+#include "model/prog_view.h"
+
 namespace ring3::model {
 
 /// Which rules judge context accesses.
@@ -12,6 +15,7 @@ enum class CtxRule : std::uint8_t {
   kBtfArgs,  // an array of 8-byte arguments typed by the attach target
   kBytes,    // plain bytes, read and write, up to `ctx_bytes`
   kReadBytes,  // plain bytes, read only, aligned
+  kTarget,     // those of the program it replaces a function of
 };
 
 enum ProgKindFlag : std::uint16_t {
@@ -20,30 +24,39 @@ enum ProgKindFlag : std::uint16_t {
   kProgMaySleep = 1 << 2,       // with BPF_F_SLEEPABLE, where the target allows
   kProgMustSleep = 1 << 3,
   kProgNeedsTarget = 1 << 4,
-  kProgCtxArgPtr = 1 << 5,      // global functions may take the context struct by name
-  kProgAnyReturn = 1 << 6,
+  kProgTestRun = 1 << 5,        // BPF_PROG_TEST_RUN has an operation for it
   kProgTracing = 1 << 7,        // no maps with locks, lists, trees, timers (behaviour.md C.3.8)
 };
+
+/// What loading takes; bits.
+enum ProgRight : std::uint8_t { kRightBpf = 1 << 0, kRightPerfmon = 1 << 1, kRightNetAdmin = 1 << 2 };
 
 struct ProgKindRow {
   std::uint32_t type;           // enum bpf_prog_type
   std::string_view name;
   std::string_view ctx_struct;  // struct a global function's context argument names
   CtxRule ctx_rule;
-  std::uint16_t ctx_layout;     // kLayout: bit of enum CtxLayout
   std::uint32_t ctx_bytes;
   std::uint16_t flags;
-  std::uint32_t helper_sets;
-  std::int32_t ret_min, ret_max;  // allowed R0 at exit unless kProgAnyReturn
+  std::uint8_t rights;          // ProgRight bits
 };
-/// Null: the type is unknown, or not supported yet.
+/// Every type of 6.12 has a row; null: the type is unknown.
 const ProgKindRow* find_prog_kind(std::uint32_t prog_type);
+
+/// The view of a program with this expected attach type; kViewNone for EXT (its target's counts) and unknown types.
+ProgViews prog_view(std::uint32_t prog_type, std::uint32_t attach_type);
+
+/// May a client with these rights load it?
+bool may_load(const ProgKindRow& kind, const Rights& rights);
 
 struct ReturnRange {
   bool any = true;
   std::int32_t min = 0, max = 0;
 };
-/// What main may return, given type and attach type.
+/// What main may return, given type and attach type. LSM: of hooks that return an int, see lsm_return_range().
 ReturnRange return_range(const ProgKindRow& kind, std::uint32_t attach_type);
+
+/// What an LSM program may return. hook: name of the attached function ("bpf_lsm_file_open").
+ReturnRange lsm_return_range(std::uint32_t attach_type, std::string_view hook, bool returns_void);
 
 }  // namespace ring3::model

@@ -73,6 +73,8 @@ struct Program {
   std::vector<std::uint16_t> live_in;   // per instruction: registers read before written from here on
   std::vector<std::uint32_t> line_of;   // per instruction: index into in.line_info, or kNoIndex
 
+  /// What the program is to rows of model/: one bit.
+  model::ProgViews view() const { return model::prog_view(in.prog_type, in.attach_type); }
   const isa::Insn& insn(std::uint32_t idx) const { return in.insns[idx]; }
   std::uint32_t size() const { return static_cast<std::uint32_t>(in.insns.size()); }
   bool marked(std::uint32_t idx, std::uint8_t bits) const { return (marks[idx] & bits) != 0; }

@@ -32,15 +32,16 @@ Result<void> check_available(Step& step, const HelperProto* proto, std::uint32_t
   if (isa::helper_name(id).empty()) return step.diag.refuse(Rule::kInvalidFunc, {helper_text(id)});
   const auto refuse = [&] { return step.diag.refuse(Rule::kHelperNotAllowed, {helper_text(id)}); };
   if (proto == nullptr) return refuse();
-  std::uint32_t sets = step.prog.kind->helper_sets;
-  if (!step.prog.in.rights.has_bpf()) sets &= ~std::uint32_t{model::kSetBpf};
-  if (!step.prog.in.rights.has_perfmon()) sets &= ~std::uint32_t{model::kSetPerfmon | model::kSetSyscallPerfmon};
-  bool available = (proto->sets & sets) != 0;
+  bool available = model::may_call(*proto, step.prog.view(), step.prog.in.rights);
   if (!available && step.prog.in.target.ops != nullptr) {
     const auto& extra = step.prog.in.target.ops->allowed_helpers;
     available = std::find(extra.begin(), extra.end(), id) != extra.end();
   }
   if (!available) return refuse();
+  // Rules of these are not checked yet: refused, never guessed.
+  constexpr std::uint32_t kUnchecked = model::kHelperFindVma | model::kHelperDrain | model::kHelperAsyncCallback |
+                                       model::kHelperTargetList | model::kHelperNeedsFunc | model::kHelperNeedsExit;
+  if ((proto->flags & kUnchecked) != 0) return step.diag.refuse(Rule::kNotSupported, {"this helper"});
   if ((proto->flags & model::kHelperGplOnly) != 0 && !step.prog.in.gpl_compatible)
     return step.diag.refuse(Rule::kHelperGpl);
   if ((proto->flags & model::kHelperMaySleep) != 0) {
@@ -173,8 +174,10 @@ Result<void> check_arg(Step& step, unsigned i, HelperCall& call) {
         if (!at.is_aligned(arg.size) && reg.kind == RegKind::kStack)
           return step.diag.refuse(Rule::kMisaligned, {"stack ", tnum_text(reg.val), reg.off, 0, arg.size});
       }
-      RING3_TRY(check_region(step, regno, arg.size, false, Purpose::kWrite, true));
-      call.uninit_reg = regno, call.uninit_bytes = arg.size;
+      const bool write = (arg.flags & model::kArgWrite) != 0;
+      const bool uninit = (arg.flags & model::kArgUninit) != 0;
+      RING3_TRY(check_region(step, regno, arg.size, false, write ? Purpose::kWrite : Purpose::kRead, uninit));
+      if (uninit) call.uninit_reg = regno, call.uninit_bytes = arg.size;
       return {};
     }
     case ArgKind::kMemSize:

@@ -15,7 +15,7 @@ Errno refuse_ctx(Step& step, const Access& access, std::int32_t off) {
 
 Result<void> access_layout(Step& step, const Access& access, std::int32_t off) {
   const model::CtxAccess field =
-      model::check_ctx_layout(step.prog.kind->ctx_layout, off, access.size, access.write, step.prog.in.rights.has_bpf());
+      model::check_ctx_layout(step.prog.view(), off, access.size, access.write, step.prog.in.rights.has_bpf());
   if (field.row == model::kNoCtxRow) return refuse_ctx(step, access, off);
   std::uint16_t& noted = step.facts().ctx_row;
   if (noted != model::kNoCtxRow && noted != field.row) return step.diag.refuse(Rule::kMixedPointers);
@@ -26,7 +26,13 @@ Result<void> access_layout(Step& step, const Access& access, std::int32_t off) {
     load_unknown(step, access);
   } else {
     if (access.sign_extend) return refuse_ctx(step, access, off);
-    set_pointer(dst, field.kind);
+    set_pointer(dst, field.kind, field.flags);
+    if ((field.flags & model::kMaybeNull) != 0) dst.id = step.search.new_id();
+    if (field.kind == RegKind::kHostStruct) {
+      const auto& host = step.prog.facts.host_btf;
+      dst.btf_type = host == nullptr ? 0 : host->find(model::ctx_fields()[field.row].host_struct, btf::Kind::kStruct);
+      if (dst.btf_type == 0) return refuse_ctx(step, access, off);
+    }
   }
   return {};
 }
@@ -132,6 +138,7 @@ Result<void> access_ctx(Step& step, const Access& access, std::int32_t off) {
     case model::CtxRule::kBtfArgs: return access_btf_args(step, access, off);
     case model::CtxRule::kBytes:
     case model::CtxRule::kReadBytes: return access_bytes(step, access, off);
+    case model::CtxRule::kTarget: break;
   }
   return refuse_ctx(step, access, off);
 }
