@@ -16,7 +16,7 @@
 #include "control/packet.h"
 #include "control/wire.h"
 #include "runtime/runtime_impl.h"
-#include "tests/integration/world.h"
+#include "tests/integration/control_world.h"
 
 namespace ring3::test {
 namespace {
@@ -25,27 +25,8 @@ using control::Client;
 using control::MessageType;
 using control::WireWriter;
 
-class ControlSocket : public World {
+class ControlSocket : public ControlWorld {
  protected:
-  ControlSocket() {
-    char folder[] = "/tmp/ring3-test-XXXXXX";
-    folder_ = ::mkdtemp(folder);
-    path_ = folder_ + "/host.sock";
-    EXPECT_TRUE(runtime_->listen({.path = path_}).ok()) << log_.take();
-  }
-  ~ControlSocket() override {
-    client_ = nullptr;
-    runtime_ = nullptr;
-    EXPECT_NE(::access(path_.c_str(), F_OK), 0) << "the socket stays behind";
-    EXPECT_EQ(::rmdir(folder_.c_str()), 0) << "something stays behind";
-  }
-
-  std::unique_ptr<Client> connect() {
-    std::string why;
-    auto client = Client::connect(path_, why);
-    EXPECT_TRUE(client.ok()) << why;
-    return client.ok() ? std::move(*client) : nullptr;
-  }
   static uapi::bpf_attr array(std::uint32_t flags = 0) {
     uapi::bpf_attr attr = BpfClient::zero();
     attr.map_type = uapi::BPF_MAP_TYPE_ARRAY;
@@ -90,10 +71,6 @@ class ControlSocket : public World {
     say(socket, WireWriter(MessageType::kHello, 1).put(control::kProtocolMagic).put(control::kProtocolVersion));
     EXPECT_EQ(result_of(socket), 0);
   }
-  std::uint32_t first_map() { return bpf().next_id(uapi::BPF_MAP_GET_NEXT_ID, 0); }
-
-  std::string folder_;
-  std::string path_;
 };
 
 TEST_F(ControlSocket, HelloTellsWhoTheHostIs) {

@@ -1,0 +1,41 @@
+// A World whose runtime listens on a socket of its own, and ways to reach it.
+#pragma once
+
+#include <unistd.h>
+
+#include <memory>
+#include <string>
+
+#include "control/client.h"
+#include "tests/integration/world.h"
+
+namespace ring3::test {
+
+class ControlWorld : public World {
+ protected:
+  ControlWorld() {
+    char folder[] = "/tmp/ring3-test-XXXXXX";
+    folder_ = ::mkdtemp(folder);
+    path_ = folder_ + "/host.sock";
+    EXPECT_TRUE(runtime_->listen({.path = path_, .policy = nullptr}).ok()) << log_.take();
+  }
+  ~ControlWorld() override {
+    client_ = nullptr;
+    runtime_ = nullptr;
+    EXPECT_NE(::access(path_.c_str(), F_OK), 0) << "the socket stays behind";
+    EXPECT_EQ(::rmdir(folder_.c_str()), 0) << "something stays behind";
+  }
+
+  std::unique_ptr<control::Client> connect() {
+    std::string why;
+    auto client = control::Client::connect(path_, why);
+    EXPECT_TRUE(client.ok()) << why;
+    return client.ok() ? std::move(*client) : nullptr;
+  }
+  std::uint32_t first_map() { return bpf().next_id(uapi::BPF_MAP_GET_NEXT_ID, 0); }
+
+  std::string folder_;
+  std::string path_;
+};
+
+}  // namespace ring3::test
