@@ -87,7 +87,7 @@ std::uint64_t interpret(const InterpProgram& program, std::uint32_t subprog, con
 
   alignas(16) std::byte stack[kMaxFrames * isa::kMaxStackBytes];
   std::byte* const stack_top = stack + sizeof stack;
-  const StepSubprog& entry = program.subprogs[subprog];
+  const CheckedSubprog& entry = program.subprogs[subprog];
   std::memset(stack_top - entry.stack_need, 0, entry.stack_need);
 
   SavedFrame frames[kMaxFrames];
@@ -158,7 +158,7 @@ run_kCallKfunc:
   NEXT();
 
 run_kCallSubprog: {
-  const StepSubprog& callee = program.subprogs[static_cast<std::size_t>(s->imm)];
+  const CheckedSubprog& callee = program.subprogs[static_cast<std::size_t>(s->imm)];
   frames[depth++] = {s + 1, {r[6], r[7], r[8], r[9]}, r[isa::kFrameReg], stack_bytes, may_goto_budget};
   r[isa::kFrameReg] -= stack_bytes;
   stack_bytes = callee.stack_bytes;
