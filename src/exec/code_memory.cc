@@ -12,8 +12,7 @@ namespace ring3::exec {
 struct CodeMemory::Impl {
   static asmjit::JitAllocator::CreateParams params() {
     asmjit::JitAllocator::CreateParams p;
-    p.options = asmjit::JitAllocatorOptions::kUseDualMapping | asmjit::JitAllocatorOptions::kFillUnusedMemory |
-                asmjit::JitAllocatorOptions::kImmediateRelease;
+    p.options = asmjit::JitAllocatorOptions::kUseDualMapping | asmjit::JitAllocatorOptions::kFillUnusedMemory;
     return p;
   }
   asmjit::JitAllocator::CreateParams chosen = params();

@@ -2,14 +2,24 @@
 // A tier turns an XlatedProgram into Code; Code is immutable, entered by a plain call, freed after readers.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 
 #include "exec/run_context.h"
 #include "ring3/result.h"
 #include "rewrite/xlated.h"
 
 namespace ring3::exec {
+
+/// What a compiled program looks like in memory; valid as long as its Code.
+struct CodeListing {
+  std::span<const std::byte> bytes;                // where it runs; empty: this tier has no machine code
+  std::span<const std::uint32_t> insn_offset;      // per instruction of the XlatedProgram: where its code starts
+  std::span<const std::uint32_t> function_offset;  // per subprogram
+  std::span<const std::uint32_t> original_idx;     // per instruction: its index in the program as loaded
+};
 
 /// One compiled form of one program. Immutable; any number of threads run it at once.
 class Code {
@@ -41,6 +51,9 @@ class Code {
                                      std::uint64_t r5 = 0) const = 0;
 
   virtual const char* tier() const = 0;
+
+  /// For BPF_OBJ_GET_INFO_BY_FD's jited_* and for dumps.
+  virtual CodeListing listing() const { return {}; }
 
  protected:
   /// Runs this program alone. When a tail call succeeded in the main function, returns (any value) with

@@ -3,6 +3,9 @@
 #include <signal.h>
 #include <ucontext.h>
 
+#include <algorithm>
+#include <atomic>
+
 #include "base/mutex.h"
 #include "exec/fault_routines.h"
 
@@ -21,19 +24,30 @@ unsigned guards RING3_GUARDED_BY(install_mutex) = 0;
 Chained chained[] = {{.signal = SIGSEGV, .former = {}, .left_in_chain = false},
                      {.signal = SIGBUS, .former = {}, .left_in_chain = false}};
 
+// Read by the handler: a plain slot of the thread, made without asking anybody.
+__attribute__((tls_model("initial-exec"))) constinit thread_local const FaultEntry* t_faults = nullptr;
+__attribute__((tls_model("initial-exec"))) constinit thread_local std::size_t t_fault_count = 0;
+
+const void* fixup_of(const void* insn) noexcept {
+  for (const FaultEntry& entry : fault_table())
+    if (entry.insn == insn) return entry.fixup;
+  const std::span<const FaultEntry> own(t_faults, t_fault_count);
+  const auto at = std::lower_bound(own.begin(), own.end(), insn,
+                                   [](const FaultEntry& entry, const void* i) { return entry.insn < i; });
+  return at != own.end() && at->insn == insn ? at->fixup : nullptr;
+}
+
 /// Moves a faulting context to its fix-up. False: not one of ours.
 bool fix_up(void* context) noexcept {
 #if defined(__x86_64__)
   greg_t& pc = static_cast<ucontext_t*>(context)->uc_mcontext.gregs[REG_RIP];
-  for (const FaultEntry& entry : fault_table()) {
-    if (pc != reinterpret_cast<greg_t>(entry.insn)) continue;
-    pc = reinterpret_cast<greg_t>(entry.fixup);
-    return true;
-  }
+  const void* const fixup = fixup_of(reinterpret_cast<const void*>(pc));
+  if (fixup != nullptr) pc = reinterpret_cast<greg_t>(fixup);
+  return fixup != nullptr;
 #else
   (void)context;
-#endif
   return false;
+#endif
 }
 
 void call_former(const struct sigaction& former, int signal, siginfo_t* info, void* context) noexcept {
@@ -102,6 +116,17 @@ FaultGuard::~FaultGuard() {
   MutexLock lock(install_mutex);
   if (--guards == 0)
     for (Chained& c : chained) remove(c);
+}
+
+std::span<const FaultEntry> set_thread_faults(std::span<const FaultEntry> table) noexcept {
+  const std::span<const FaultEntry> before(t_faults, t_fault_count);
+  // The handler may look between any two of these: never a longer table than there is.
+  t_fault_count = 0;
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  t_faults = table.data();
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  t_fault_count = table.size();
+  return before;
 }
 
 bool copy_untrusted(void* to, std::uint64_t from, std::size_t bytes) noexcept {

@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 namespace ring3::exec {
 
@@ -20,6 +21,16 @@ class FaultGuard {
   FaultGuard(const FaultGuard&) = delete;
   FaultGuard& operator=(const FaultGuard&) = delete;
 };
+
+/// A fault of the instruction at `insn` continues at `fixup`.
+struct FaultEntry {
+  const void* insn;
+  const void* fixup;
+};
+
+/// What compiled code the calling thread runs now may fault: sorted by insn, valid until replaced. Returns the
+/// table before. The handler looks at its own thread's table only, so nothing is shared and nothing is locked.
+std::span<const FaultEntry> set_thread_faults(std::span<const FaultEntry> table) noexcept;
 
 // All of these need a live FaultGuard; all are safe for any address, including non-canonical ones.
 

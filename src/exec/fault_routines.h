@@ -5,13 +5,9 @@
 #include <cstdint>
 #include <span>
 
-namespace ring3::exec {
+#include "exec/fault.h"
 
-/// A fault at `insn` continues at `fixup`.
-struct FaultEntry {
-  const void* insn;
-  const void* fixup;
-};
+namespace ring3::exec {
 
 extern "C" {
 // Either side may be the untrusted one.

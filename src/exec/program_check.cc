@@ -18,7 +18,8 @@ class Checker {
   Result<CheckedProgram> run() {
     RING3_TRY(check_subprogs());
     out_.rows.reserve(in_.insns.size());
-    for (std::uint32_t idx = 0; idx < in_.insns.size(); ++idx) RING3_TRY(check_insn(idx));
+    for (const CheckedSubprog& subprog : out_.subprogs)
+      for (std::uint32_t idx = subprog.start; idx < subprog.end; ++idx) RING3_TRY(check_insn(subprog, idx));
     frames_.resize(out_.subprogs.size());
     for (std::uint32_t subprog = 0; subprog < out_.subprogs.size(); ++subprog) RING3_TRY(measure(subprog));
     return std::move(out_);
@@ -28,24 +29,26 @@ class Checker {
   Result<void> check_subprogs() {
     const std::uint64_t count = in_.insns.size();
     if (in_.subprogs.empty() || count == 0 || count > INT32_MAX) return Errno::kInval;
+    std::uint32_t covered = 0;
     for (const rewrite::XlatedSubprog& subprog : in_.subprogs) {
-      if (subprog.start_idx >= subprog.end_idx || subprog.end_idx > count) return Errno::kInval;
+      if (subprog.start_idx != covered || subprog.start_idx >= subprog.end_idx || subprog.end_idx > count)
+        return Errno::kInval;
+      covered = subprog.end_idx;
       if (subprog.stack_bytes > isa::kMaxStackBytes) return Errno::kInval;
       const std::uint32_t rounded = (subprog.stack_bytes + 15) / 16 * 16;
       out_.subprogs.push_back({subprog.start_idx, subprog.end_idx, rounded, 0});
     }
-    if (in_.subprogs[0].start_idx != 0) return Errno::kInval;
-    return {};
+    return covered == count ? Result<void>() : Errno::kInval;
   }
 
-  Result<void> check_insn(std::uint32_t idx) {
+  Result<void> check_insn(const CheckedSubprog& in, std::uint32_t idx) {
     const Insn& insn = in_.insns[idx];
     const int found = isa::find_row(insn);
     if (found < 0) return Errno::kInval;
     const Row& row = isa::kRows[static_cast<std::size_t>(found)];
     out_.rows.push_back(static_cast<std::uint8_t>(found));
     RING3_TRY(check_registers(insn, row));
-    RING3_TRY(check_flow(idx, insn, row));
+    RING3_TRY(check_flow(in, idx, insn, row));
     switch (insn.op) {
       case Op::kCallHelper: return check_helper(insn);
       case Op::kCallKfunc: return check_kfunc(insn);
@@ -63,19 +66,21 @@ class Checker {
     return {};
   }
 
-  /// Targets and fall through: never outside, never into the middle of a wide immediate.
-  Result<void> check_flow(std::uint32_t idx, const Insn& insn, const Row& row) const {
+  /// Targets and fall through: never outside the subprogram, never into the middle of a wide immediate. Where a call
+  /// leads is checked with the callee.
+  Result<void> check_flow(const CheckedSubprog& in, std::uint32_t idx, const Insn& insn, const Row& row) const {
     const auto lands = [&](std::int64_t target) {
-      return target >= 0 && target < static_cast<std::int64_t>(in_.insns.size()) &&
+      return target >= in.start && target < in.end &&
              in_.insns[static_cast<std::size_t>(target)].op != Op::kLdImm64Hi;
     };
-    if ((row.effects & isa::kHasTarget) && !lands(std::int64_t{idx} + 1 + insn.jump)) return Errno::kInval;
+    const bool jumps = (row.effects & isa::kHasTarget) && insn.op != Op::kCallSubprog;
+    if (jumps && !lands(std::int64_t{idx} + 1 + insn.jump)) return Errno::kInval;
     if (row.effects & isa::kIsWide) {
-      const bool paired = idx + 1 < in_.insns.size() && in_.insns[idx + 1].op == Op::kLdImm64Hi;
+      const bool paired = idx + 1 < in.end && in_.insns[idx + 1].op == Op::kLdImm64Hi;
       return paired && lands(std::int64_t{idx} + 2) ? Result<void>() : Errno::kInval;
     }
     if (insn.op == Op::kLdImm64Hi)
-      return idx > 0 && in_.insns[idx - 1].op == Op::kLdImm64 ? Result<void>() : Errno::kInval;
+      return idx > in.start && in_.insns[idx - 1].op == Op::kLdImm64 ? Result<void>() : Errno::kInval;
     if (!(row.effects & isa::kEnds) && !lands(std::int64_t{idx} + 1)) return Errno::kInval;
     return {};
   }

@@ -1,7 +1,7 @@
 // What every tier relies on before it turns a program into something that runs.
 //
 // The host's memory safety rests on the verifier; this checks only what the engines themselves rely on: jumps
-// stay inside, the last instruction does not fall through, register numbers are real, r10 is never written,
+// stay inside their subprogram, none falls through its end, subprograms cover the program in order, register numbers are real, r10 is never written,
 // helpers and callees exist, and calls nest at most kMaxFrames deep.
 #pragma once
 

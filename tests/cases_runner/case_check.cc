@@ -7,6 +7,7 @@
 
 #include "exec/engine.h"
 #include "exec/helper_table.h"
+#include "exec/jit/jit.h"
 #include "isa/decode.h"
 #include "isa/disassemble.h"
 #include "isa/text_cursor.h"
@@ -241,11 +242,18 @@ class Checker {
   }
 
   void check_runs(const CaseSection& section, std::shared_ptr<const rewrite::XlatedProgram> program) {
+    exec::CodeMemory memory;
+    check_runs_on(*exec::make_interpreter(), section, program);
+    if (report_.failures.empty() && exec::jit_available()) check_runs_on(*exec::make_jit(memory), section, program);
+  }
+
+  void check_runs_on(exec::Engine& engine, const CaseSection& section,
+                     const std::shared_ptr<const rewrite::XlatedProgram>& program) {
     std::vector<std::string> better;
     std::string wrong;
-    auto code = exec::make_interpreter()->compile(program);
+    auto code = engine.compile(program);
     if (!code) {
-      fail(fmt::format("run: the interpreter refuses the program: {}", errno_name(code.error())));
+      fail(fmt::format("run: an engine refuses the program: {}", errno_name(code.error())));
       return;
     }
     for (const std::string& line : section.lines()) {

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "exec/engine.h"
+#include "exec/jit/jit.h"
 #include "isa/assemble.h"
 #include "isa/decode.h"
 #include "uapi/bpf.h"
@@ -103,8 +104,8 @@ bool read_slots(const Options& options, std::vector<isa::RawInsn>& slots, std::s
 }
 
 int run(const Options& options) {
-  if (options.engine == "jit") return refuse("the jit is not built");
-  if (options.engine != "interp") return usage("no such engine: " + options.engine);
+  if (options.engine == "jit" && !exec::jit_available()) return refuse("there is no jit for this machine");
+  if (options.engine != "interp" && options.engine != "jit") return usage("no such engine: " + options.engine);
   std::vector<std::uint8_t> input;
   if (!parse_hex(options.memory, input)) return usage("MEMORY is not hexadecimal bytes: " + options.memory);
   std::vector<isa::RawInsn> slots;
@@ -117,8 +118,10 @@ int run(const Options& options) {
   auto program = std::make_shared<rewrite::XlatedProgram>();
   program->insns = std::move(insns).value();
   if (!complete(*program)) return refuse("the program calls a helper other than bpf_ktime_get_ns");
-  auto code = exec::make_interpreter()->compile(program);
-  if (!code) return refuse(std::string("the interpreter refuses the program: ") + errno_name(code.error()));
+  exec::CodeMemory code_memory;
+  const auto engine = options.engine == "jit" ? exec::make_jit(code_memory) : exec::make_interpreter();
+  const auto code = engine->compile(program);
+  if (!code) return refuse("the engine refuses the program: " + std::string(errno_name(code.error())));
 
   std::vector<std::uint64_t> memory((input.size() + 7) / 8);  // words, for atomics
   if (!input.empty()) std::memcpy(memory.data(), input.data(), input.size());

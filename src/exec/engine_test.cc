@@ -4,6 +4,7 @@
 
 #include "exec/engine.h"
 #include "exec/fault.h"
+#include "exec/jit/jit.h"
 #include "isa/assemble.h"
 #include "isa/decode.h"
 #include "uapi/bpf.h"
@@ -29,20 +30,39 @@ std::shared_ptr<rewrite::XlatedProgram> program_of(std::string_view text) {
   return program;
 }
 
-Errno compile_error(std::string_view text) {
-  auto code = make_interpreter()->compile(program_of(text));
-  EXPECT_FALSE(code.ok()) << text;
-  return code.ok() ? Errno{} : code.error();
-}
+/// What every tier must do. The parameter names the tier.
+class EngineTest : public testing::TestWithParam<const char*> {
+ protected:
+  void SetUp() override {
+    const std::string tier = GetParam();
+    if (tier == "interpreter") engine_ = make_interpreter();
+    else if (!jit_available()) GTEST_SKIP() << "no compiler for this machine";
+    else engine_ = make_jit(memory_, {.blind_constants = tier == "blinding"});
+  }
 
-std::uint64_t run_text(std::string_view text, void* ctx = nullptr) {
-  auto code = make_interpreter()->compile(program_of(text));
-  EXPECT_TRUE(code.ok());
-  RunContext run;
-  return code.ok() ? code.value()->run(run, ctx) : 0;
-}
+  Errno compile_error(std::string_view text) {
+    auto code = engine_->compile(program_of(text));
+    EXPECT_FALSE(code.ok()) << text;
+    return code.ok() ? Errno{} : code.error();
+  }
 
-TEST(InterpreterTest, RunsStraightLinesAndLoops) {
+  std::uint64_t run_text(std::string_view text, void* ctx = nullptr) {
+    auto code = engine_->compile(program_of(text));
+    EXPECT_TRUE(code.ok());
+    RunContext run;
+    return code.ok() ? code.value()->run(run, ctx) : 0;
+  }
+
+  std::unique_ptr<Code> with_tail_call(std::string_view text, const Code* target);
+
+  CodeMemory memory_;
+  std::unique_ptr<Engine> engine_;
+};
+
+INSTANTIATE_TEST_SUITE_P(Tier, EngineTest, testing::Values("interpreter", "jit", "blinding"),
+                         [](const auto& tier) { return std::string(tier.param); });
+
+TEST_P(EngineTest, RunsStraightLinesAndLoops) {
   EXPECT_EQ(run_text("r0 = 7\nexit"), 7u);
   EXPECT_EQ(run_text("r0 = 0x123456789abcdef0 ll\nexit"), 0x123456789abcdef0u);
   EXPECT_EQ(run_text("r3 = 0x123456789abcdef0 ll\nr0 = r3\nexit"), 0x123456789abcdef0u);
@@ -50,7 +70,7 @@ TEST(InterpreterTest, RunsStraightLinesAndLoops) {
   EXPECT_EQ(run_text("r0 = 1\ngotol over\nr0 = 2\nover: exit"), 1u);
 }
 
-TEST(InterpreterTest, GivesEachFrameAStackAndKeepsCalleeSavedRegisters) {
+TEST_P(EngineTest, GivesEachFrameAStackAndKeepsCalleeSavedRegisters) {
   EXPECT_EQ(run_text(R"(
       r6 = 100
       *(u64 *)(r10 -8) = 1
@@ -70,21 +90,21 @@ TEST(InterpreterTest, GivesEachFrameAStackAndKeepsCalleeSavedRegisters) {
   )"), 20u + 100 + 1000);
 }
 
-TEST(InterpreterTest, ShowsZeroesWhereTheProgramWroteNothing) {
+TEST_P(EngineTest, ShowsZeroesWhereTheProgramWroteNothing) {
   EXPECT_EQ(run_text("r0 = *(u64 *)(r10 -64)\ncall sub\nexit\nsub: r1 = *(u64 *)(r10 -64)\nr0 |= r1\nexit"), 0u);
 }
 
-TEST(InterpreterTest, EndsLoopsWithoutBound) {
+TEST_P(EngineTest, EndsLoopsWithoutBound) {
   EXPECT_EQ(run_text("r0 = 0\nloop: may_goto out\nr0 += 1\ngoto loop\nout: exit"), rewrite::kMayGotoBudget);
 }
 
-TEST(InterpreterTest, CallsHelpersWithFiveArgumentsAndTheRun) {
+TEST_P(EngineTest, CallsHelpersWithFiveArgumentsAndTheRun) {
   auto program = program_of("r1 = 1\nr2 = 2\nr3 = 3\nr4 = 4\nr5 = 5\ncall 0\nexit");
   program->helpers.push_back({5, "fake", [](std::uint64_t a, std::uint64_t b, std::uint64_t c, std::uint64_t d,
                                             std::uint64_t e, RunContext& run) -> std::uint64_t {
                                 return a * 10000 + b * 1000 + c * 100 + d * 10 + e + run.attach_cookie;
                               }});
-  auto code = make_interpreter()->compile(program);
+  auto code = engine_->compile(program);
   ASSERT_TRUE(code.ok());
   RunContext run;
   run.attach_cookie = 100000;
@@ -93,16 +113,16 @@ TEST(InterpreterTest, CallsHelpersWithFiveArgumentsAndTheRun) {
 
 std::int8_t narrow(std::uint64_t value) { return static_cast<std::int8_t>(value); }
 
-TEST(InterpreterTest, ExtendsNarrowKfuncResultsAsDeclared) {
+TEST_P(EngineTest, ExtendsNarrowKfuncResultsAsDeclared) {
   auto program = program_of("r1 = 128\ncall kernel-function#0\nexit");
   program->kfuncs.push_back({"narrow", reinterpret_cast<void*>(&narrow), 1, true});
   RunContext run;
-  EXPECT_EQ(make_interpreter()->compile(program).value()->run(run, nullptr), ~0ull - 127);
+  EXPECT_EQ(engine_->compile(program).value()->run(run, nullptr), ~0ull - 127);
   program->kfuncs[0].ret_signed = false;
-  EXPECT_EQ(make_interpreter()->compile(program).value()->run(run, nullptr), 128u);
+  EXPECT_EQ(engine_->compile(program).value()->run(run, nullptr), 128u);
 }
 
-TEST(InterpreterTest, LetsHelpersCallSubprogramsBack) {
+TEST_P(EngineTest, LetsHelpersCallSubprogramsBack) {
   // The callback adds its argument to a variable on the caller's stack.
   auto program = program_of(R"(
       *(u64 *)(r10 -8) = 0
@@ -113,6 +133,7 @@ TEST(InterpreterTest, LetsHelpersCallSubprogramsBack) {
       r0 = *(u64 *)(r10 -8)
       exit
       call back
+      exit
     back:
       *(u64 *)(r10 -8) = 7
       r3 = *(u64 *)(r2 +0)
@@ -128,7 +149,7 @@ TEST(InterpreterTest, LetsHelpersCallSubprogramsBack) {
                                 return 10;
                               }});
   RunContext run;
-  EXPECT_EQ(make_interpreter()->compile(program).value()->run(run, nullptr), 45u);
+  EXPECT_EQ(engine_->compile(program).value()->run(run, nullptr), 45u);
 }
 
 // Helper 12 of the tests: r2 is the address of the target's Code, 0 fails.
@@ -140,15 +161,15 @@ std::uint64_t fake_tail_call(std::uint64_t, std::uint64_t target, std::uint64_t,
   return 0;
 }
 
-std::unique_ptr<Code> with_tail_call(std::string_view text, const Code* target) {
+std::unique_ptr<Code> EngineTest::with_tail_call(std::string_view text, const Code* target) {
   auto program = program_of(text);
   for (isa::Insn& insn : program->insns)
     if (insn.op == isa::Op::kLdImm64) insn.imm = static_cast<std::int64_t>(reinterpret_cast<std::uintptr_t>(target));
   program->helpers.push_back({uapi::BPF_FUNC_tail_call, "bpf_tail_call", fake_tail_call});
-  return make_interpreter()->compile(program).value();
+  return engine_->compile(program).value();
 }
 
-TEST(InterpreterTest, TailCallsReplaceTheFrameTheyAreIn) {
+TEST_P(EngineTest, TailCallsReplaceTheFrameTheyAreIn) {
   std::uint64_t ctx = 40;
   auto target = with_tail_call("r0 = *(u64 *)(r1 +0)\nr0 += 2\nexit", nullptr);
   auto from_main = with_tail_call("r2 = 0x0 ll\ncall 0\nr0 = 1\nexit", target.get());
@@ -162,18 +183,18 @@ TEST(InterpreterTest, TailCallsReplaceTheFrameTheyAreIn) {
   EXPECT_EQ(run.code, nullptr);
 }
 
-TEST(InterpreterTest, ReadsZeroWhereAnUntrustedLoadFaults) {
+TEST_P(EngineTest, ReadsZeroWhereAnUntrustedLoadFaults) {
   FaultGuard guard;
   auto program = program_of("r0 = *(u32 *)(r1 +8)\nexit");
   program->faulting = {0};
-  auto code = make_interpreter()->compile(program).value();
+  auto code = engine_->compile(program).value();
   RunContext run;
   std::uint32_t memory[4] = {1, 2, 3, 4};
   EXPECT_EQ(code->run(run, memory), 3u);
   EXPECT_EQ(code->run(run, nullptr), 0u);
 }
 
-TEST(InterpreterTest, RefusesProgramsThatAreNotWellFormed) {
+TEST_P(EngineTest, RefusesProgramsThatAreNotWellFormed) {
   EXPECT_EQ(compile_error("r0 = 0"), Errno::kInval);
   EXPECT_EQ(compile_error("goto pc+5\nexit"), Errno::kInval);
   EXPECT_EQ(compile_error("goto pc+1\nr0 = 0x1 ll\nexit"), Errno::kInval);

@@ -1,0 +1,57 @@
+// The compiler against the interpreter on random programs.
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cstring>
+
+#include "exec/jit/jit.h"
+#include "exec/jit/random_program.h"
+#include "isa/disassemble.h"
+
+namespace ring3::exec::jit {
+namespace {
+
+struct Outcome {
+  std::uint64_t r0 = 0;
+  alignas(8) std::array<std::uint8_t, RandomProgram::kMemoryBytes> memory{};
+};
+
+Outcome run_on(Engine& engine, const std::shared_ptr<const rewrite::XlatedProgram>& program) {
+  auto code = engine.compile(program);
+  EXPECT_TRUE(code.ok());
+  Outcome out;
+  if (!code) return out;
+  for (std::size_t i = 0; i < out.memory.size(); ++i) out.memory[i] = static_cast<std::uint8_t>(i * 37 + 11);
+  RunContext run;
+  out.r0 = code.value()->run(run, out.memory.data());
+  return out;
+}
+
+std::string text(const rewrite::XlatedProgram& program) {
+  StringSink out;
+  isa::disassemble(program.insns, out);
+  return std::string(out.text());
+}
+
+class DifferentialTest : public testing::TestWithParam<JitOptions> {};
+
+INSTANTIATE_TEST_SUITE_P(Options, DifferentialTest,
+                         testing::Values(JitOptions{}, JitOptions{.blind_constants = true}, JitOptions{.baseline_cpu = true}));
+
+TEST_P(DifferentialTest, AgreesWithTheInterpreter) {
+  if (!jit_available()) GTEST_SKIP() << "no compiler for this machine";
+  CodeMemory memory;
+  const auto jit = make_jit(memory, GetParam());
+  const auto interpreter = make_interpreter();
+  for (std::uint64_t seed = 0; seed < 3000; ++seed) {
+    const auto program = RandomProgram::make(seed);
+    const Outcome want = run_on(*interpreter, program);
+    const Outcome got = run_on(*jit, program);
+    ASSERT_EQ(got.r0, want.r0) << "seed " << seed << "\n" << text(*program);
+    for (std::size_t i = 0; i < want.memory.size(); ++i)
+      ASSERT_EQ(got.memory[i], want.memory[i]) << "seed " << seed << ", byte " << i << "\n" << text(*program);
+  }
+}
+
+}  // namespace
+}  // namespace ring3::exec::jit

@@ -1,0 +1,130 @@
+// Jumps and calls.
+#if defined(__x86_64__)
+
+#include "exec/jit/emitter.h"
+#include "uapi/bpf.h"
+
+namespace ring3::exec::jit {
+namespace {
+
+using isa::Insn;
+using isa::Op;
+
+x86::CondCode condition(Op op) {
+  switch (op) {
+    case Op::kJeq: return x86::CondCode::kE;
+    case Op::kJne: case Op::kJset: return x86::CondCode::kNE;
+    case Op::kJgt: return x86::CondCode::kA;
+    case Op::kJge: return x86::CondCode::kAE;
+    case Op::kJlt: return x86::CondCode::kB;
+    case Op::kJle: return x86::CondCode::kBE;
+    case Op::kJsgt: return x86::CondCode::kG;
+    case Op::kJsge: return x86::CondCode::kGE;
+    case Op::kJslt: return x86::CondCode::kL;
+    default: return x86::CondCode::kLE;
+  }
+}
+
+std::uint32_t target_of(std::uint32_t idx, const Insn& insn) {
+  return static_cast<std::uint32_t>(std::int64_t{idx} + 1 + insn.jump);
+}
+
+constexpr std::uint32_t kLostByCalls = 0x3f;  // r0 … r5
+
+}  // namespace
+
+void Emitter::jump(std::uint32_t idx, const Insn& insn) {
+  const std::uint32_t target = target_of(idx, insn);
+  if (target == idx + 1) return;
+  if (is_near(idx, target)) a_.short_();
+  a_.jmp(label_of(target));
+}
+
+void Emitter::conditional_jump(std::uint32_t idx, const Insn& insn) {
+  const std::uint32_t target = target_of(idx, insn);
+  const Flags known = flags_;
+  flags_ = {};
+  const bool tests_zero = (insn.op == Op::kJeq || insn.op == Op::kJne) && !insn.src_is_reg && insn.imm == 0;
+  // A 32-bit result is zero exactly when its whole register is.
+  const bool in_flags = tests_zero && known.reg == insn.dst && (known.wide == (insn.bits == 64) || !known.wide);
+  if (!in_flags) compare(insn);
+  if (is_near(idx, target)) a_.short_();
+  a_.j(condition(insn.op), label_of(target));
+}
+
+void Emitter::compare(const Insn& insn) {
+  const bool wide = insn.bits == 64;
+  const Gp dst = sized(insn.dst, wide);
+  const bool bits = insn.op == Op::kJset;
+  if (insn.src_is_reg) {
+    if (bits) a_.test(dst, sized(insn.src, wide));
+    else a_.cmp(dst, sized(insn.src, wide));
+  } else if (insn.imm == 0 && !bits) {
+    a_.test(dst, dst);
+  } else if (!may_embed(insn.imm, wide)) {
+    if (bits) a_.test(dst, resized(kScratch3, wide));
+    else a_.cmp(dst, resized(kScratch3, wide));
+  } else if (!bits) {
+    a_.cmp(dst, static_cast<std::int32_t>(insn.imm));
+  } else if (insn.imm > 0 && insn.imm <= 0x7f) {
+    a_.test(dst.r8(), static_cast<std::int32_t>(insn.imm));
+  } else {
+    a_.test(resized(dst, wide && insn.imm < 0), asmjit::Imm(static_cast<std::int32_t>(insn.imm)));
+  }
+}
+
+void Emitter::may_goto(std::uint32_t idx, const Insn& insn) {
+  // Signed and 64 bits wide: once used up it stays so.
+  a_.dec(x86::qword_ptr(x86::rbp, frame_.budget));
+  a_.js(label_of(target_of(idx, insn)));
+}
+
+void Emitter::call_address(const void* target) {
+  a_.mov(x86::rax, asmjit::Imm(reinterpret_cast<std::uintptr_t>(target)));
+  a_.call(x86::rax);
+}
+
+void Emitter::call_helper(const Insn& insn) {
+  const rewrite::HelperCall& helper = program_.helpers[static_cast<std::size_t>(insn.imm)];
+  upper_zero_ &= ~kLostByCalls;
+  a_.mov(kScratch, x86::qword_ptr(x86::rbp, frame_.run));
+  const bool tail = helper.id == uapi::BPF_FUNC_tail_call;
+  if (tail && frame_.tail_ctx != 0) {
+    a_.mov(x86::rax, x86::qword_ptr(kScratch, static_cast<int>(offsetof(RunContext, entry))));
+    a_.mov(x86::qword_ptr(x86::rbp, frame_.tail_ctx), x86::rdi);
+    a_.mov(x86::qword_ptr(x86::rbp, frame_.tail_entry), x86::rax);
+  }
+  call_address(reinterpret_cast<const void*>(helper.fn));
+  if (!tail) return;
+  const Label leave = a_.newLabel();
+  a_.mov(kScratch, x86::qword_ptr(x86::rbp, frame_.run));
+  a_.cmp(x86::qword_ptr(kScratch, static_cast<int>(offsetof(RunContext, tail_target))), 0);
+  a_.jne(leave);
+  // The main function only returns: Code::run() goes on with the target.
+  cold_.push_back({frame_.tail_ctx != 0 ? Cold::kLeaveByTailCall : Cold::kReturn, 0, leave, Label(), UINT32_MAX});
+}
+
+void Emitter::call_kfunc(const Insn& insn) {
+  const rewrite::KfuncCall& kfunc = program_.kfuncs[static_cast<std::size_t>(insn.imm)];
+  upper_zero_ &= ~kLostByCalls;
+  call_address(kfunc.address);
+  const Gp result = x86::rax;
+  switch (kfunc.ret_bytes) {
+    case 1: kfunc.ret_signed ? a_.movsx(result, result.r8()) : a_.movzx(result.r32(), result.r8()); return;
+    case 2: kfunc.ret_signed ? a_.movsx(result, result.r16()) : a_.movzx(result.r32(), result.r16()); return;
+    case 4: kfunc.ret_signed ? a_.movsxd(result, result.r32()) : a_.mov(result.r32(), result.r32()); return;
+    default: return;
+  }
+}
+
+void Emitter::call_subprog(std::uint32_t idx) {
+  const auto callee = static_cast<std::size_t>(checked_.callee(program_, idx));
+  const FunctionShape& shape = shape_.functions[callee];
+  upper_zero_ &= ~kLostByCalls;
+  if (shape.needs_run) a_.mov(kScratch, x86::qword_ptr(x86::rbp, frame_.run));
+  a_.call(label_of(shape.start));
+}
+
+}  // namespace ring3::exec::jit
+
+#endif

@@ -1,0 +1,113 @@
+// Loads, stores, atomics.
+#if defined(__x86_64__)
+
+#include "exec/jit/emitter.h"
+
+namespace ring3::exec::jit {
+namespace {
+
+using isa::Insn;
+using isa::Op;
+
+x86::Mem memory(unsigned base, std::int32_t off, std::uint32_t bytes) { return x86::ptr(r64(base), off, bytes); }
+
+bool is_fetch_logic(Op op) {
+  return op == Op::kAtomicFetchOr || op == Op::kAtomicFetchAnd || op == Op::kAtomicFetchXor;
+}
+
+}  // namespace
+
+void Emitter::load(std::uint32_t idx, const Insn& insn) {
+  const bool may_fault = next_fault_ < program_.faulting.size() && program_.faulting[next_fault_] == idx;
+  const x86::Mem from = memory(insn.src, insn.off, insn.size);
+  const Gp dst = r64(insn.dst);
+  const auto at = static_cast<std::uint32_t>(a_.offset());
+  if (insn.op == Op::kLoadSx) {
+    if (insn.size == 4) a_.movsxd(dst, from);
+    else a_.movsx(dst, from);
+  } else if (insn.size < 4) {
+    a_.movzx(dst.r32(), from);
+  } else {
+    a_.mov(at_width(dst, insn.size), from);
+  }
+  if (insn.op == Op::kLoad && insn.size < 8) upper_zero_ |= 1u << insn.dst;
+  else upper_zero_ &= ~(1u << insn.dst);
+  if (!may_fault) return;
+  ++next_fault_;
+  const Label back = a_.newLabel();
+  a_.bind(back);
+  cold_.push_back({Cold::kZero, insn.dst, Label(), back, static_cast<std::uint32_t>(faults_.size())});
+  faults_.push_back({at, 0});
+}
+
+void Emitter::store(const Insn& insn) {
+  const x86::Mem to = memory(insn.dst, insn.off, insn.size);
+  if (insn.src_is_reg) {
+    a_.mov(to, at_width(r64(insn.src), insn.size));
+    return;
+  }
+  if (!may_embed(insn.imm, insn.size == 8)) {
+    a_.mov(to, at_width(kScratch3, insn.size));
+    return;
+  }
+  const std::int64_t value = insn.size == 1   ? static_cast<std::int8_t>(insn.imm)
+                             : insn.size == 2 ? static_cast<std::int16_t>(insn.imm)
+                                              : static_cast<std::int32_t>(insn.imm);
+  a_.mov(to, asmjit::Imm(value));
+}
+
+void Emitter::atomic(const Insn& insn) {
+  if (is_fetch_logic(insn.op)) return atomic_loop(insn);
+  const x86::Mem at = memory(insn.dst, insn.off, insn.size);
+  const Gp src = at_width(r64(insn.src), insn.size);
+  const std::uint32_t src_bit = 1u << insn.src;
+  switch (insn.op) {
+    case Op::kAtomicAdd: a_.lock().add(at, src); return;
+    case Op::kAtomicOr: a_.lock().or_(at, src); return;
+    case Op::kAtomicAnd: a_.lock().and_(at, src); return;
+    case Op::kAtomicXor: a_.lock().xor_(at, src); return;
+    case Op::kAtomicFetchAdd: a_.lock().xadd(at, src); break;
+    case Op::kAtomicXchg: a_.xchg(at, src); break;
+    default:
+      a_.lock().cmpxchg(at, src, at_width(x86::rax, insn.size));
+      // Where the values were equal the machine leaves rax alone, upper half and all.
+      if (insn.size == 4) a_.mov(x86::eax, x86::eax);
+      upper_zero_ = insn.size == 4 ? upper_zero_ | 1u : upper_zero_ & ~1u;
+      return;
+  }
+  upper_zero_ = insn.size == 4 ? upper_zero_ | src_bit : upper_zero_ & ~src_bit;
+}
+
+/// or, and, xor that give the old value: the machine has none of these, so they try until nobody came between.
+void Emitter::atomic_loop(const Insn& insn) {
+  const Gp operand = at_width(kScratch3, insn.size);
+  const Gp fresh = at_width(kScratch, insn.size);
+  const Gp old = at_width(x86::rax, insn.size);
+  const Gp base = insn.dst == 0 ? kScratch2 : r64(insn.dst);
+  const x86::Mem at = x86::ptr(base, insn.off, insn.size);
+  a_.mov(kScratch2, x86::rax);
+  a_.mov(kScratch3, r64(insn.src));
+  a_.mov(old, at);
+  const Label again = a_.newLabel();
+  a_.bind(again);
+  a_.mov(fresh, old);
+  switch (insn.op) {
+    case Op::kAtomicFetchOr: a_.or_(fresh, operand); break;
+    case Op::kAtomicFetchAnd: a_.and_(fresh, operand); break;
+    default: a_.xor_(fresh, operand); break;
+  }
+  a_.lock().cmpxchg(at, fresh, old);
+  a_.jne(again);
+  if (insn.src != 0) {
+    a_.mov(at_width(r64(insn.src), insn.size), old);
+    a_.mov(x86::rax, kScratch2);
+  } else if (insn.size == 4) {
+    a_.mov(x86::eax, x86::eax);
+  }
+  const std::uint32_t bit = 1u << insn.src;
+  upper_zero_ = insn.size == 4 ? upper_zero_ | bit : upper_zero_ & ~bit;
+}
+
+}  // namespace ring3::exec::jit
+
+#endif

@@ -1,0 +1,152 @@
+#include "exec/jit/jit.h"
+
+#include "base/check.h"
+#include "base/fault_point.h"
+#include "base/try.h"
+#include "exec/fault.h"
+#include "exec/program_check.h"
+
+#if defined(__x86_64__)
+
+#include "exec/jit/emitter.h"
+#include "exec/jit/tail_call.h"
+
+namespace ring3::exec {
+namespace jit {
+
+std::uint64_t run_tail_target(std::uint64_t ctx, RunContext* run, const ProgramEntry* caller) {
+  const Code* const target = run->tail_target;
+  run->tail_target = nullptr;
+  const std::uint64_t result = target->run(*run, reinterpret_cast<void*>(static_cast<std::uintptr_t>(ctx)));
+  run->entry = caller;
+  return result;
+}
+
+}  // namespace jit
+
+namespace {
+
+using rewrite::HelperFn;
+
+/// The loads of one piece of code that may fault, while a thread runs it.
+class FaultScope {
+ public:
+  explicit FaultScope(std::span<const FaultEntry> table) noexcept : outer_(set_thread_faults(table)) {}
+  ~FaultScope() { set_thread_faults(outer_); }
+  FaultScope(const FaultScope&) = delete;
+  FaultScope& operator=(const FaultScope&) = delete;
+
+ private:
+  const std::span<const FaultEntry> outer_;
+};
+
+class JitCode final : public Code {
+ public:
+  JitCode(std::shared_ptr<const rewrite::XlatedProgram> source, CodeBlock block, jit::MachineCode code)
+      : source_(std::move(source)), block_(std::move(block)), insn_offset_(std::move(code.insn_offset)),
+        function_offset_(std::move(code.function_offset)) {
+    const auto* const base = static_cast<const std::byte*>(block_.executable());
+    bytes_ = block_.bytes();
+    for (const std::uint32_t off : function_offset_)
+      functions_.push_back(reinterpret_cast<HelperFn>(reinterpret_cast<std::uintptr_t>(base + off)));
+    for (const jit::FaultPair& pair : code.faults) faults_.push_back({base + pair.insn, base + pair.fixup});
+  }
+
+  std::uint64_t call_subprog(RunContext& run, std::uint32_t subprog, std::uint64_t r1, std::uint64_t r2,
+                             std::uint64_t r3, std::uint64_t r4, std::uint64_t r5) const override {
+    RING3_CHECK(subprog < functions_.size(), "callback of another program");
+    const ProgramEntry* const entry = run.entry;
+    const std::uint64_t result = call(functions_[subprog], r1, r2, r3, r4, r5, run);
+    // The main function leaves a tail call to its caller.
+    return run.tail_target == nullptr ? result : jit::run_tail_target(r1, &run, entry);
+  }
+
+  const char* tier() const override { return "jit"; }
+
+  CodeListing listing() const override {
+    return {.bytes = {static_cast<const std::byte*>(block_.executable()), bytes_},
+            .insn_offset = insn_offset_,
+            .function_offset = function_offset_,
+            .original_idx = source_->original_idx};
+  }
+
+ protected:
+  std::uint64_t enter(RunContext& run, void* ctx) const override {
+    return call(functions_[0], reinterpret_cast<std::uintptr_t>(ctx), 0, 0, 0, 0, run);
+  }
+
+ private:
+  __attribute__((no_sanitize("undefined"))) std::uint64_t call(HelperFn fn, std::uint64_t r1, std::uint64_t r2,
+                                                               std::uint64_t r3, std::uint64_t r4, std::uint64_t r5,
+                                                               RunContext& run) const {
+    if (faults_.empty()) return fn(r1, r2, r3, r4, r5, run);
+    FaultScope faults(faults_);
+    return fn(r1, r2, r3, r4, r5, run);
+  }
+
+  const std::shared_ptr<const rewrite::XlatedProgram> source_;
+  const CodeBlock block_;
+  std::size_t bytes_ = 0;
+  std::vector<HelperFn> functions_;
+  std::vector<FaultEntry> faults_;
+  const std::vector<std::uint32_t> insn_offset_;
+  const std::vector<std::uint32_t> function_offset_;
+};
+
+class Jit final : public Engine {
+ public:
+  Jit(CodeMemory& memory, JitOptions options) : memory_(memory), options_(options) {}
+
+  Result<std::unique_ptr<Code>> compile(std::shared_ptr<const rewrite::XlatedProgram> program) override {
+    const CheckedProgram checked = RING3_TRY(check_program(*program));
+    const jit::ProgramShape shape = jit::analyse(*program, checked);
+    jit::MachineCode code = RING3_TRY(emit(*program, checked, shape));
+    CodeBlock block = RING3_TRY(memory_.allocate(code.bytes.size()));
+    block.write(0, code.bytes);
+    return std::unique_ptr<Code>(new JitCode(std::move(program), std::move(block), std::move(code)));
+  }
+
+ private:
+  Result<jit::MachineCode> emit(const rewrite::XlatedProgram& program, const CheckedProgram& checked,
+                                const jit::ProgramShape& shape) const {
+    auto code = jit::Emitter(program, checked, shape, options_).emit(true);
+    if (code || code.error() != Errno::kRange) return code;
+    return jit::Emitter(program, checked, shape, options_).emit(false);
+  }
+
+  CodeMemory& memory_;
+  const JitOptions options_;
+};
+
+}  // namespace
+
+bool jit_available() noexcept { return true; }
+
+std::unique_ptr<Engine> make_jit(CodeMemory& memory, JitOptions options) {
+  return std::make_unique<Jit>(memory, options);
+}
+
+}  // namespace ring3::exec
+
+#else
+
+namespace ring3::exec {
+
+bool jit_available() noexcept { return false; }
+
+std::unique_ptr<Engine> make_jit(CodeMemory&, JitOptions) {
+  RING3_CHECK(false, "no compiler for this machine: ask jit_available()");
+  return nullptr;
+}
+
+}  // namespace ring3::exec
+
+#endif
+
+namespace ring3::exec {
+
+std::unique_ptr<Engine> make_best_engine(CodeMemory& memory, JitOptions options) {
+  return jit_available() ? make_jit(memory, options) : make_interpreter();
+}
+
+}  // namespace ring3::exec
