@@ -125,6 +125,12 @@ KfuncProto describe_kfunc(const Kfunc& kfunc, std::string_view ctx_struct) {
       return out;
     }
   }
+  for (std::size_t i = 0; i < out.args.size(); ++i) {
+    const bool own = i == 0 && (kfunc.flags & (kKfuncIterNew | kKfuncIterNext | kKfuncIterDestroy)) != 0;
+    const btf::Type* pointee = out.args[i].type == 0 ? nullptr : btf.type(out.args[i].type);
+    const bool is_iter = pointee != nullptr && pointee->kind == Kind::kStruct && pointee->name.starts_with("bpf_iter_");
+    if ((own || has_suffix(params[i].name, "__iter")) && is_iter) out.args[i].kind = KfuncArgKind::kIter;
+  }
   describe_return(btf, proto->type, out);
   return out;
 }

@@ -24,6 +24,7 @@ enum class KfuncArgKind : std::uint8_t {
   kConstStr,     // __str
   kConstMap,     // __map, or struct bpf_map *
   kCallback,
+  kIter,         // an open coded iterator on the stack: arguments 0 of its functions, and __iter
   kUnsupported,  // dynptr, iterator, list, tree, kptr, arena: refused for now
 };
 

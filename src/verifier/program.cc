@@ -15,6 +15,17 @@ std::uint32_t Program::subprog_starting(std::uint32_t idx) const {
   return s < subprogs.size() && subprogs[s].start == idx ? s : UINT32_MAX;
 }
 
+const model::Kfunc* Program::find_kfunc(const isa::Insn& insn, std::uint32_t& index) const {
+  if (insn.off != 0) return nullptr;
+  for (std::size_t i = 0; i < facts.kfuncs.size(); ++i) {
+    const model::Kfunc& k = facts.kfuncs[i];
+    if (k.func != static_cast<btf::TypeId>(insn.imm) || k.btf != facts.host_btf) continue;
+    index = static_cast<std::uint32_t>(i);
+    return &k;
+  }
+  return nullptr;
+}
+
 std::uint32_t Program::btf_index(const btf::Btf* btf) {
   for (std::size_t i = 0; i < btfs.size(); ++i)
     if (btfs[i] == btf) return static_cast<std::uint32_t>(i);

@@ -49,6 +49,8 @@ enum InsnMark : std::uint8_t {
   kMarkPrune = 1 << 1,            // states are compared here
   kMarkForceCheckpoint = 1 << 2,  // and always kept
   kMarkCallsCallback = 1 << 3,    // runs a callback synchronously
+  kMarkIterNext = 1 << 4,         // advances an open coded iterator
+  kMarkMayGoto = 1 << 5,
 };
 
 struct Program {
@@ -82,6 +84,8 @@ struct Program {
   std::uint32_t subprog_at(std::uint32_t idx) const;
   /// Subprog that starts at the instruction, or UINT32_MAX.
   std::uint32_t subprog_starting(std::uint32_t idx) const;
+  /// The host function a call names, and its place in facts.kfuncs; null: none registered.
+  const model::Kfunc* find_kfunc(const isa::Insn& insn, std::uint32_t& index) const;
   std::uint32_t btf_index(const btf::Btf* btf);
   const btf::Type* btf_type(std::uint32_t btf, btf::TypeId id) const { return btfs[btf] ? btfs[btf]->type(id) : nullptr; }
   std::string_view btf_name(std::uint32_t btf, btf::TypeId id) const;

@@ -26,7 +26,8 @@ class Search {
   /// The same for the spilled scalar of a stack slot of frame `frameno`.
   virtual Result<void> mark_slot_precise(PathState& path, std::uint32_t frameno, std::uint32_t slot) = 0;
   /// Nearest checkpoint of this path that was taken at `insn_idx` at the same call depth, or null.
-  virtual const PathState* previous_visit(const PathState& path, std::uint32_t insn_idx) = 0;
+  /// skip_current: not the one taken at this very visit.
+  virtual const PathState* previous_visit(const PathState& path, std::uint32_t insn_idx, bool skip_current) = 0;
   virtual FramePool& frames() = 0;
   /// A number no value on any path carries yet: ids of values, references, null tests.
   virtual std::uint32_t new_id() = 0;

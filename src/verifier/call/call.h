@@ -37,6 +37,34 @@ Result<void> run_callback(Step& step, const CallbackPlan& plan);
 /// R0 at the callback's exit, and loop convergence.
 Result<void> return_from_callback(Step& step);
 
+/// Imprecise scalars that differ from the previous visit could keep changing: they become unknown.
+void widen_imprecise(const PathState& before, PathState& now);
+
+// Locks, read sections, preemption (sections.cc).
+/// bpf_spin_lock and bpf_spin_unlock of the lock that register `regno` points to.
+Result<void> take_lock(Step& step, unsigned regno);
+Result<void> give_lock(Step& step, unsigned regno);
+/// Data of the current section stays valid: in a read section, under a lock, or not sleepable at all.
+bool in_read_section(const Step& step);
+/// What a path may not do while it holds a lock or is in a section; `what` starts the line.
+Result<void> check_no_section(Step& step, const char* what);
+/// Nothing is left open at the end of the program.
+Result<void> check_sections_closed(Step& step);
+/// bpf_rcu_read_lock and its like, known by name. sleeps: the call may sleep.
+enum class SectionCall : std::uint8_t { kNone, kRcuLock, kRcuUnlock, kPreemptDisable, kPreemptEnable };
+SectionCall section_call(std::string_view kfunc);
+Result<void> enter_or_leave_section(Step& step, SectionCall call, std::string_view name, bool sleeps);
+
+// Open coded iterators (iterators.cc).
+Result<void> new_iterator(Step& step, unsigned regno, const model::Kfunc& kfunc, btf::TypeId type);
+/// The iterator that register `regno` points to, advanced or used by a call.
+Result<SlotObject*> iterator_arg(Step& step, unsigned regno, const model::Kfunc& kfunc, btf::TypeId type);
+/// Two paths go on: r0 null and the iterator drained, and r0 not null.
+Result<void> advance_iterator(Step& step, unsigned regno);
+Result<void> destroy_iterator(Step& step, unsigned regno);
+/// r1 … r5 hold nothing after a call.
+void forget_arguments(Step& step);
+
 // Memory arguments shared by helpers and kfuncs (memory_args.cc).
 /// The size in `size_reg` is bounded, and `mem_reg` has room for all of it.
 struct SizedMemory {

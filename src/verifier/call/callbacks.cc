@@ -26,8 +26,9 @@ void widen_reg(const RegState& before, RegState& now) {
   now.written = written;
 }
 
-/// Imprecise scalars that differ from the previous visit could keep changing: they become unknown.
-void widen(const PathState& before, PathState& now) {
+}  // namespace
+
+void widen_imprecise(const PathState& before, PathState& now) {
   for (std::size_t f = 0; f < now.frames.size() && f < before.frames.size(); ++f) {
     const FrameState& old = *before.frames[f];
     FrameState& cur = *now.frames[f];
@@ -37,8 +38,6 @@ void widen(const PathState& before, PathState& now) {
         widen_reg(old.stack[s].spilled, cur.stack[s].spilled);
   }
 }
-
-}  // namespace
 
 Result<void> run_callback(Step& step, const CallbackPlan& plan) {
   PathState* path = step.search.fork(step.path, step.prog.subprogs[plan.subprog].start, step.idx);
@@ -94,7 +93,7 @@ Result<void> return_from_callback(Step& step) {
     step.diag.print("to caller at {}:\n", {callsite});
     log_frame(step.diag, step.prog, step.path, step.path.frame(), true);
   }
-  if (const PathState* before = step.search.previous_visit(step.path, callsite)) widen(*before, step.path);
+  if (const PathState* before = step.search.previous_visit(step.path, callsite, false)) widen_imprecise(*before, step.path);
   return {};
 }
 

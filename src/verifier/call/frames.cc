@@ -48,6 +48,8 @@ Result<void> check_global_arg(Step& step, unsigned regno, const GlobalArg& arg) 
 Result<void> call_global(Step& step, std::uint32_t subprog) {
   SubprogInfo& callee = step.prog.subprogs[subprog];
   const auto invalid = [&] { return step.diag.refuse(Rule::kGlobalArgs, {subprog, callee.name}); };
+  if (step.path.lock.held) return step.diag.refuse(Rule::kGlobalCallUnderLock);
+  if (step.path.preempt_depth > 0) return step.diag.refuse(Rule::kGlobalCallNoPreempt);
   if (!callee.prototype_ok) return invalid();
   for (std::size_t i = 0; i < callee.args.size(); ++i) {
     const unsigned regno = static_cast<unsigned>(i) + 1;

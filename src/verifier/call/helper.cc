@@ -47,7 +47,9 @@ Result<void> check_available(Step& step, const HelperProto* proto, std::uint32_t
   if ((proto->flags & model::kHelperMaySleep) != 0) {
     if (!step.prog.sleepable) return step.diag.refuse(Rule::kHelperSleeps);
     if (step.path.rcu_depth > 0) return step.diag.refuse(Rule::kSleepInSection, {helper_text(id)});
+    if (step.path.preempt_depth > 0) return step.diag.refuse(Rule::kSleepNoPreempt, {helper_text(id)});
   }
+  if (step.path.lock.held && id != uapi::BPF_FUNC_spin_unlock) return step.diag.refuse(Rule::kCallUnderLock);
   return {};
 }
 
@@ -70,6 +72,7 @@ const Accepted* accepted_kinds(ArgKind kind) {
   static const Accepted func{{kFunc}, 0, "func"};
   static const Accepted stack{{kStack}, 0, "fp"};
   static const Accepted value{{kMapValue}, 0, "map_value"};
+  static const Accepted lock{{kMapValue}, 0, "map_value, ptr_"};
   static const Accepted ringbuf{{kMem}, model::kRingbufMem, "ringbuf_mem"};
   switch (kind) {
     case ArgKind::kMapKey: case ArgKind::kMapValue: return &key_value;
@@ -81,6 +84,7 @@ const Accepted* accepted_kinds(ArgKind kind) {
     case ArgKind::kStackPtr: return &stack;
     case ArgKind::kConstStr: return &value;
     case ArgKind::kRingbufMem: return &ringbuf;
+    case ArgKind::kSpinLock: return &lock;
     default: return nullptr;
   }
 }
@@ -194,12 +198,15 @@ Result<void> check_arg(Step& step, unsigned i, HelperCall& call) {
     case ArgKind::kConstStr: return check_const_string(step, regno);
     case ArgKind::kCallback: call.callback = reg.subprog; return {};
     case ArgKind::kCtx: return check_no_offset(step, reg, regno, false);
+    case ArgKind::kSpinLock:
+      return call.proto.id == uapi::BPF_FUNC_spin_lock ? take_lock(step, regno) : give_lock(step, regno);
     default: return {};
   }
 }
 
 Result<void> check_tail_call(Step& step) {
   if (!step.path.refs.empty()) return step.diag.refuse(Rule::kTailCallLeak);
+  RING3_TRY(check_no_section(step, "tail_call"));
   // The one thing rewriting wants to know: the index.
   return {};
 }

@@ -25,6 +25,8 @@ struct KfuncCall {
   const model::Kfunc& kfunc;
   model::KfuncProto proto;
   std::uint32_t released = 0;
+  std::uint32_t ref_obj_id = 0;       // of an argument: what is returned lives as long
+  bool rcu_iter = false;
   std::uint32_t ret_bytes = 0;
   bool ret_size_known = false;
   unsigned uninit_reg = 0;
@@ -33,19 +35,22 @@ struct KfuncCall {
   bool has(std::uint32_t flag) const { return (kfunc.flags & flag) != 0; }
 };
 
-const model::Kfunc* find_kfunc(const Program& prog, const isa::Insn& insn, std::uint32_t& index) {
-  if (insn.off != 0) return nullptr;
-  for (std::size_t i = 0; i < prog.facts.kfuncs.size(); ++i) {
-    const model::Kfunc& k = prog.facts.kfuncs[i];
-    if (k.func != static_cast<btf::TypeId>(insn.imm) || k.btf != prog.facts.host_btf) continue;
-    index = static_cast<std::uint32_t>(i);
-    return &k;
-  }
-  return nullptr;
+/// Functions whose meaning the verifier has to know, and does not yet: never taken for ordinary ones.
+bool has_unmodelled_meaning(std::string_view name) {
+  constexpr std::string_view kNames[] = {
+      "bpf_throw",        "bpf_obj_new_impl",           "bpf_obj_drop_impl",        "bpf_percpu_obj_new_impl",
+      "bpf_percpu_obj_drop_impl", "bpf_refcount_acquire_impl", "bpf_list_push_front_impl", "bpf_list_push_back_impl",
+      "bpf_list_pop_front", "bpf_list_pop_back",        "bpf_rbtree_remove",        "bpf_rbtree_add_impl",
+      "bpf_rbtree_first", "bpf_dynptr_slice",           "bpf_dynptr_slice_rdwr",    "bpf_dynptr_clone",
+      "bpf_dynptr_from_skb", "bpf_dynptr_from_xdp",     "bpf_rdonly_cast",          "bpf_cast_to_kern_ctx",
+      "bpf_wq_init",      "bpf_wq_set_callback_impl",   "bpf_wq_start",             "bpf_arena_alloc_pages",
+      "bpf_arena_free_pages", "bpf_session_cookie",     "bpf_session_is_return"};
+  return std::find(std::begin(kNames), std::end(kNames), name) != std::end(kNames);
 }
 
 Result<void> check_available(Step& step, const KfuncCall& call) {
   const std::string_view name = call.proto.name;
+  if (has_unmodelled_meaning(name)) return step.diag.refuse(Rule::kNotSupported, {name});
   if (call.proto.unsupported != nullptr) return step.diag.refuse(Rule::kKfuncShape, {name, call.proto.unsupported});
   const std::uint32_t type = step.prog.in.prog_type;
   if (type >= 64 || (call.kfunc.prog_types >> type & 1) == 0) return step.diag.refuse(Rule::kKfuncNotAllowed, {name});
@@ -53,10 +58,7 @@ Result<void> check_available(Step& step, const KfuncCall& call) {
   if (call.has(model::kKfuncDestructive) && !step.prog.in.rights.sys_admin)
     return step.diag.refuse(Rule::kKfuncDestructive);
   if (call.has(model::kKfuncSleepable) && !step.prog.sleepable) return step.diag.refuse(Rule::kKfuncSleeps, {name});
-  if (call.has(model::kKfuncSleepable) && step.path.rcu_depth > 0)
-    return step.diag.refuse(Rule::kSleepInSection, {name});
-  if (call.has(model::kKfuncIterNew | model::kKfuncIterNext | model::kKfuncIterDestroy))
-    return step.diag.refuse(Rule::kNotSupported, {"open coded iterators"});
+  if (step.path.lock.held) return step.diag.refuse(Rule::kCallUnderLock);
   return {};
 }
 
@@ -106,6 +108,7 @@ Result<void> check_struct_arg(Step& step, unsigned i, const KfuncArg& arg, Kfunc
     if (call.released != 0) return step.diag.refuse(Rule::kReleaseTwo, {call.proto.name});
     call.released = reg.ref_obj_id;
   }
+  if (reg.ref_obj_id != 0) call.ref_obj_id = reg.ref_obj_id;
   return {};
 }
 
@@ -146,6 +149,13 @@ Result<void> check_arg(Step& step, unsigned i, KfuncCall& call) {
     default: break;
   }
   // Pointers from here on.
+  if (arg.kind == KfuncArgKind::kIter) {
+    if (call.has(model::kKfuncIterNew) && i == 0) return new_iterator(step, regno, call.kfunc, arg.type);
+    const SlotObject* object = RING3_TRY(iterator_arg(step, regno, call.kfunc, arg.type));
+    call.ref_obj_id = object->ref_obj_id;
+    call.rcu_iter = object->rcu;
+    return {};
+  }
   if (is_null_constant(reg) || reg.maybe_null()) {
     if (arg.nullable && is_null_constant(reg)) return step.search.mark_precise(step.path, regno);
     if (!arg.nullable) return step.diag.refuse(Rule::kPossiblyNull, {i});
@@ -181,7 +191,10 @@ Result<void> set_result(Step& step, const KfuncCall& call) {
       return {};
     case KfuncRet::kHostStruct: {
       set_pointer(r0, RegKind::kHostStruct, maybe_null ? std::uint16_t{model::kMaybeNull} : std::uint16_t{0});
-      if (call.has(model::kKfuncRcuProtected)) r0.flags = static_cast<std::uint16_t>(r0.flags | model::kRcuPtr);
+      if (call.has(model::kKfuncIterNext))
+        r0.flags = static_cast<std::uint16_t>(r0.flags | (call.rcu_iter ? model::kRcuPtr : model::kTrusted));
+      else if (call.has(model::kKfuncRcuProtected))
+        r0.flags = static_cast<std::uint16_t>(r0.flags | model::kRcuPtr);
       r0.btf = step.prog.btf_index(call.kfunc.btf.get());
       r0.btf_type = call.proto.ret_type;
       if (call.has(model::kKfuncAcquire)) r0.ref_obj_id = acquire_reference(step);
@@ -195,6 +208,7 @@ Result<void> set_result(Step& step, const KfuncCall& call) {
       set_pointer(r0, RegKind::kMem, maybe_null ? std::uint16_t{model::kMaybeNull} : std::uint16_t{0});
       r0.flags = static_cast<std::uint16_t>(r0.flags | model::kReadOnly);
       r0.mem_bytes = call.ret_size_known ? call.ret_bytes : call.proto.ret_bytes;
+      r0.ref_obj_id = call.ref_obj_id;  // gone when what it belongs to is
       if (maybe_null) r0.id = step.search.new_id();
       return {};
     }
@@ -214,7 +228,7 @@ std::uint32_t note_kfunc(VerifiedProgram& out, std::uint32_t index) {
 
 Result<void> call_kfunc(Step& step) {
   std::uint32_t index = 0;
-  const model::Kfunc* kfunc = find_kfunc(step.prog, step.insn(), index);
+  const model::Kfunc* kfunc = step.prog.find_kfunc(step.insn(), index);
   if (kfunc == nullptr) {
     if (step.insn().off != 0) return step.diag.refuse(Rule::kNotSupported, {"kfuncs of other BTF objects than the host's"});
     const btf::Type* type =
@@ -225,6 +239,7 @@ Result<void> call_kfunc(Step& step) {
   KfuncCall call{*kfunc, model::describe_kfunc(*kfunc, step.prog.kind->ctx_struct)};
   RING3_TRY(check_available(step, call));
   for (unsigned i = 0; i < call.proto.args.size(); ++i) RING3_TRY(check_arg(step, i, call));
+  RING3_TRY(enter_or_leave_section(step, section_call(call.proto.name), call.proto.name, call.has(model::kKfuncSleepable)));
   if (call.has(model::kKfuncRelease)) {
     if (call.released == 0) return step.diag.refuse(Rule::kReleaseExpects, {call.proto.name});
     if (!release_reference(step, call.released)) return step.diag.refuse(Rule::kReleaseNotOwned, {call.released});
@@ -232,6 +247,12 @@ Result<void> call_kfunc(Step& step) {
   if (call.uninit_bytes != 0) mark_region_written(step, step.reg(call.uninit_reg), call.uninit_bytes);
   step.facts().kfunc = note_kfunc(step.out, index);
   step.out.may_sleep |= call.has(model::kKfuncSleepable);
+  if (call.has(model::kKfuncIterDestroy)) RING3_TRY(destroy_iterator(step, 1));
+  if (call.has(model::kKfuncIterNext)) {
+    RING3_TRY(set_result(step, call));
+    step.path.insn_idx = step.idx + 1;
+    return advance_iterator(step, 1);
+  }
   forget_caller_saved(step);
   RING3_TRY(set_result(step, call));
   step.path.insn_idx = step.idx + 1;

@@ -9,6 +9,13 @@ std::uint32_t acquire_reference(Step& step) {
   return id;
 }
 
+void forget_arguments(Step& step) {
+  for (unsigned i = 1; i <= 5; ++i) {
+    step.reg(i) = RegState{};
+    step.diag.scratched.regs |= 1u << i;
+  }
+}
+
 bool release_reference(Step& step, std::uint32_t id) {
   // A callback runs any number of times: it may not give back what its callers own.
   std::uint32_t oldest_frame = 0;

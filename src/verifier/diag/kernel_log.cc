@@ -21,6 +21,17 @@ void append_regs(std::string& out, const Diag& diag, const Program& prog, const 
 void append_slot(std::string& out, const Program& prog, const FrameState& frame, std::size_t i) {
   const StackSlot& slot = frame.stack[i];
   if (!slot.holds_anything()) return;
+  if (slot.is_object(SlotByte::kIter)) {
+    if (!slot.object.first) return;
+    std::string_view type = prog.btf_name(slot.object.btf, slot.object.type);
+    if (type.starts_with("bpf_")) type.remove_prefix(4);
+    out += " fp" + std::to_string(-(static_cast<int>(i) + 1) * kSlotBytes);
+    if (slot.spilled.written) out += "_w";
+    out += "=" + std::string(type) + "(ref_id=" + std::to_string(slot.object.ref_obj_id) +
+           (slot.object.state == SlotObject::State::kActive ? ",state=active" : ",state=drained") +
+           ",depth=" + std::to_string(slot.object.depth) + ")";
+    return;
+  }
   out += " fp" + std::to_string(-(static_cast<int>(i) + 1) * kSlotBytes);
   if (slot.is_spilled() && slot.spilled.written) out += "_w";
   out += "=";

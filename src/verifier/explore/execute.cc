@@ -13,7 +13,7 @@ Result<void> execute_insn(Step& step) {
     case Op::kJsgt: case Op::kJsge: case Op::kJslt: case Op::kJsle:
       return transfer_branch(step);
     case Op::kJa: step.path.insn_idx = static_cast<std::uint32_t>(std::int64_t{step.idx} + 1 + insn.jump); return {};
-    case Op::kMayGoto: return step.diag.refuse(Rule::kNotSupported, {"may_goto"});
+    case Op::kMayGoto: return transfer_may_goto(step);
     case Op::kCallHelper: return call_helper(step);
     case Op::kCallKfunc: return call_kfunc(step);
     case Op::kCallSubprog: return call_subprog(step);

@@ -35,8 +35,45 @@ void forget_dead(const Program& prog, PathState& state) {
   }
 }
 
+/// Since `old`, a checkpoint of the same path at the same instruction, something that ends by itself went on: an
+/// iterator was advanced, a callback run, a may_goto passed. Then being in the same state again is no endless loop.
+bool makes_progress(const PathState& old, const PathState& cur) {
+  if (old.may_goto_depth != cur.may_goto_depth || old.callback_unroll_depth != cur.callback_unroll_depth) return true;
+  for (std::size_t f = 0; f < old.frames.size(); ++f) {
+    const std::vector<StackSlot>& a = old.frames[f]->stack;
+    const std::vector<StackSlot>& b = cur.frames[f]->stack;
+    for (std::size_t s = 0; s < a.size() && s < b.size(); ++s) {
+      if (!a[s].is_object(SlotByte::kIter) || !a[s].object.first || a[s].object.state != SlotObject::State::kActive) continue;
+      if (b[s].is_object(SlotByte::kIter) && a[s].object.depth != b[s].object.depth) return true;
+    }
+  }
+  return false;
+}
+
+/// At an instruction that closes loops: whether this visit may end in `old`, whose walk is still going on.
+/// Callbacks: always. An iterator: while it yields. may_goto: after it was passed.
+bool may_close_loop(const Program& prog, const PathState& old, const PathState& cur) {
+  if (prog.marked(cur.insn_idx, kMarkMayGoto)) return old.may_goto_depth != cur.may_goto_depth;
+  if (!prog.marked(cur.insn_idx, kMarkIterNext)) return true;
+  const RegState& it = cur.reg(1);
+  if (it.kind != RegKind::kStack || !it.val.is_const() || it.frameno >= cur.frames.size()) return false;
+  const std::int64_t off = static_cast<std::int64_t>(it.val.const_value()) + it.off;
+  const std::vector<StackSlot>& stack = cur.frames[it.frameno]->stack;
+  if (off >= 0 || static_cast<std::size_t>((-off - 1) / kSlotBytes) >= stack.size()) return false;
+  const StackSlot& slot = stack[static_cast<std::size_t>((-off - 1) / kSlotBytes)];
+  return slot.is_object(SlotByte::kIter) && slot.object.state == SlotObject::State::kActive;
+}
+
+void forget_written(PathState& state) {
+  for (FramePtr& frame : state.frames) {
+    for (RegState& reg : frame->regs) reg.written = false;
+    for (StackSlot& slot : frame->stack) slot.spilled.written = false;
+  }
+}
+
 void make_imprecise(PathState& state) {
-  state.for_each_reg([](RegState& reg) { reg.precise = false, reg.written = false; });
+  state.for_each_reg([](RegState& reg) { reg.precise = false; });
+  forget_written(state);
 }
 
 }  // namespace
@@ -128,7 +165,7 @@ Result<void> Explorer::execute(PathState& path, bool& ended) {
 
 Result<Explorer::Visit> Explorer::visit(PathState& path) {
   const std::uint32_t idx = path.insn_idx;
-  const bool loops = prog_.marked(idx, kMarkCallsCallback);
+  const bool loops = prog_.marked(idx, kMarkCallsCallback | kMarkIterNext | kMarkMayGoto);
   const bool force = prog_.marked(idx, kMarkForceCheckpoint) || path.history.size() > kLongHistory ||
                      (prog_.in.flags & uapi::BPF_F_TEST_STATE_FREQ) != 0;
   const std::uint32_t insns = out_.stats.insns_processed;
@@ -145,9 +182,11 @@ Result<Explorer::Visit> Explorer::visit(PathState& path) {
     }
     const bool settled = Checkpoints::is_settled(*old);
     if (old->open_paths > 0 && !loops) {
-      if (states_equal(prog_, old->state, path, Compare::kExact)) return diag_.refuse(Rule::kInfiniteLoop, {idx});
+      if (!makes_progress(old->state, path) && states_equal(prog_, old->state, path, Compare::kExact))
+        return diag_.refuse(Rule::kInfiniteLoop, {idx});
       if (!force && jumps_ - jumps_at_checkpoint_ < kLoopJumps && insns - insns_at_checkpoint_ < kLoopInsns) add = false;
-    } else if (states_equal(prog_, old->state, path, settled ? Compare::kCovered : Compare::kWithin)) {
+    } else if ((settled || may_close_loop(prog_, old->state, path)) &&
+               states_equal(prog_, old->state, path, settled ? Compare::kCovered : Compare::kWithin)) {
       ++old->hits;
       if (settled) Checkpoints::pass_on_precision(prog_, old->state, path);
       else checkpoints_.add_back_edge(old, path.fork(frames_));
@@ -177,7 +216,7 @@ void Explorer::keep(PathState& path) {
   state.history = std::move(history);
   forget_dead(prog_, state);
   make_imprecise(state);
-  path.for_each_reg([](RegState& reg) { reg.written = false; });
+  forget_written(path);
   path.parent = checkpoints_.add(path.insn_idx, std::move(state));
 }
 
@@ -210,8 +249,10 @@ Result<void> Explorer::mark_slot_precise(PathState& path, std::uint32_t frameno,
   return {};
 }
 
-const PathState* Explorer::previous_visit(const PathState& path, std::uint32_t insn_idx) {
-  for (const Checkpoint* c = path.parent; c != nullptr; c = c->state.parent)
+const PathState* Explorer::previous_visit(const PathState& path, std::uint32_t insn_idx, bool skip_current) {
+  const Checkpoint* from = path.parent;
+  if (skip_current && from != nullptr && from->state.insn_idx == insn_idx) from = from->state.parent;
+  for (const Checkpoint* c = from; c != nullptr; c = c->state.parent)
     if (c->state.insn_idx == insn_idx && c->state.frames.size() == path.frames.size()) return &c->state;
   return nullptr;
 }

@@ -23,7 +23,7 @@ class Explorer final : public Search {
   PathState* fork(const PathState& path, std::uint32_t insn_idx, std::uint32_t from_idx) override;
   Result<void> mark_precise(PathState& path, unsigned regno) override;
   Result<void> mark_slot_precise(PathState& path, std::uint32_t frameno, std::uint32_t slot) override;
-  const PathState* previous_visit(const PathState& path, std::uint32_t insn_idx) override;
+  const PathState* previous_visit(const PathState& path, std::uint32_t insn_idx, bool skip_current) override;
   FramePool& frames() override { return frames_; }
   std::uint32_t new_id() override { return ++ids_; }
 

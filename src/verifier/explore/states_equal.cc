@@ -85,6 +85,12 @@ const RegState* slot_scalar(const Program& prog, const StackSlot& slot, const Re
   return &unknown;
 }
 
+/// Depths may differ: what an iterator yields does not depend on how often it was advanced.
+bool objects_match(const SlotObject& a, const SlotObject& b, IdMap& ids) {
+  return a.state == b.state && a.first == b.first && a.rcu == b.rcu && a.untrusted == b.untrusted && a.btf == b.btf &&
+         a.type == b.type && ids.match(a.ref_obj_id, b.ref_obj_id);
+}
+
 bool slots_match(const Program& prog, const StackSlot& old, const StackSlot& cur, IdMap& ids, Compare how) {
   static const RegState unknown = [] {
     RegState r;
@@ -106,6 +112,7 @@ bool slots_match(const Program& prog, const StackSlot& old, const StackSlot& cur
     if (x == SlotByte::kMisc && prog.allow_uninit_stack && y == SlotByte::kInvalid) continue;
     if (x != y) return false;
   }
+  if (old.is_object(SlotByte::kIter) && !objects_match(old.object, cur.object, ids)) return false;
   return !old.is_spilled() || regs_match(old.spilled, cur.spilled, ids, how);
 }
 
@@ -131,6 +138,8 @@ bool states_equal(const Program& prog, const PathState& old, const PathState& cu
   if (old.rcu_depth != cur.rcu_depth || old.preempt_depth != cur.preempt_depth || old.in_sleepable != cur.in_sleepable)
     return false;
   IdMap ids;
+  if (old.lock.held != cur.lock.held || old.lock.in_map != cur.lock.in_map || old.lock.object != cur.lock.object) return false;
+  if (!ids.match(old.lock.id, cur.lock.id)) return false;
   for (std::size_t f = 0; f < old.frames.size(); ++f)
     if (!frames_match(prog, *old.frames[f], *cur.frames[f], ids, how)) return false;
   for (std::size_t i = 0; i < old.refs.size(); ++i)

@@ -33,12 +33,13 @@ struct Walker {
       mark(idx, kMarkPrune);
       mark(next.next[0], kMarkPrune);
       mark(next.next[1], kMarkPrune | kMarkJumpTarget);
-      if (insn.op == Op::kMayGoto) mark(idx, kMarkForceCheckpoint);
+      if (insn.op == Op::kMayGoto) mark(idx, kMarkForceCheckpoint | kMarkMayGoto);
     } else if (insn.op == Op::kJa) {
       mark(next.next[0], kMarkPrune | kMarkJumpTarget);
     } else if (insn.op == Op::kCallSubprog) {
       mark(idx + 1, kMarkPrune);
     }
+    if (advances_iterator(prog, insn)) mark(idx, kMarkPrune | kMarkForceCheckpoint | kMarkIterNext);
     if (calls_callback(prog, insn)) mark(idx, kMarkPrune | kMarkForceCheckpoint | kMarkCallsCallback);
   }
 
@@ -74,6 +75,13 @@ bool calls_callback(const Program& prog, const isa::Insn& insn) {
   const model::HelperProto* proto = model::find_helper(static_cast<std::uint32_t>(insn.imm));
   (void)prog;
   return proto != nullptr && (proto->flags & (model::kHelperLoops | model::kHelperForEach)) != 0;
+}
+
+bool advances_iterator(const Program& prog, const isa::Insn& insn) {
+  if (insn.op != Op::kCallKfunc) return false;
+  std::uint32_t index = 0;
+  const model::Kfunc* kfunc = prog.find_kfunc(insn, index);
+  return kfunc != nullptr && (kfunc->flags & model::kKfuncIterNext) != 0;
 }
 
 Result<void> check_cfg(Program& prog, Diag& diag) {

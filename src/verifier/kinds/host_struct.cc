@@ -6,6 +6,7 @@
 //   none, untrusted                  may dangle: every load may fault and then reads zero
 // A pointer loaded from a struct is not trusted. Inside a read section a member tagged `rcu` of a valid
 // object is RCU-valid, but may be null. What was loaded through an untrusted pointer is untrusted.
+#include "verifier/call/call.h"
 #include "verifier/kinds/access.h"
 #include "verifier/kinds/struct_walk.h"
 #include "verifier/transfer/regs.h"
@@ -16,8 +17,6 @@ namespace {
 bool is_valid(const RegState& reg) {
   return !reg.has(model::kUntrusted) && (reg.ref_obj_id != 0 || reg.has(model::kTrusted | model::kRcuPtr | model::kAllocObj));
 }
-
-bool in_read_section(const Step& step) { return step.path.rcu_depth > 0 || !step.prog.sleepable; }
 
 Result<void> check_write_allowed(Step& step, const Access& access, const RegState& reg, std::int32_t off) {
   const model::AttachTarget& target = step.prog.in.target;

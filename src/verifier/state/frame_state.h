@@ -17,6 +17,21 @@ inline constexpr char kSlotLetters[] = "?rm0di";
 
 inline constexpr int kSlotBytes = 8;
 
+/// An object of the host's that lives in the program's stack: an iterator. Every slot it covers carries one of these;
+/// only the first (lowest address) owns the reference.
+struct SlotObject {
+  enum class State : std::uint8_t { kActive, kDrained } state = State::kActive;
+  bool first = false;
+  bool rcu = false;             // valid while the read section lasts
+  bool untrusted = false;       // made or left outside one: of no use
+  std::uint32_t btf = 0;        // index into Program::btfs
+  std::uint32_t type = 0;       // struct id there
+  std::uint32_t ref_obj_id = 0;
+  std::uint32_t depth = 0;      // times it was advanced on this path
+
+  friend bool operator==(const SlotObject&, const SlotObject&) = default;
+};
+
 /// Eight bytes of stack. Slot i covers [fp - 8(i+1), fp - 8i); byte 7 of `bytes` is the lowest address's
 /// opposite end: bytes[k] is the byte at fp - 8i - 1 - k.
 /// A spilled register has bytes[7] == kSpill; a spilled scalar narrower than 8 bytes fills only the bytes
@@ -24,7 +39,13 @@ inline constexpr int kSlotBytes = 8;
 struct StackSlot {
   RegState spilled{};
   std::array<SlotByte, kSlotBytes> bytes{};
+  SlotObject object{};  // meaningful where bytes are kIter
 
+  bool is_object(SlotByte kind) const {
+    for (SlotByte b : bytes)
+      if (b != kind) return false;
+    return true;
+  }
   bool is_spilled() const { return bytes[kSlotBytes - 1] == SlotByte::kSpill; }
   bool is_full_spill() const { return bytes[0] == SlotByte::kSpill; }
   bool is_spilled_pointer() const { return is_full_spill() && spilled.is_pointer(); }

@@ -49,6 +49,7 @@ PathState PathState::fork(FramePool& pool) const {
   out.callback_unroll_depth = callback_unroll_depth;
   out.may_goto_depth = may_goto_depth;
   out.branch_depth = branch_depth;
+  out.lock = lock;
   out.in_sleepable = in_sleepable;
   out.dead = dead;
   return out;

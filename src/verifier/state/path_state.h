@@ -35,6 +35,15 @@ struct HistoryEntry {
   std::uint64_t linked_slots = 0;  // the same for spilled scalars of this frame
 };
 
+/// The spin lock a path holds: which object's (a map, or the type of an allocated object), which instance.
+struct HeldLock {
+  bool held = false;
+  bool in_map = false;
+  std::uint32_t object = 0;  // map index, or btf type
+  std::uint32_t id = 0;      // the pointer it was taken through
+  friend bool operator==(const HeldLock&, const HeldLock&) = default;
+};
+
 struct Checkpoint;
 
 class FramePool;
@@ -72,6 +81,7 @@ struct PathState {
   std::uint32_t callback_unroll_depth = 0; // callbacks entered again from the same call on this path
   std::uint32_t may_goto_depth = 0;
   std::uint32_t branch_depth = 0;          // forks taken on this path
+  HeldLock lock;
   bool in_sleepable = false;
   bool dead = false;                       // contradicts itself: cannot happen, not walked
 

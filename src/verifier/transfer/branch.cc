@@ -2,6 +2,7 @@
 //
 // A jump whose outcome the operands decide is walked one way; the decision relied on their exact bounds, so
 // they become precise. Otherwise the taken side is put aside (forked) and the fall-through goes on.
+#include "verifier/call/call.h"
 #include "verifier/domain/scalar_branch.h"
 #include "verifier/transfer/packet_range.h"
 #include "verifier/transfer/regs.h"
@@ -154,6 +155,17 @@ Result<void> transfer_branch(Step& step) {
   RING3_TRY(rely_on(step, o));
   note_direction(step, taken == Taken::kAlways);
   go(step, taken == Taken::kAlways ? target : step.idx + 1);
+  return {};
+}
+
+Result<void> transfer_may_goto(Step& step) {
+  PathState* on = step.search.fork(step.path, step.idx + 1, step.idx);
+  if (on == nullptr) return Errno::kTooBig;
+  ++on->may_goto_depth;
+  if (const PathState* before = step.search.previous_visit(step.path, step.idx, true)) widen_imprecise(*before, *on);
+  note_direction(step, true);
+  note_direction(step, false);
+  go(step, static_cast<std::uint32_t>(std::int64_t{step.idx} + 1 + step.insn().jump));
   return {};
 }
 

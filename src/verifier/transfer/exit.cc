@@ -51,6 +51,7 @@ Result<void> check_return_value(Step& step) {
 
 Result<void> transfer_exit(Step& step) {
   const bool ends_program = step.path.depth() == 0;
+  if (ends_program) RING3_TRY(check_sections_closed(step));
   RING3_TRY(check_no_leak(step, ends_program));
   if (!ends_program) return return_from_frame(step);
   RING3_TRY(check_return_value(step));

@@ -1,5 +1,6 @@
 // Loads, stores, atomics and legacy packet loads: operands first, then the rules of the pointer's kind.
 #include "uapi/bpf.h"
+#include "verifier/call/call.h"
 #include "verifier/kinds/access.h"
 #include "verifier/transfer/regs.h"
 #include "verifier/transfer/transfer.h"
@@ -74,6 +75,7 @@ Result<void> transfer_legacy_load(Step& step) {
     return step.diag.refuse(Rule::kLegacyLoadType);
   RING3_TRY(check_read(step, 6));
   if (!step.path.refs.empty()) return step.diag.refuse(Rule::kLegacyLoadLeak);
+  RING3_TRY(check_no_section(step, "BPF_LD_[ABS|IND]"));
   if (step.reg(6).kind != RegKind::kCtx) return step.diag.refuse(Rule::kLegacyLoadR6);
   if (insn.op == Op::kLdInd) RING3_TRY(check_read(step, insn.src));
   RING3_TRY(check_no_offset(step, step.reg(6), 6, false));

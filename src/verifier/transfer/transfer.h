@@ -16,6 +16,8 @@ Result<void> transfer_atomic(Step& step);
 Result<void> transfer_legacy_load(Step& step);
 /// Sets step.path.insn_idx; may fork.
 Result<void> transfer_branch(Step& step);
+/// A jump that is taken at the latest when a budget is used up: loops through it end.
+Result<void> transfer_may_goto(Step& step);
 /// Return from a frame, or the end of the path.
 Result<void> transfer_exit(Step& step);
 

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <vector>
 
+#include "host_kfuncs.h"
 #include "host_types.h"
 #include "kernel.h"
 #include "ring3/runtime.h"
@@ -21,7 +22,11 @@ namespace {
 
 class Ring3Kernel final : public Kernel {
  public:
-  explicit Ring3Kernel(std::unique_ptr<Runtime> runtime) : runtime_(std::move(runtime)) { publish_btf(); }
+  explicit Ring3Kernel(std::unique_ptr<Runtime> runtime) : runtime_(std::move(runtime)) {
+    // Registering by C++ functions would need the kernel's headers; nothing has read these facts yet.
+    add_host_kfuncs(const_cast<model::Facts&>(*runtime_->impl().facts()));
+    publish_btf();
+  }
   ~Ring3Kernel() override {
     if (btf_fd_ >= 0) close(btf_fd_);
   }
