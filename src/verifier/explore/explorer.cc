@@ -181,12 +181,19 @@ Result<Explorer::Visit> Explorer::visit(PathState& path) {
       continue;
     }
     const bool settled = Checkpoints::is_settled(*old);
-    if (old->open_paths > 0 && !loops) {
-      if (!makes_progress(old->state, path) && states_equal(prog_, old->state, path, Compare::kExact))
-        return diag_.refuse(Rule::kInfiniteLoop, {idx});
-      if (!force && jumps_ - jumps_at_checkpoint_ < kLoopJumps && insns - insns_at_checkpoint_ < kLoopInsns) add = false;
-    } else if ((settled || may_close_loop(prog_, old->state, path)) &&
-               states_equal(prog_, old->state, path, settled ? Compare::kCovered : Compare::kWithin)) {
+    if (old->open_paths > 0) {
+      // An ancestor of this path: being in its state again is the end of a loop that ends by itself, or an endless one.
+      if (loops && may_close_loop(prog_, old->state, path) && states_equal(prog_, old->state, path, Compare::kWithin)) {
+        ++old->hits;
+        checkpoints_.add_back_edge(old, path.fork(frames_));
+        return Visit::kCovered;
+      }
+      if (!loops || prog_.marked(idx, kMarkMayGoto)) {
+        if (!makes_progress(old->state, path) && states_equal(prog_, old->state, path, Compare::kExact))
+          return diag_.refuse(Rule::kInfiniteLoop, {idx});
+        if (!force && jumps_ - jumps_at_checkpoint_ < kLoopJumps && insns - insns_at_checkpoint_ < kLoopInsns) add = false;
+      }
+    } else if (states_equal(prog_, old->state, path, settled ? Compare::kCovered : Compare::kWithin)) {
       ++old->hits;
       if (settled) Checkpoints::pass_on_precision(prog_, old->state, path);
       else checkpoints_.add_back_edge(old, path.fork(frames_));
