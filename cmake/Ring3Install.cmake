@@ -1,5 +1,5 @@
-# cmake --install: the library, its public headers, ring3-btf, the CMake package and ring3.pc. The command `ring3`
-# installs itself (src/cli). Everything finds the rest by paths relative to itself, so a prefix may be moved.
+# cmake --install: the library, its public headers, ring3-btf, the CMake package and ring3.pc, and the command
+# `ring3`. Everything finds the rest by paths relative to itself, so a prefix may be moved.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
@@ -10,6 +10,9 @@ install(DIRECTORY include/ring3 DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MA
 install(EXPORT ring3-targets NAMESPACE ring3:: DESTINATION ${config_dir})
 
 install(TARGETS ring3-btf-embed RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+if(TARGET ring3_command)
+  install(TARGETS ring3_command RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endif()
 install(PROGRAMS tools/btf_embed/ring3-btf DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(FILES src/uapi/bpf_abi.h DESTINATION ${CMAKE_INSTALL_DATADIR}/ring3/uapi)
 
