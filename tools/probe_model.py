@@ -4,6 +4,7 @@
   tools/probe_model.py kinds     what each kind of program may return, and which rights loading it takes
   tools/probe_model.py helpers   which helper each kind of program may call, with which rights, GPL only or not
   tools/probe_model.py ctx       which loads and stores each kind of program may make in its context
+  tools/probe_model.py kfuncs SETS  which kind may call which kernel function; SETS: a table of tools/kernel_sets.py
   tools/probe_model.py pointers  the same through the sockets and flow keys that contexts and helpers give
 
 Uses BPF_PROG_LOAD alone, on programs of two or three instructions; nothing is attached or run. Needs root.
@@ -254,8 +255,25 @@ def probe_pointers():
                     print(name, behind, off, size, 'scalar' if may_load else '-', 'yes' if may_store else '-', sep='\t')
 
 
+def probe_kfuncs():
+    """One row a function: its flags and the kinds that may call it. Sets whose functions no kind may call are left out."""
+    flags = {}
+    for line in open(sys.argv[2]):
+        _, name, bits = line.rstrip('\n').split('\t')
+        if bits.startswith('0x'):
+            flags[name] = bits
+    ids = {name: number for (_, name), number in kernel_types({(FUNC, name) for name in flags}).items()}
+    kinds = [kind for kind in KINDS if loads_here(kind)]
+    print('kfunc\tflags\tkinds')
+    for name, number in sorted(ids.items()):
+        call = [insn(0x85, src=2, imm=number)] + LEAVE
+        able = [kind for kind in kinds if 'is not allowed' not in load(call, kind)[1]]
+        if able:
+            print(name, flags[name], ','.join(able), sep='\t')
+
+
 if __name__ == '__main__':
-    probes = {'kinds': probe_kinds, 'pointers': probe_pointers, 'helpers': probe_helpers, 'ctx': probe_ctx}
-    if len(sys.argv) != 2 or sys.argv[1] not in probes:
+    probes = {'kinds': probe_kinds, 'kfuncs': probe_kfuncs, 'pointers': probe_pointers, 'helpers': probe_helpers, 'ctx': probe_ctx}
+    if len(sys.argv) < 2 or sys.argv[1] not in probes:
         sys.exit(__doc__)
     probes[sys.argv[1]]()

@@ -97,6 +97,13 @@ const HelperProto* find_helper(std::uint32_t id, ProgViews view) {
   return nullptr;
 }
 
+const HelperProto* helper_signature(std::uint32_t id, ProgViews view) {
+  if (const HelperProto* row = find_helper(id, view)) return row;
+  if (view == kViewStructOps)
+    if (const HelperProto* row = find_helper(id, kViewTyped)) return row;
+  return find_helper(id);
+}
+
 bool may_call(const HelperProto& helper, ProgViews view, const Rights& rights) {
   if ((helper.views & view) == 0) return false;
   switch (helper.right) {

@@ -109,7 +109,6 @@ enum HelperFlag : std::uint32_t {
   kHelperAsyncCallback = 1 << 14, // callback runs later (timers)
   kHelperTargetList = 1 << 15,    // only for attach targets helper_allows_target() names
   kHelperNeedsFunc = 1 << 16,     // typed tracing: only fentry, fexit, fmod_ret
-  kHelperNeedsExit = 1 << 17,     // typed tracing: only fexit, fmod_ret
   kHelperMaybeChangesPacket = 1 << 18,  // invalidates packet slices when its dynptr is a packet
 };
 
@@ -128,6 +127,10 @@ std::span<const HelperProto> helper_rows();
 
 /// The row of a helper for programs of a kind: how it is called there. Null: no such helper for the kind.
 const HelperProto* find_helper(std::uint32_t id, ProgViews view);
+
+/// How a program of the kind would call the helper, offered to it or not: a struct_ops type may offer more than its kind has,
+/// and then takes typed pointers where others take the context. Null: no such number.
+const HelperProto* helper_signature(std::uint32_t id, ProgViews view);
 
 /// A row of the helper whatever the kind; flags are the same in all of them. Null: no such number.
 const HelperProto* find_helper(std::uint32_t id);

@@ -1,7 +1,6 @@
 #include "model/prog_kind.h"
 
-#include <algorithm>
-
+#include "model/target_lists.h"
 #include "uapi/bpf.h"
 
 namespace ring3::model {
@@ -38,10 +37,6 @@ const ViewRow* find_view(std::uint32_t prog_type, std::uint32_t attach_type) {
   return nullptr;
 }
 
-/// LSM hooks that answer a question: 0 or 1.
-constexpr std::string_view kBoolHooks[] = {
-    "bpf_lsm_audit_rule_known", "bpf_lsm_inode_xattr_skipcap", "bpf_lsm_xfrm_state_pol_flow_match"};
-
 }  // namespace
 
 const ProgKindRow* find_prog_kind(std::uint32_t prog_type) {
@@ -69,7 +64,7 @@ ReturnRange return_range(const ProgKindRow& kind, std::uint32_t attach_type) {
 ReturnRange lsm_return_range(std::uint32_t attach_type, std::string_view hook, bool returns_void) {
   if (attach_type == BPF_LSM_CGROUP) return returns_void ? between(1, 1) : between(0, 1);
   if (returns_void) return kAny;
-  if (std::find(std::begin(kBoolHooks), std::end(kBoolHooks), hook) != std::end(kBoolHooks)) return between(0, 1);
+  if (is_on(TargetList::kBoolHooks, hook)) return between(0, 1);
   return between(-4095, 0);
 }
 

@@ -1,0 +1,27 @@
+// Attach targets with a property of their own, as rows: target_lists.def.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "model/helper.h"
+
+namespace ring3::model {
+
+enum class TargetList : std::uint8_t {
+  kSleepableHooks,        // LSM hooks that run where sleeping is allowed
+  kDisabledHooks,         // LSM hooks no program may attach to
+  kBoolHooks,             // LSM hooks that answer a question: 0 or 1
+  kLockedSockoptHooks,    // LSM hooks whose programs may use get/setsockopt; the socket is locked …
+  kUnlockedSockoptHooks,  // … or not
+  kDPathFunctions,        // functions whose tracing programs may use d_path
+  kNeverReturning,        // functions that never return: no fexit, no fmod_ret
+  kUntraceable,           // functions no tracing program may attach to
+};
+
+bool is_on(TargetList list, std::string_view function);
+
+/// A helper with kHelperTargetList: may a program of this view, attached to this function, call it?
+bool helper_allows_target(const HelperProto& helper, ProgViews view, std::string_view function);
+
+}  // namespace ring3::model
