@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "isa/helper_names.h"
+#include "model/target_lists.h"
 #include "uapi/bpf.h"
 #include "verifier/call/call.h"
 #include "verifier/call/map_rules.h"
@@ -28,6 +29,14 @@ struct HelperCall {
   std::uint32_t uninit_bytes = 0;     // … and size; 0: none
 };
 
+/// Name of the function the program is attached to; "" none.
+std::string_view target_function(const Program& prog) {
+  const model::AttachTarget& target = prog.in.target;
+  if (target.kind != model::AttachTarget::Kind::kFunction || target.btf == nullptr) return {};
+  const btf::Type* func = target.btf->type(target.type);
+  return func == nullptr ? std::string_view{} : func->name;
+}
+
 Result<void> check_available(Step& step, const HelperProto* proto, std::uint32_t id) {
   if (isa::helper_name(id).empty()) return step.diag.refuse(Rule::kInvalidFunc, {helper_text(id)});
   const auto refuse = [&] { return step.diag.refuse(Rule::kHelperNotAllowed, {helper_text(id)}); };
@@ -39,9 +48,12 @@ Result<void> check_available(Step& step, const HelperProto* proto, std::uint32_t
   }
   if (!available) return refuse();
   // Rules of these are not checked yet: refused, never guessed.
-  constexpr std::uint32_t kUnchecked = model::kHelperFindVma | model::kHelperDrain | model::kHelperAsyncCallback |
-                                       model::kHelperTargetList | model::kHelperNeedsFunc | model::kHelperNeedsExit;
+  constexpr std::uint32_t kUnchecked = model::kHelperFindVma | model::kHelperDrain | model::kHelperAsyncCallback;
   if ((proto->flags & kUnchecked) != 0) return step.diag.refuse(Rule::kNotSupported, {"this helper"});
+  if (!model::helper_allows_target(*proto, step.prog.view(), target_function(step.prog)))
+    return step.diag.refuse(Rule::kHelperNotForTarget);
+  if ((proto->flags & model::kHelperNeedsFunc) != 0 && (step.prog.view() & (model::kViewKprobe | model::kViewTraceProbe)) == 0)
+    return step.diag.refuse(Rule::kHelperNeedsFunction, {helper_text(id)});
   if ((proto->flags & model::kHelperGplOnly) != 0 && !step.prog.in.gpl_compatible)
     return step.diag.refuse(Rule::kHelperGpl);
   if ((proto->flags & model::kHelperMaySleep) != 0) {
@@ -299,7 +311,7 @@ void forget_packet_pointers(PathState& path) {
 
 Result<void> call_helper(Step& step) {
   const auto id = static_cast<std::uint32_t>(step.insn().imm);
-  const HelperProto* proto = model::find_helper(id);
+  const HelperProto* proto = model::helper_signature(id, step.prog.view());
   RING3_TRY(check_available(step, proto, id));
   HelperCall call{*proto};
   for (unsigned i = 0; i < 5; ++i) RING3_TRY(check_arg(step, i, call));

@@ -20,8 +20,8 @@ constexpr std::uint16_t first_args(std::size_t n) {
   return static_cast<std::uint16_t>(((1u << (n < 5 ? n : 5)) - 1) << 1);
 }
 
-std::uint16_t helper_reads(const isa::Insn& insn) {
-  const model::HelperProto* proto = model::find_helper(static_cast<std::uint32_t>(insn.imm));
+std::uint16_t helper_reads(const Program& prog, const isa::Insn& insn) {
+  const model::HelperProto* proto = model::helper_signature(static_cast<std::uint32_t>(insn.imm), prog.view());
   if (proto == nullptr) return kArgRegs;
   std::size_t n = 0;
   while (n < 5 && proto->args[n].kind != model::ArgKind::kNone) ++n;
@@ -30,7 +30,7 @@ std::uint16_t helper_reads(const isa::Insn& insn) {
 
 std::uint16_t call_reads(const Program& prog, std::uint32_t idx) {
   const isa::Insn& insn = prog.insn(idx);
-  if (insn.op == Op::kCallHelper) return helper_reads(insn);
+  if (insn.op == Op::kCallHelper) return helper_reads(prog, insn);
   if (insn.op == Op::kCallKfunc) return kArgRegs;
   const auto target = static_cast<std::uint32_t>(std::int64_t{idx} + 1 + insn.jump);
   const SubprogInfo& callee = prog.subprogs[prog.subprog_starting(target)];
