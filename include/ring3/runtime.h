@@ -22,11 +22,19 @@ struct BtfBlob {
   std::size_t size;
 };
 
+/// How programs run.
+enum class Execution : std::uint8_t {
+  kBest,         ///< as machine code where there is a compiler for this machine, else interpreted
+  kInterpreter,  ///< interpreted, everywhere
+};
+
 struct RuntimeOptions {
   std::string name;                    ///< shown by `ring3 hosts`; letters, digits, '-', '_'; at most 31
   BtfBlob btf;                         ///< the host's types; what clients see as "vmlinux". Outlives the runtime
   Log* log = nullptr;                  ///< outlives the runtime; null: lines are dropped
   std::uint32_t possible_cpus = 0;     ///< 0: what the machine says
+  Execution execution = Execution::kBest;
+  bool blind_constants = false;        ///< machine code holds no constant as a program's author chose it; costs speed
 };
 
 class RuntimeImpl;

@@ -109,8 +109,9 @@ Result<Compiled> compile(const verifier::ProgramInput& in, const verifier::Verif
   auto entry = std::make_unique<exec::ProgramEntry>(
       host.machine(), exec::EntryOptions{.touches_percpu = xlated->touches_percpu, .may_sleep = xlated->may_sleep});
   std::unique_ptr<exec::Code> code = RING3_TRY(host.engine().compile(xlated));
+  const std::uint64_t code_bytes = xlated->insns.size() * sizeof(isa::Insn) + code->listing().bytes.size();
   RING3_TRY(entry->set_code(std::move(code)));
-  return Compiled{std::move(entry), xlated->insns.size() * sizeof(isa::Insn)};
+  return Compiled{std::move(entry), code_bytes};
 }
 
 }  // namespace

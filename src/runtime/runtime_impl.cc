@@ -8,6 +8,7 @@
 
 #include "attach/link.h"
 #include "base/try.h"
+#include "exec/jit/jit.h"
 #include "object/rcu.h"
 #include "prog/program.h"
 #include "struct_ops/ops_map.h"
@@ -23,6 +24,11 @@ bool is_name(std::string_view name) {
   });
 }
 
+std::unique_ptr<exec::Engine> make_engine(const RuntimeOptions& options, exec::CodeMemory& memory) {
+  if (options.execution == Execution::kInterpreter) return exec::make_interpreter();
+  return exec::make_best_engine(memory, {.blind_constants = options.blind_constants});
+}
+
 }  // namespace
 
 RuntimeImpl::RuntimeImpl(const RuntimeOptions& options)
@@ -31,7 +37,7 @@ RuntimeImpl::RuntimeImpl(const RuntimeOptions& options)
       services_(&log_ring_, options.possible_cpus),
       cpus_(services_.possible_cpus()),
       machine_(services_),
-      engine_(exec::make_interpreter()),
+      engine_(make_engine(options, machine_.code)),
       registry_(code_, log_text_) {}
 
 RuntimeImpl::~RuntimeImpl() {

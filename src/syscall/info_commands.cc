@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/try.h"
+#include "prog/machine_code.h"
 #include "syscall/handlers.h"
 
 namespace ring3::syscall {
@@ -151,21 +152,29 @@ Result<void> prog_images(Call& call, uapi::bpf_prog_info& info, const prog::Prog
   return copy_array<prog::ProgramTag>(call, info.prog_tags, info.nr_prog_tags, tags);
 }
 
+/// Machine code, with the addresses it has in the host.
+Result<void> jited_image(Call& call, uapi::bpf_prog_info& info, const prog::MachineCode& code) {
+  RING3_TRY(copy_array<std::byte>(call, info.jited_prog_insns, info.jited_prog_len, code.bytes));
+  RING3_TRY(copy_array<std::uint64_t>(call, info.jited_ksyms, info.nr_jited_ksyms, code.symbols));
+  RING3_TRY(copy_array<std::uint32_t>(call, info.jited_func_lens, info.nr_jited_func_lens, code.lengths));
+  return copy_array<std::uint64_t>(call, info.jited_line_info, info.nr_jited_line_info, code.line_addresses);
+}
+
 Result<long> prog_info(Call& call, uapi::bpf_attr& attr, const prog::Program& program) {
   RING3_TRY(check_tail<uapi::bpf_prog_info>(call, attr));
   uapi::bpf_prog_info info = RING3_TRY(read_info<uapi::bpf_prog_info>(call, attr));
   RING3_TRY(check_record_sizes(info));
   RING3_TRY(prog_identity(call, info, program));
+  info.jited_line_info_rec_size = sizeof(std::uint64_t);
   if (call.rights().has_bpf()) {
     RING3_TRY(prog_images(call, info, program));
+    RING3_TRY(jited_image(call, info, prog::machine_code(program)));
   } else {
+    info.jited_prog_len = info.nr_jited_ksyms = info.nr_jited_func_lens = info.nr_jited_line_info = 0;
     info.xlated_prog_len = info.nr_func_info = info.nr_line_info = info.nr_prog_tags = 0;
     info.func_info_rec_size = sizeof(uapi::bpf_func_info);
     info.line_info_rec_size = sizeof(uapi::bpf_line_info);
   }
-  // Machine code has no address that would mean anything to a client.
-  info.jited_prog_len = info.nr_jited_ksyms = info.nr_jited_func_lens = info.nr_jited_line_info = 0;
-  info.jited_line_info_rec_size = sizeof(std::uint64_t);
   RING3_TRY(write_info(call, attr, info));
   return 0L;
 }

@@ -144,9 +144,27 @@ std::unique_ptr<Engine> make_jit(CodeMemory&, JitOptions) {
 #endif
 
 namespace ring3::exec {
+namespace {
+
+class CompilerWithFallback final : public Engine {
+ public:
+  explicit CompilerWithFallback(std::unique_ptr<Engine> jit) : jit_(std::move(jit)) {}
+
+  Result<std::unique_ptr<Code>> compile(std::shared_ptr<const rewrite::XlatedProgram> program) override {
+    auto code = jit_->compile(program);
+    return !code && code.error() == Errno::kNoMem ? interpreter_->compile(std::move(program)) : std::move(code);
+  }
+
+ private:
+  const std::unique_ptr<Engine> jit_;
+  const std::unique_ptr<Engine> interpreter_ = make_interpreter();
+};
+
+}  // namespace
 
 std::unique_ptr<Engine> make_best_engine(CodeMemory& memory, JitOptions options) {
-  return jit_available() ? make_jit(memory, options) : make_interpreter();
+  if (!jit_available()) return make_interpreter();
+  return std::make_unique<CompilerWithFallback>(make_jit(memory, options));
 }
 
 }  // namespace ring3::exec

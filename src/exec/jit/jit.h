@@ -25,7 +25,8 @@ bool jit_available() noexcept;
 /// memory outlives the engine and everything it compiles. Needs jit_available().
 std::unique_ptr<Engine> make_jit(CodeMemory& memory, JitOptions options = {});
 
-/// The compiler where there is one, else the interpreter.
+/// The compiler where there is one, else the interpreter. A program for which no code memory is to be had (hosts
+/// may forbid executable mappings) is interpreted.
 std::unique_ptr<Engine> make_best_engine(CodeMemory& memory, JitOptions options = {});
 
 }  // namespace ring3::exec
