@@ -1,0 +1,295 @@
+// How fast is compiled code, and how fast is compiling? Small programs (bench/programs), the same bytes on the
+// interpreter, the baseline compiler and, where bpf(2) works, the machine's kernel by BPF_PROG_TEST_RUN.
+//
+//   jit_bench [--rounds N] [--filter TEXT] [--json FILE] [--dump NAME] OBJECT.o…
+//
+// Engines take turns in each round; a figure is the median of the rounds. User code is timed by the CPU time of the
+// thread, the kernel by itself. All engines have to give one result.
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <ctime>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "bench/support/bpf_sections.h"
+#include "bench/support/kernel_program.h"
+#include "exec/jit/jit.h"
+#include "isa/decode.h"
+
+namespace ring3::bench {
+namespace {
+
+constexpr std::size_t kPacketBytes = 1024;
+constexpr double kRoundNs = 2e6;
+
+struct Options {
+  std::uint32_t rounds = 11;
+  std::string filter, json, dump;
+  std::vector<std::string> objects;
+};
+
+/// What programs see: the ABI's 32-bit pointers, which user memory below 4 GiB fits.
+struct Context {
+  std::uint32_t data, data_end, data_meta, ingress_ifindex, rx_queue_index, egress_ifindex;
+};
+
+class LowPacket {
+ public:
+  LowPacket() {
+    memory_ = static_cast<std::uint8_t*>(mmap(nullptr, kPacketBytes, PROT_READ | PROT_WRITE,
+                                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0));
+    fill();
+  }
+  ~LowPacket() { munmap(memory_, kPacketBytes); }
+  LowPacket(const LowPacket&) = delete;
+  LowPacket& operator=(const LowPacket&) = delete;
+
+  bool ok() const { return memory_ != MAP_FAILED; }
+  void fill() {
+    std::uint32_t state = 12345;
+    for (std::size_t i = 0; i < kPacketBytes; ++i) {
+      state = state * 1664525 + 1013904223;
+      memory_[i] = static_cast<std::uint8_t>(state >> 24);
+    }
+  }
+  std::span<const std::uint8_t> bytes() const { return {memory_, kPacketBytes}; }
+  Context context() const {
+    const auto at = static_cast<std::uint32_t>(reinterpret_cast<std::uintptr_t>(memory_));
+    return {at, at + static_cast<std::uint32_t>(kPacketBytes), at, 0, 0, 0};
+  }
+
+ private:
+  std::uint8_t* memory_;
+};
+
+double thread_ns() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) * 1e9 + static_cast<double>(now.tv_nsec);
+}
+
+double median(std::vector<double> values) {
+  if (values.empty()) return 0;
+  std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2), values.end());
+  return values[values.size() / 2];
+}
+
+/// The frame a program needs: how far it reaches below r10, directly or by a constant added to a copy.
+std::uint32_t stack_bytes(std::span<const isa::Insn> insns) {
+  std::int64_t lowest = 0;
+  for (std::size_t i = 0; i < insns.size(); ++i) {
+    const isa::Insn& insn = insns[i];
+    const bool loads = insn.op == isa::Op::kLoad || insn.op == isa::Op::kLoadSx;
+    if ((loads && insn.src == 10) || (insn.op >= isa::Op::kStore && insn.dst == 10))
+      lowest = std::min<std::int64_t>(lowest, insn.off);
+    if (i > 0 && insn.op == isa::Op::kAdd && !insn.src_is_reg && insns[i - 1].op == isa::Op::kMov && insns[i - 1].src == 10)
+      lowest = std::min(lowest, insn.imm);
+  }
+  return static_cast<std::uint32_t>(std::min<std::int64_t>(-lowest, isa::kMaxStackBytes));
+}
+
+struct Program {
+  std::string name;
+  std::vector<isa::RawInsn> raw;
+  std::shared_ptr<const rewrite::XlatedProgram> xlated;
+  std::unique_ptr<exec::Code> interpreter, jit;
+  std::optional<KernelProgram> kernel;
+  double interpreter_ns = 0, jit_ns = 0, kernel_ns = 0, compile_ns = 0;
+  std::size_t code_bytes = 0;
+  std::string problem;
+};
+
+std::shared_ptr<const rewrite::XlatedProgram> decode(const std::vector<isa::RawInsn>& raw) {
+  auto insns = isa::decode(raw);
+  if (!insns) return nullptr;
+  auto out = std::make_shared<rewrite::XlatedProgram>();
+  out->insns = std::move(insns).value();
+  out->subprogs = {{0, static_cast<std::uint32_t>(out->insns.size()), stack_bytes(out->insns)}};
+  for (std::uint32_t i = 0; i < out->insns.size(); ++i) out->original_idx.push_back(i);
+  return out;
+}
+
+class Bench {
+ public:
+  explicit Bench(const Options& options)
+      : options_(options), jit_(exec::make_jit(memory_)), interpreter_(exec::make_interpreter()) {}
+
+  bool load(const std::string& path) {
+    const auto sections = read_bpf_sections(path);
+    for (const BpfSection& section : sections) {
+      if (section.name.find(options_.filter) == std::string::npos) continue;
+      Program p;
+      p.name = section.name;
+      p.raw = section.insns;
+      p.xlated = decode(p.raw);
+      if (p.xlated == nullptr) return false;
+      p.interpreter = interpreter_->compile(p.xlated).value();
+      p.jit = jit_->compile(p.xlated).value();
+      p.code_bytes = p.jit->listing().bytes.size();
+      p.kernel = KernelProgram::load(p.raw);
+      if (p.name == options_.dump) dump(p);
+      check(p);
+      measure_compile(p);
+      programs_.push_back(std::move(p));
+    }
+    return !sections.empty();
+  }
+
+  void measure() {
+    for (Program& p : programs_) measure_runs(p);
+  }
+
+  void report(std::string_view object) {
+    fmt::print("{}\n{:<16} {:>6} {:>6} {:>9} {:>9} {:>9} {:>7} {:>8} {:>8}\n", object, "program", "insns", "bytes", "interp ns",
+               "jit ns", "kernel ns", "jit/K", "jit/int", "ns/insn");
+    double ratio_logs = 0, all_logs = 0, compile_ns = 0;
+    int ratios = 0, all = 0;
+    std::size_t insns = 0;
+    for (const Program& p : programs_) {
+      const double to_kernel = p.kernel_ns > 0 ? p.jit_ns / p.kernel_ns : 0;
+      fmt::print("{:<16} {:>6} {:>6} {:>9.1f} {:>9.1f} {:>9.1f} {:>7.3f} {:>8.3f} {:>8.1f} {}\n", p.name, p.raw.size(), p.code_bytes,
+                 p.interpreter_ns, p.jit_ns, p.kernel_ns, to_kernel, p.jit_ns / p.interpreter_ns,
+                 p.compile_ns / static_cast<double>(p.raw.size()), p.problem);
+      compile_ns += p.compile_ns;
+      insns += p.raw.size();
+      if (to_kernel <= 0) continue;
+      all_logs += std::log(to_kernel);
+      ++all;
+      if (p.kernel_ns <= 100) continue;
+      ratio_logs += std::log(to_kernel);
+      ++ratios;
+    }
+    if (all > 0) fmt::print("geomean jit/kernel, {} programs: {:.3f}\n", all, std::exp(all_logs / all));
+    if (ratios > 0)
+      fmt::print("geomean jit/kernel, {} programs above 100 ns in the kernel: {:.3f}\n", ratios, std::exp(ratio_logs / ratios));
+    if (insns > 0) fmt::print("compiling: {:.1f} ns an instruction\n", compile_ns / static_cast<double>(insns));
+    for (const Program& p : programs_) {
+      json_ += fmt::format("{{\"name\": \"jit/{}/{}\", \"value\": {:.2f}, \"unit\": \"ns\", \"ratio_to\": {{\"kernel\": {:.4f}, "
+                           "\"interpreter\": {:.4f}}}}},\n", object, p.name, p.jit_ns,
+                           p.kernel_ns > 0 ? p.jit_ns / p.kernel_ns : 0.0, p.jit_ns / p.interpreter_ns);
+    }
+    if (ratios > 0)
+      json_ += fmt::format("{{\"name\": \"engine/geomean/baseline_vs_kernel/{}\", \"value\": {:.4f}, \"unit\": \"ratio\"}},\n",
+                           object, std::exp(ratio_logs / ratios));
+    programs_.clear();
+  }
+
+  bool write_json() const {
+    if (options_.json.empty()) return true;
+    std::ofstream out(options_.json);
+    out << "[\n" << json_.substr(0, json_.size() < 2 ? 0 : json_.size() - 2) << "\n]\n";
+    return out.good();
+  }
+
+ private:
+  std::uint64_t run(const exec::Code& code) {
+    Context context = packet_.context();
+    exec::RunContext run;
+    return code.run(run, &context);
+  }
+
+  void check(Program& p) {
+    packet_.fill();
+    const auto want = static_cast<std::uint32_t>(run(*p.interpreter));
+    packet_.fill();
+    if (static_cast<std::uint32_t>(run(*p.jit)) != want) p.problem += "  THE COMPILER DISAGREES";
+    packet_.fill();
+    const auto kernel = p.kernel ? p.kernel->run(packet_.bytes(), 1) : std::nullopt;
+    if (kernel && kernel->result != want) p.problem += "  THE KERNEL DISAGREES";
+    if (p.kernel && !kernel) p.problem += "  does not run in the kernel";
+  }
+
+  void measure_compile(Program& p) {
+    std::vector<double> samples;
+    for (std::uint32_t i = 0; i < 2 * options_.rounds; ++i) {
+      const double start = thread_ns();
+      auto code = jit_->compile(p.xlated);
+      samples.push_back(thread_ns() - start);
+    }
+    p.compile_ns = median(samples);
+  }
+
+  double time_runs(const exec::Code& code, std::uint64_t count) {
+    Context context = packet_.context();
+    exec::RunContext run;
+    const double start = thread_ns();
+    for (std::uint64_t i = 0; i < count; ++i) code.run(run, &context);
+    return (thread_ns() - start) / static_cast<double>(count);
+  }
+
+  std::uint64_t runs_for(const exec::Code& code) {
+    const double ns = std::max(time_runs(code, 20), 1.0);
+    return static_cast<std::uint64_t>(kRoundNs / ns) + 1;
+  }
+
+  void measure_runs(Program& p) {
+    const std::uint64_t interpreter_runs = runs_for(*p.interpreter), jit_runs = runs_for(*p.jit);
+    std::vector<double> interpreter, jit, kernel;
+    for (std::uint32_t round = 0; round < options_.rounds; ++round) {
+      interpreter.push_back(time_runs(*p.interpreter, interpreter_runs));
+      jit.push_back(time_runs(*p.jit, jit_runs));
+      const auto k = p.kernel ? p.kernel->run(packet_.bytes(), static_cast<std::uint32_t>(jit_runs)) : std::nullopt;
+      if (k) kernel.push_back(k->ns);
+    }
+    p.interpreter_ns = median(interpreter);
+    p.jit_ns = median(jit);
+    p.kernel_ns = median(kernel);
+  }
+
+  /// The machine code to NAME.bin, for a disassembler.
+  static void dump(const Program& p) {
+    const auto bytes = p.jit->listing().bytes;
+    std::ofstream(p.name + ".bin", std::ios::binary).write(reinterpret_cast<const char*>(bytes.data()),
+                                                           static_cast<std::streamsize>(bytes.size()));
+  }
+
+  const Options& options_;
+  exec::CodeMemory memory_;
+  std::unique_ptr<exec::Engine> jit_, interpreter_;
+  LowPacket packet_;
+  std::vector<Program> programs_;
+  std::string json_;
+};
+
+int run(const Options& options) {
+  if (!exec::jit_available()) {
+    fmt::print("skipped: no compiler for this machine\n");
+    return 0;
+  }
+  Bench bench(options);
+  for (const std::string& object : options.objects) {
+    if (!bench.load(object)) {
+      fmt::print(stderr, "jit_bench: {} holds no program\n", object);
+      return 1;
+    }
+    bench.measure();
+    std::string name = object.substr(object.rfind('/') + 1);
+    bench.report(name.substr(0, name.find('.')));
+  }
+  return bench.write_json() ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace ring3::bench
+
+int main(int argc, char** argv) {
+  ring3::bench::Options options;
+  const std::vector<std::string> args(argv + 1, argv + argc);
+  for (std::size_t i = 0; i < args.size(); ++i) {
+    const bool has_value = i + 1 < args.size();
+    if (args[i] == "--rounds" && has_value) options.rounds = static_cast<std::uint32_t>(std::atoi(args[++i].c_str()));
+    else if (args[i] == "--filter" && has_value) options.filter = args[++i];
+    else if (args[i] == "--json" && has_value) options.json = args[++i];
+    else if (args[i] == "--dump" && has_value) options.dump = args[++i];
+    else if (args[i].rfind("--", 0) != 0) options.objects.push_back(args[i]);
+    else return std::fprintf(stderr, "jit_bench: unknown option %s\n", args[i].c_str()), 2;
+  }
+  return ring3::bench::run(options);
+}
