@@ -17,6 +17,7 @@
 
 #include "base/owned_fd.h"
 #include "base/try.h"
+#include "control/pin_client.h"
 
 namespace ring3::control {
 namespace {
@@ -53,6 +54,13 @@ long bpf(Client& client, const long* a, bool five_arguments) {
   return -1;
 }
 
+/// As a call of the C library.
+int as_call(const Result<void>& status) {
+  if (status.ok()) return 0;
+  errno = static_cast<int>(status.error());
+  return -1;
+}
+
 }  // namespace
 
 Result<void> route_libbpf(Client* client) {
@@ -68,6 +76,7 @@ Result<void> route_libbpf(Client* client) {
 }  // namespace ring3::control
 
 // What the linker's --wrap puts in the place of the C library's functions.
+using ring3::control::as_call;
 using ring3::control::is_pin_path;
 using ring3::control::redirect;
 using ring3::control::route;
@@ -78,12 +87,16 @@ int __real_open64(const char* path, int flags, ...);
 FILE* __real_fopen64(const char* path, const char* mode);
 int __real_faccessat(int dir, const char* path, int mode, int flags);
 int __real_statfs64(const char* path, struct statfs64* out);
+int __real_mkdir(const char* path, mode_t mode);
+int __real_unlink(const char* path);
 
 long __wrap_syscall(long number, ...);
 int __wrap_open64(const char* path, int flags, ...);
 FILE* __wrap_fopen64(const char* path, const char* mode);
 int __wrap_faccessat(int dir, const char* path, int mode, int flags);
 int __wrap_statfs64(const char* path, struct statfs64* out);
+int __wrap_mkdir(const char* path, mode_t mode);
+int __wrap_unlink(const char* path);
 
 long __wrap_syscall(long number, ...) {
   va_list args;
@@ -116,5 +129,17 @@ int __wrap_statfs64(const char* path, struct statfs64* out) {
   std::memset(out, 0, sizeof *out);
   out->f_type = BPF_FS_MAGIC;
   return 0;
+}
+
+int __wrap_mkdir(const char* path, mode_t mode) {
+  ring3::control::Client* const client = route.client.load();
+  if (client == nullptr || !is_pin_path(path)) return __real_mkdir(path, mode);
+  return as_call(ring3::control::make_pin_directory(*client, path, mode));
+}
+
+int __wrap_unlink(const char* path) {
+  ring3::control::Client* const client = route.client.load();
+  if (client == nullptr || !is_pin_path(path)) return __real_unlink(path);
+  return as_call(ring3::control::remove_pin(*client, path));
 }
 }  // extern "C"

@@ -1,10 +1,10 @@
 // Sends the bpf(2) calls of this process's libbpf to a host. For tools: link ring3_libbpf_door instead of
 // libbpf.a; the linker's --wrap puts the functions of libbpf_door.cc in the place of syscall, open64, fopen64,
-// faccessat and statfs64 for every object of the program.
+// faccessat, statfs64, mkdir and unlink for every object of the program.
 //
-// While a client is set: SYS_bpf goes to it; "/sys/kernel/btf/vmlinux" opens the host's BTF; a path under
-// /sys/fs/bpf looks like a bpffs to libbpf, which asks before it pins. Everything else is as before, mmap of map
-// descriptors too (they are real memory).
+// While a client is set: SYS_bpf goes to it; "/sys/kernel/btf/vmlinux" opens the host's BTF; paths under
+// /sys/fs/bpf are the host's tree of pins (folders are made and names removed there, and it looks like a bpffs to
+// libbpf, which asks before it pins). Everything else is as before, mmap of map descriptors too (they are real memory).
 #pragma once
 
 #include "control/client.h"

@@ -32,6 +32,10 @@ enum class MessageType : std::uint32_t {
   kModule = 8,       // name → one module record
   kRemove = 9,       // name: text; force u32
   kLog = 10,         // from u64 (position), wait u32 → log lines; see log_lines.h
+  kPinList = 11,           // path: text → entries
+  kPinMakeDirectory = 12,  // path: text; mode u32
+  kPinRemove = 13,         // path: text
+  kPinRename = 14,         // from, to: text; flags u32
   // Host to client, inside a request.
   kReply = 100,      // result i64, text; then what the request's row says
   kPiece = 101,      // bytes of a long reply's body

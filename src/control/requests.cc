@@ -17,6 +17,10 @@ constexpr std::array kRequests{
     RequestRow{MessageType::kModule, "MODULE", Need::kNothing, answer_module},
     RequestRow{MessageType::kRemove, "REMOVE", Need::kBpf, answer_remove},
     RequestRow{MessageType::kLog, "LOG", Need::kNothing, answer_log},
+    RequestRow{MessageType::kPinList, "PIN_LIST", Need::kNothing, answer_pin_list},
+    RequestRow{MessageType::kPinMakeDirectory, "PIN_MAKE_DIRECTORY", Need::kNothing, answer_pin_make_directory},
+    RequestRow{MessageType::kPinRemove, "PIN_REMOVE", Need::kNothing, answer_pin_remove},
+    RequestRow{MessageType::kPinRename, "PIN_RENAME", Need::kNothing, answer_pin_rename},
 };
 
 }  // namespace

@@ -70,5 +70,9 @@ Result<long> answer_modules(Conversation&, WireReader&, Response&);
 Result<long> answer_module(Conversation&, WireReader&, Response&);
 Result<long> answer_remove(Conversation&, WireReader&, Response&);
 Result<long> answer_log(Conversation&, WireReader&, Response&);       // log_requests.cc
+Result<long> answer_pin_list(Conversation&, WireReader&, Response&);  // pin_requests.cc
+Result<long> answer_pin_make_directory(Conversation&, WireReader&, Response&);
+Result<long> answer_pin_remove(Conversation&, WireReader&, Response&);
+Result<long> answer_pin_rename(Conversation&, WireReader&, Response&);
 
 }  // namespace ring3::control

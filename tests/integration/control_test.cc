@@ -14,6 +14,7 @@
 #include "control/client.h"
 #include "control/module_client.h"
 #include "control/packet.h"
+#include "control/pin_client.h"
 #include "control/wire.h"
 #include "runtime/runtime_impl.h"
 #include "tests/integration/control_world.h"
@@ -203,6 +204,31 @@ TEST_F(ControlSocket, ManyModulesComeInPieces) {
   ASSERT_EQ(all->size(), 60u);
   for (const auto& m : *all) EXPECT_EQ(m.maps.size(), 20u);
   for (const long map : maps) ::close(static_cast<int>(map));
+}
+
+TEST_F(ControlSocket, ThePinTreeIsSeenAndChanged) {
+  auto client = connect();
+  const long map = create(*client);
+  ASSERT_TRUE(control::make_pin_directory(*client, "/sys/fs/bpf/dir", 0755).ok()) << client->text();
+  EXPECT_EQ(control::make_pin_directory(*client, "/sys/fs/bpf/dir", 0755).error(), Errno::kExist);
+  uapi::bpf_attr attr = BpfClient::zero();
+  attr.pathname = address("/sys/fs/bpf/dir/map");
+  attr.bpf_fd = static_cast<std::uint32_t>(map);
+  ASSERT_EQ(client->bpf(uapi::BPF_OBJ_PIN, &attr, sizeof attr), 0) << client->text();
+  ::close(static_cast<int>(map));
+  auto entries = control::list_pins(*client, "/sys/fs/bpf/dir");
+  ASSERT_TRUE(entries.ok()) << client->text();
+  ASSERT_EQ(entries->size(), 1u);
+  EXPECT_EQ(entries->front().name, "map");
+  EXPECT_EQ(entries->front().kind, control::PinnedKind::kObject);
+  EXPECT_EQ(entries->front().object_id, first_map());
+  EXPECT_EQ(entries->front().mode, 0600u);
+  EXPECT_EQ(control::rename_pin(*client, "/sys/fs/bpf/dir/map", "/sys/fs/bpf/a.b").error(), Errno::kPerm);
+  EXPECT_TRUE(control::rename_pin(*client, "/sys/fs/bpf/dir/map", "/sys/fs/bpf/moved").ok());
+  EXPECT_TRUE(control::remove_pin(*client, "/sys/fs/bpf/dir").ok()) << client->text();
+  EXPECT_TRUE(control::remove_pin(*client, "/sys/fs/bpf/moved").ok());
+  EXPECT_EQ(control::remove_pin(*client, "/sys/fs/bpf/moved").error(), Errno::kNoEnt);
+  EXPECT_EQ(first_map(), 0u);
 }
 
 TEST_F(ControlSocket, LogLinesArriveAndWaitersWake) {
