@@ -135,14 +135,20 @@ int ObjectFile::bss() const {
   return -1;
 }
 
-int ObjectFile::attach(const char* name) {
+int ObjectFile::fill(const char* name) {
   bpf_map* table = bpf_object__find_map_by_name(object_.get(), name);
   // libbpf 1.1 knows the classic flavour: its "link" fills the map, and would empty it at the end.
   bpf_link* filled = bpf_map__attach_struct_ops(table);
   if (filled == nullptr) return -errno;
   bpf_link__disconnect(filled);
   bpf_link__destroy(filled);
-  if (!link_flavour_) return 0;
+  return 0;
+}
+
+int ObjectFile::attach(const char* name) {
+  const int filled = fill(name);
+  if (filled != 0 || !link_flavour_) return filled;
+  const bpf_map* table = bpf_object__find_map_by_name(object_.get(), name);
   const int fd = bpf_link_create(bpf_map__fd(table), 0, kStructOpsAttach, nullptr);
   return fd < 0 ? -errno : fd;
 }
