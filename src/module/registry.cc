@@ -145,10 +145,12 @@ Result<std::uint32_t> Registry::commit_locked(syscall::LoadSession& session, con
   Module* old = request.replaces.empty() ? nullptr : by_name(request.replaces);
   auto module = std::make_unique<Module>(last_id_ + 1, request);
   modules_.reserve(modules_.size() + 1);
+  session.drop_abandoned();
   Swaps swaps;
   if (old != nullptr) RING3_TRY(swap_links(session, *old, swaps, why));
   std::vector<Ref<Object>> objects = session.objects();
-  if (objects.empty()) {
+  const auto unheld = [](const Ref<Object>& object) { return object->user_refs() == 0; };
+  if (std::all_of(objects.begin(), objects.end(), unheld)) {
     why.write("the load made nothing\n");
     return Errno::kInval;
   }
@@ -157,7 +159,9 @@ Result<std::uint32_t> Registry::commit_locked(syscall::LoadSession& session, con
     why.write(fmt::format("module {} was not attached: {}\n", request.name, errno_name(done.error())));
     return done.error();
   }
-  // From here on nothing fails.
+  // From here on nothing fails. A member is what the client holds or has pinned at this point. What only another
+  // member holds (an inner map, a probe's leftover that has not died yet) lives as long as it is needed.
+  std::erase_if(objects, unheld);
   for (Ref<Object>& object : objects) module->add(std::move(object));
   swaps.keep([&](Ref<attach::Link> link) {
     old->give_up(*link);

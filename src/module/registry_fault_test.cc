@@ -61,6 +61,7 @@ TEST_F(RegistryFaultTest, FaultPointsOfAReplacement) {
       error = filled.ok() ? commit(*session, request("new", "old")) : filled.error();
     }
     fds_.clear();
+    client_goes();
     session.reset();
     if (error == Errno{}) break;
     EXPECT_EQ(error, Errno::kNoMem);
@@ -90,6 +91,7 @@ TEST_F(RegistryFaultTest, EveryAllocationOfACommit) {
       threw = true;
     }
     done = allocations_left.exchange(-1) >= 0;
+    client_goes();
     session.reset();
     if (id.ok()) {  // also after a failure: the record of a reference is done without
       ASSERT_EQ(insert(request("old", "new")), Errno{});

@@ -26,6 +26,7 @@ TEST_F(RegistryTest, LoadIsInvisibleUntilItIsCommitted) {
 
 TEST_F(RegistryTest, DroppedLoadLeavesNothing) {
   load().reset();
+  client_goes();
   rcu::drain();
   EXPECT_EQ(table_.live_count(), 0u);
   EXPECT_EQ(calc_host_.registered, 0);
@@ -82,6 +83,17 @@ TEST_F(RegistryTest, EmptyOrEndedLoadIsNoModule) {
   session->rollback();
   EXPECT_NE(commit(*session, request("calc")), Errno{});
   EXPECT_EQ(names(), "");
+}
+
+TEST_F(RegistryTest, WhatTheClientClosedAgainIsNoMember) {
+  auto session = load();
+  ASSERT_TRUE(session->add(make_program(kAdd)).ok());  // a feature probe: made, and gone
+  EXPECT_EQ(session->objects().size(), 5u);
+  EXPECT_EQ(commit(*session, request("calc")), Errno{});
+  EXPECT_EQ(modules_.find("calc")->programs.size(), 2u);
+  session.reset();
+  rcu::drain();
+  EXPECT_EQ(table_.live_count(), 4u);
 }
 
 TEST_F(RegistryTest, RefusedAttachLeavesNothing) {

@@ -1,5 +1,8 @@
 #include "object/transaction.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "base/fault_point.h"
 #include "base/try.h"
 
@@ -24,6 +27,23 @@ void Transaction::drop(const Object& o) noexcept {
     objects_.erase(it);
     return;
   }
+}
+
+void Transaction::drop_abandoned() noexcept {
+  // One at a time and without an allocation: the last reference must not go under the lock.
+  for (;;) {
+    Ref<Object> gone;
+    MutexLock lock(mutex_);
+    const auto it = std::find_if(objects_.rbegin(), objects_.rend(), [](const Ref<Object>& o) { return o->refs() == 1; });
+    if (it == objects_.rend()) return;
+    gone = std::move(*it);
+    objects_.erase(std::next(it).base());
+  }
+}
+
+std::vector<Ref<Object>> Transaction::objects() const {
+  MutexLock lock(mutex_);
+  return objects_;
 }
 
 Result<Ref<Object>> Transaction::find(ObjectKind kind, std::uint32_t id) const {

@@ -28,6 +28,10 @@ class Transaction {
   /// Takes an object out again; it then dies unseen with its last reference. Does nothing when it is not one of its
   /// objects.
   void drop(const Object& o) noexcept;
+  /// Lets go of objects that nobody but the transaction holds any more.
+  void drop_abandoned() noexcept;
+  /// Everything in it, in order of creation.
+  std::vector<Ref<Object>> objects() const;
   /// Finds an object of this transaction, published or not: a load may open its own objects by id.
   Result<Ref<Object>> find(ObjectKind kind, std::uint32_t id) const;
   /// The lowest id above `after` of one of its objects, or kNoEnt.

@@ -12,19 +12,11 @@ LoadSession::LoadSession(Kernel& kernel) : kernel_(kernel), transaction_(kernel.
 LoadSession::~LoadSession() { rollback(); }
 
 Result<void> LoadSession::add(Ref<Object> object) {
-  RING3_TRY(transaction_.add(object));
-  MutexLock lock(mutex_);
-  objects_.push_back(std::move(object));
-  return {};
+  transaction_.drop_abandoned();
+  return transaction_.add(std::move(object));
 }
 
-Result<void> LoadSession::add_link(Ref<attach::Link> link) {
-  RING3_TRY(transaction_.add(link));
-  MutexLock lock(mutex_);
-  objects_.push_back(link);
-  links_.push_back(std::move(link));
-  return {};
-}
+Result<void> LoadSession::add_link(Ref<attach::Link> link) { return add(std::move(link)); }
 
 Result<void> LoadSession::add_pin(const std::string& path, const PinIdentity& who, Ref<Object> object, mode_t umask) {
   RING3_TRY(kernel_.pins().check_pin(path, who));
@@ -35,39 +27,30 @@ Result<void> LoadSession::add_pin(const std::string& path, const PinIdentity& wh
   return {};
 }
 
-std::vector<Ref<Object>> LoadSession::objects() const {
-  MutexLock lock(mutex_);
-  return objects_;
-}
+std::vector<Ref<Object>> LoadSession::objects() const { return transaction_.objects(); }
 
 std::vector<Ref<attach::Link>> LoadSession::links() const {
-  MutexLock lock(mutex_);
-  return links_;
+  std::vector<Ref<attach::Link>> links;
+  for (Ref<Object>& object : transaction_.objects())
+    if (object->kind() == ObjectKind::kLink) links.push_back(ref_cast<attach::Link>(std::move(object)));
+  return links;
 }
 
-void LoadSession::drop_link(const attach::Link& link) noexcept {
-  transaction_.drop(link);
-  Ref<attach::Link> gone;  // the reference goes after the lock
-  MutexLock lock(mutex_);
-  for (auto it = links_.begin(); it != links_.end(); ++it) {
-    if (it->get() != &link) continue;
-    gone = std::move(*it);
-    links_.erase(it);
-    break;
-  }
-  std::erase_if(objects_, [&](const Ref<Object>& o) { return o.get() == &link; });
+void LoadSession::drop_abandoned() noexcept {
+  kernel_.descriptors().drain();
+  transaction_.drop_abandoned();
 }
+
+void LoadSession::drop_link(const attach::Link& link) noexcept { transaction_.drop(link); }
 
 Result<void> LoadSession::commit() {
   // Attaching runs the host's callbacks, so the parts are taken out first and no lock is held.
-  std::vector<Ref<attach::Link>> links;
+  if (!transaction_.open()) return Errno::kBusy;
+  const std::vector<Ref<attach::Link>> links = this->links();
   std::vector<PendingPin> pins;
   {
     MutexLock lock(mutex_);
-    if (!transaction_.open()) return Errno::kBusy;
-    links = links_;
-    pins = std::move(pins_);
-    pins_.clear();
+    pins.swap(pins_);
   }
   Result<void> status;
   std::size_t pinned = 0, attached = 0;
@@ -88,22 +71,14 @@ Result<void> LoadSession::commit() {
     const PinIdentity undo{0, 0, {}, true};
     for (std::size_t i = 0; i < pinned; ++i) (void)kernel_.pins().unlink(pins[i].path, undo).ok();
     rollback();
-    return status;
   }
-  MutexLock lock(mutex_);
-  objects_.clear();
-  links_.clear();
-  return {};
+  return status;
 }
 
 void LoadSession::rollback() noexcept {
-  std::vector<Ref<Object>> objects;
-  std::vector<Ref<attach::Link>> links;
-  std::vector<PendingPin> pins;
+  std::vector<PendingPin> pins;  // references go after the lock
   {
     MutexLock lock(mutex_);
-    objects.swap(objects_);
-    links.swap(links_);
     pins.swap(pins_);
   }
   transaction_.rollback();

@@ -1,6 +1,9 @@
 // A load transaction as commands see it: what is made in it stays invisible, and what would have an
 // effect on the host (link attach, pin) waits for commit().
 //
+// The session keeps what is made in it alive; an object that the client closes again and that nothing else holds
+// is let go of, as it would be outside of a load.
+//
 // Objects get ids at once, so info records are right, and the session finds its own objects by id; nobody
 // else does. Dropping the session undoes everything: descriptors die with the client, the rest with it.
 // The module manager takes what it needs (objects(), links()) before it commits, and may commit the parts in
@@ -40,6 +43,8 @@ class LoadSession {
   /// A pin to be made at commit; what can be checked is checked now. Errors: those of PinTree::pin.
   Result<void> add_pin(const std::string& path, const PinIdentity& who, Ref<Object> object, mode_t umask);
 
+  /// Lets go of what the client has closed again and nothing else needs: feature probes, for the most part.
+  void drop_abandoned() noexcept;
   /// Takes a pending link out: what it would have attached is attached in another way.
   void drop_link(const attach::Link& link) noexcept;
 
@@ -64,8 +69,6 @@ class LoadSession {
   Kernel& kernel_;
   Transaction transaction_;
   mutable Mutex mutex_;
-  std::vector<Ref<Object>> objects_ RING3_GUARDED_BY(mutex_);
-  std::vector<Ref<attach::Link>> links_ RING3_GUARDED_BY(mutex_);
   std::vector<PendingPin> pins_ RING3_GUARDED_BY(mutex_);
 };
 

@@ -18,6 +18,7 @@ class ModuleWorld : public OpsWorld, public syscall::KernelServices {
  protected:
   ModuleWorld() : kernel_(syscall::Kernel::create(*this, {"/sys/fs/bpf"}).value()) {}
   ~ModuleWorld() override {
+    client_goes();
     modules_.remove_all();
     kernel_.reset();
   }
@@ -31,6 +32,14 @@ class ModuleWorld : public OpsWorld, public syscall::KernelServices {
   std::uint64_t now_ns() override { return 77; }
   void log(Severity, std::string_view) override {}
 
+  /// Makes it the session's and gives the client a descriptor, so to speak.
+  Result<void> give(syscall::LoadSession& session, Ref<Object> object) {
+    RING3_TRY(session.add(object));
+    client_.push_back(UserRef<Object>(std::move(object)));
+    return {};
+  }
+  void client_goes() { client_.clear(); }
+
   /// A load with two programs, a filled ops table of calc_ops and a pending link for it.
   std::unique_ptr<syscall::LoadSession> load(std::string_view add_text = kAdd) {
     auto session = std::make_unique<syscall::LoadSession>(*kernel_);
@@ -41,17 +50,17 @@ class ModuleWorld : public OpsWorld, public syscall::KernelServices {
   Result<void> fill(syscall::LoadSession& session, Ref<prog::Program> add, Ref<prog::Program> sub) {
     Value v;
     const auto member = [&](Ref<prog::Program> program) -> Result<std::uint64_t> {
-      RING3_TRY(session.add(program));
+      RING3_TRY(give(session, program));
       fds_[++last_fd_] = std::move(program);
       return static_cast<std::uint64_t>(last_fd_);
     };
     v.add = RING3_TRY(member(std::move(add)));
     v.sub = RING3_TRY(member(std::move(sub)));
     Ref<maps::Map> map = RING3_TRY(struct_ops::create_map(spec(uapi::BPF_F_LINK), *btf_, registry_, *this));
-    RING3_TRY(session.add(map));
+    RING3_TRY(give(session, map));
     const std::uint32_t key = 0;
     RING3_TRY(map->ops().control.update(*map, std::as_bytes(std::span(&key, 1)), std::as_bytes(std::span(&v, 1)), 0, *this));
-    return session.add_link(RING3_TRY(struct_ops::create_link(map, 0, Birth{})));
+    return give(session, RING3_TRY(struct_ops::create_link(map, 0, Birth{})));
   }
 
   /// A table of other_ops and a pending link, added to a load.
@@ -64,15 +73,15 @@ class ModuleWorld : public OpsWorld, public syscall::KernelServices {
       std::uint64_t add = 0;
     } value;
     Ref<prog::Program> program = make_program(kAdd, 0, other_type_);
-    RING3_TRY(session.add(program));
+    RING3_TRY(give(session, program));
     fds_[++last_fd_] = std::move(program);
     value.add = static_cast<std::uint64_t>(last_fd_);
     Ref<maps::Map> map = RING3_TRY(struct_ops::create_map(other, *btf_, registry_, *this));
-    RING3_TRY(session.add(map));
+    RING3_TRY(give(session, map));
     const std::uint32_t key = 0;
     RING3_TRY(map->ops().control.update(*map, std::as_bytes(std::span(&key, 1)), std::as_bytes(std::span(&value, 1)), 0, *this));
     fds_.clear();
-    return session.add_link(RING3_TRY(struct_ops::create_link(map, 0, Birth{})));
+    return give(session, RING3_TRY(struct_ops::create_link(map, 0, Birth{})));
   }
 
   static module::CommitRequest request(std::string name, std::string replaces = {}) {
@@ -87,6 +96,7 @@ class ModuleWorld : public OpsWorld, public syscall::KernelServices {
     StringSink why;
     const Result<std::uint32_t> id = modules_.commit(session, r, why);
     why_ = why.take();
+    client_goes();
     return id.ok() ? Errno{} : id.error();
   }
   /// Loads and commits.
@@ -127,6 +137,7 @@ class ModuleWorld : public OpsWorld, public syscall::KernelServices {
   maps::MapKinds kinds_;
   std::unique_ptr<syscall::Kernel> kernel_;
   module::Registry modules_{table_};
+  std::vector<UserRef<Object>> client_;  // what its descriptors hold
   std::string why_;
 };
 
