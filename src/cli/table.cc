@@ -1,0 +1,48 @@
+#include "cli/table.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace ring3::cli {
+
+std::string Table::text() const {
+  std::vector<std::size_t> widths;
+  for (std::size_t c = 0; c < columns_.size(); ++c) {
+    std::size_t width = columns_[c].heading.size();
+    for (const auto& cells : rows_) width = std::max(width, cells[c].size());
+    widths.push_back(width);
+  }
+  std::string out;
+  const auto add_line = [&](auto cell) {
+    std::string line;
+    for (std::size_t c = 0; c < columns_.size(); ++c) {
+      if (c > 0) line += "  ";
+      const std::string& text = cell(c);
+      line += columns_[c].align == Align::kRight ? fmt::format("{:>{}}", text, widths[c]) : fmt::format("{:<{}}", text, widths[c]);
+    }
+    while (line.ends_with(' ')) line.pop_back();
+    out += line + "\n";
+  };
+  add_line([&](std::size_t c) -> const std::string& { return columns_[c].heading; });
+  for (const auto& cells : rows_) add_line([&](std::size_t c) -> const std::string& { return cells[c]; });
+  return out;
+}
+
+std::string bytes_text(std::uint64_t bytes) {
+  if (bytes < 1024) return std::to_string(bytes);
+  double scaled = static_cast<double>(bytes);
+  const char* unit = "KMGT";
+  for (scaled /= 1024; scaled >= 1024 && unit[1] != '\0'; ++unit) scaled /= 1024;
+  return fmt::format("{:.1f}{}", scaled, *unit);
+}
+
+std::string age_text(std::uint64_t ns) {
+  const std::uint64_t s = ns / 1'000'000'000;
+  if (s < 60) return fmt::format("{}s", s);
+  if (s < 3600) return fmt::format("{}m{:02}s", s / 60, s % 60);
+  if (s < 86400) return fmt::format("{}h{:02}m", s / 3600, s / 60 % 60);
+  return fmt::format("{}d{:02}h", s / 86400, s / 3600 % 24);
+}
+
+}  // namespace ring3::cli
