@@ -1,0 +1,179 @@
+// insmod, lsmod, modinfo, replace, rmmod, logs and hosts as an operator uses them.
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/integration/cli/cli_world.h"
+
+namespace ring3::test {
+namespace {
+
+using nlohmann::json;
+
+class CliModules : public CliWorld {
+ protected:
+  json listed() { return json::parse(ring3({"lsmod", "--json"}).out).at("modules"); }
+};
+
+TEST_F(CliModules, InsmodPutsAModuleInCharge) {
+  EXPECT_EQ(choose(), 0u);
+  const Outcome loaded = ring3({"insmod", object("policy_one")});
+  EXPECT_EQ(loaded.code, 0) << loaded;
+  EXPECT_TRUE(loaded.says("module policy_one (id 1) loaded into test")) << loaded;
+  EXPECT_EQ(choose(), 1u);
+}
+
+TEST_F(CliModules, LsmodTellsEverythingAsJson) {
+  ASSERT_EQ(ring3({"insmod", object("policy_one"), "--name", "one", "-q"}).code, 0);
+  choose();
+  const json modules = listed();
+  ASSERT_EQ(modules.size(), 1u);
+  const json& m = modules[0];
+  EXPECT_EQ(m.at("id"), 1);
+  EXPECT_EQ(m.at("name"), "one");
+  EXPECT_EQ(m.at("state"), "live");
+  EXPECT_EQ(m.at("lifetime"), "resident");
+  EXPECT_EQ(m.at("used_by"), 0);
+  EXPECT_EQ(m.at("uid"), ::getuid());
+  EXPECT_GT(m.at("pid").get<int>(), 0);
+  EXPECT_EQ(m.at("source"), "policy_one.bpf.o");
+  EXPECT_EQ(m.at("digest").get<std::string>().size(), 64u);
+  EXPECT_EQ(m.at("runs"), 1);
+  EXPECT_GT(m.at("memory_bytes").get<int>(), 0);
+  ASSERT_EQ(m.at("programs").size(), 1u);
+  EXPECT_EQ(m.at("programs")[0].at("name"), "choose_one");
+  ASSERT_EQ(m.at("maps").size(), 1u);
+  ASSERT_EQ(m.at("ops").size(), 1u);
+  EXPECT_EQ(m.at("ops")[0].at("type"), "policy_ops");
+  EXPECT_GT(m.at("ops")[0].at("link_id").get<int>(), 0);
+}
+
+TEST_F(CliModules, LsmodIsATable) {
+  ASSERT_EQ(ring3({"insmod", object("policy_one")}).code, 0);
+  const Outcome table = ring3({"lsmod"});
+  EXPECT_EQ(table.code, 0);
+  EXPECT_EQ(table.out.rfind("ID  NAME        STATE  LIFETIME  USED  PROGS  MAPS  MEMORY  RUNS  UID/PID", 0), 0u) << table;
+  EXPECT_TRUE(table.says(" 1  policy_one  live   resident     0      1     1")) << table;
+  EXPECT_TRUE(table.says("policy_ops:policy_one")) << table;
+}
+
+TEST_F(CliModules, ModinfoTellsAboutOne) {
+  ASSERT_EQ(ring3({"insmod", object("calc"), "--name", "sums"}).code, 0);
+  const Outcome info = ring3({"modinfo", "sums"});
+  EXPECT_EQ(info.code, 0);
+  for (const char* text : {"source     calc.bpf.o", "calc_add", "calc_sub", "array", "struct_ops", "calc_ops"})
+    EXPECT_TRUE(info.says(text)) << text << "\n" << info;
+  EXPECT_EQ(json::parse(ring3({"modinfo", "sums", "--json"}).out).at("programs").size(), 2u);
+  EXPECT_EQ(ring3({"modinfo", "other"}).code, 3);
+}
+
+TEST_F(CliModules, ReplaceSwapsUnderCallsWithoutAGap) {
+  ASSERT_EQ(ring3({"insmod", object("policy_one")}).code, 0);
+  std::atomic<bool> stop{false};
+  std::atomic<std::uint64_t> calls{0}, wrong{0};
+  std::thread caller([&] {
+    while (!stop) {
+      const __u64 answer = choose();
+      if (answer != 1 && answer != 2) ++wrong;
+      ++calls;
+    }
+  });
+  std::string current = "policy_one", next = "policy_two";
+  for (int i = 0; i < 6; ++i) {
+    const Outcome swapped = ring3({"replace", current + "=" + object(next)});
+    EXPECT_EQ(swapped.code, 0) << swapped;
+    std::swap(current, next);
+  }
+  stop = true;
+  caller.join();
+  EXPECT_EQ(wrong, 0u) << "of " << calls;
+  EXPECT_EQ(choose(), 1u);
+  const json modules = listed();
+  ASSERT_TRUE(settles_at(live()));
+  EXPECT_EQ(modules.back().at("name"), "policy_one");
+  EXPECT_EQ(modules.back().at("replaced"), "policy_two");
+}
+
+TEST_F(CliModules, RefusedReplacementLeavesTheOldOne) {
+  ASSERT_EQ(ring3({"insmod", object("policy_one")}).code, 0);
+  EXPECT_EQ(ring3({"replace", "policy_one", object("policy_bad")}).code, 5);
+  EXPECT_EQ(choose(), 1u);
+  EXPECT_EQ(ring3({"replace", "nobody=" + object("policy_two")}).code, 3);
+  EXPECT_EQ(choose(), 1u);
+  EXPECT_EQ(listed().size(), 1u);
+}
+
+TEST_F(CliModules, RmmodGivesTheHostBack) {
+  const std::size_t before = live();
+  ASSERT_EQ(ring3({"insmod", object("policy_one")}).code, 0);
+  const Outcome removed = ring3({"rmmod", "policy_one"});
+  EXPECT_EQ(removed.code, 0) << removed;
+  EXPECT_EQ(choose(), 0u);
+  EXPECT_TRUE(listed().empty());
+  EXPECT_TRUE(settles_at(before)) << leaks();
+  const Outcome again = ring3({"rmmod", "policy_one"});
+  EXPECT_EQ(again.code, 3);
+  EXPECT_TRUE(again.says("there is no module")) << again;
+}
+
+TEST_F(CliModules, RmmodWaitsForCallersThatAreInside) {
+  ASSERT_EQ(ring3({"insmod", object("policy_one")}).code, 0);
+  std::unique_ptr<Command> removing;
+  {
+    auto inside = policy_.enter();
+    EXPECT_EQ(inside->choose(0), 1u);
+    const Outcome impatient = ring3({"rmmod", "policy_one", "--timeout", "0"});
+    EXPECT_EQ(impatient.code, 0);
+    EXPECT_TRUE(impatient.says("calls are still inside")) << impatient;
+    EXPECT_EQ(inside->choose(0), 1u);
+    const json modules = listed();
+    ASSERT_EQ(modules.size(), 1u);
+    EXPECT_EQ(modules[0].at("state"), "unloading");
+  }
+  EXPECT_TRUE(eventually([&] { return listed().empty(); }));
+}
+
+TEST_F(CliModules, ModuleTheHostHoldsIsInUse) {
+  ASSERT_EQ(ring3({"insmod", object("policy_one")}).code, 0);
+  {
+    auto held = policy_.hold();
+    const Outcome busy = ring3({"rmmod", "policy_one"});
+    EXPECT_EQ(busy.code, 7) << busy;
+    EXPECT_TRUE(busy.says("in use by the host")) << busy;
+    EXPECT_EQ(choose(), 1u);
+  }
+  EXPECT_EQ(ring3({"rmmod", "policy_one"}).code, 0);
+}
+
+TEST_F(CliModules, NameIsTakenOnce) {
+  ASSERT_EQ(ring3({"insmod", object("policy_one")}).code, 0);
+  const Outcome again = ring3({"insmod", object("policy_one")});
+  EXPECT_EQ(again.code, 7) << again;
+  EXPECT_TRUE(again.says("a module policy_one is loaded already")) << again;
+}
+
+TEST_F(CliModules, SessionModuleLivesAsLongAsItsCommand) {
+  const std::size_t before = live();
+  const auto loader = start({"insmod", object("policy_one"), "--lifetime", "session"});
+  ASSERT_TRUE(eventually([&] { return choose() == 1; }));
+  EXPECT_EQ(listed()[0].at("lifetime"), "session");
+  loader->kill(SIGINT);
+  EXPECT_EQ(loader->wait().code, 0);
+  EXPECT_TRUE(eventually([&] { return choose() == 0; }));
+  EXPECT_TRUE(settles_at(before)) << leaks();
+}
+
+TEST_F(CliModules, TableOfAQuestionedSectionIsMadeWhenAskedFor) {
+  ASSERT_EQ(ring3({"insmod", object("policy_optional")}).code, 0);
+  EXPECT_EQ(choose(), 0u);
+  ASSERT_EQ(ring3({"rmmod", "policy_optional"}).code, 0);
+  ASSERT_EQ(ring3({"insmod", object("policy_optional"), "--ops", "policy_opt"}).code, 0);
+  EXPECT_EQ(choose(), 3u);
+  const Outcome logs = ring3({"logs"});
+  EXPECT_EQ(logs.code, 0);
+  EXPECT_TRUE(logs.says("chosen for 0")) << logs;
+  EXPECT_EQ(json::parse(ring3({"logs", "--json", "-n", "1"}).out).at("text"), "chosen for 0");
+}
+
+}  // namespace
+}  // namespace ring3::test
