@@ -58,7 +58,7 @@ int serve(const Options& options) {
   if (auto offered = cache.seat().offer(*runtime); !offered.ok())
     return fail(std::string("the policy type is refused: ") + ring3::errno_name(offered.error()));
 #ifdef CACHED_LISTENS
-  if (auto listening = runtime->listen(options.socket); !listening.ok())
+  if (auto listening = runtime->listen({.path = options.socket}); !listening.ok())
     return fail(std::string("no control socket: ") + ring3::errno_name(listening.error()));
 #endif
   cached::Server server(cache);
