@@ -189,7 +189,9 @@ TEST_F(AllocationFailures, ARuntimeItself) {
       ASSERT_TRUE(second.ok());
       return;
     }
-    if (!second.ok()) EXPECT_EQ(second.error(), Errno::kNoMem) << n;
+    if (!second.ok()) {
+      EXPECT_EQ(second.error(), Errno::kNoMem) << n;
+    }
   }
   FAIL() << "never runs through";
 }
@@ -200,12 +202,20 @@ TEST_F(AllocationFailures, Registrations) {
     AllocationFault fault(n);
     auto point = second->struct_ops<policy_ops>();
     const bool point_fired = fault.fired();
-    if (!point.ok()) EXPECT_EQ(point.error(), Errno::kNoMem) << n;
+    if (!point.ok()) {
+      EXPECT_EQ(point.error(), Errno::kNoMem) << n;
+    }
     Result<void> func = second->kfunc<&host_swap>();
-    if (!func.ok()) EXPECT_EQ(func.error(), Errno::kNoMem) << n;
+    if (!func.ok()) {
+      EXPECT_EQ(func.error(), Errno::kNoMem) << n;
+    }
     Result<void> kptr = second->kptr<&thing_put>();
-    if (!kptr.ok()) EXPECT_EQ(kptr.error(), Errno::kNoMem) << n;
-    if (point_fired && !point.ok()) EXPECT_TRUE(second->struct_ops<policy_ops>().ok()) << n << ": not for ever";
+    if (!kptr.ok()) {
+      EXPECT_EQ(kptr.error(), Errno::kNoMem) << n;
+    }
+    if (point_fired && !point.ok()) {
+      EXPECT_TRUE(second->struct_ops<policy_ops>().ok()) << n << ": not for ever";
+    }
     if (!fault.fired()) return;
   }
   FAIL() << "never runs through";
