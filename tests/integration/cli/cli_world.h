@@ -1,6 +1,7 @@
 // A host in this process, driven by the real `ring3` command in processes of its own.
 #pragma once
 
+#include <fcntl.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
