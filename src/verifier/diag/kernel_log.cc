@@ -98,6 +98,10 @@ std::string insn_text(const Program& prog, std::uint32_t idx) {
   return isa::disassemble(prog.insn(idx), &names);
 }
 
+std::string frame_line(const Diag& diag, const Program& prog, const PathState& path, const FrameState& frame) {
+  return frame_text(diag, prog, path, frame, true);
+}
+
 void log_frame(Diag& diag, const Program& prog, const PathState& path, const FrameState& frame, bool all) {
   diag.write(frame_text(diag, prog, path, frame, all) + "\n");
   if (!all) diag.scratched = {};

@@ -44,19 +44,31 @@ void Checkpoints::add_back_edge(Checkpoint* header, PathState&& path) {
   back_edges_.push_back({header, std::move(path)});
 }
 
-void Checkpoints::pass_on_precision(const Program& prog, const PathState& covering, PathState& path) {
+void Checkpoints::pass_on_precision(const Program& prog, Diag& diag, const PathState& covering, PathState& path) {
   ValueSet wanted;
+  std::string shown;
+  const auto show = [&](std::uint32_t frame, const char* what, int number) {
+    if (!diag.wants(kLogStates)) return;
+    shown += shown.empty() ? "frame " + std::to_string(frame) + ": propagating " : ",";
+    shown += what + std::to_string(number);
+  };
   for (std::uint32_t f = 0; f < covering.frames.size(); ++f) {
     const FrameState& frame = *covering.frames[f];
     const FrameState& own = *path.frames[f];
     for (unsigned r = 0; r < isa::kRegCount; ++r)
-      if (frame.regs[r].is_scalar() && frame.regs[r].precise && own.regs[r].is_scalar())
+      if (frame.regs[r].is_scalar() && frame.regs[r].precise && own.regs[r].is_scalar()) {
         wanted.regs[f] = static_cast<std::uint16_t>(wanted.regs[f] | 1u << r);
+        show(f, "r", static_cast<int>(r));
+      }
     for (std::size_t s = 0; s < frame.stack.size() && s < own.stack.size(); ++s)
-      if (frame.stack[s].is_spilled() && frame.stack[s].spilled.is_scalar() && frame.stack[s].spilled.precise)
+      if (frame.stack[s].is_spilled() && frame.stack[s].spilled.is_scalar() && frame.stack[s].spilled.precise) {
         wanted.slots[f] |= std::uint64_t{1} << s;
+        show(f, "fp", -static_cast<int>(s + 1) * kSlotBytes);
+      }
+    if (!shown.empty()) diag.write(shown + "\n");
+    shown.clear();
   }
-  if (!wanted.empty()) mark_chain_precise(prog, path, wanted, true);
+  if (!wanted.empty()) mark_chain_precise(prog, diag, path, wanted, true);
 }
 
 void Checkpoints::settle() {
@@ -68,7 +80,7 @@ void Checkpoints::settle() {
   };
   for (std::uint64_t before = 0, now = count_precise(); before != now; now = count_precise()) {
     before = now;
-    for (BackEdge& edge : back_edges_) pass_on_precision(prog_, edge.header->state, edge.path);
+    for (BackEdge& edge : back_edges_) pass_on_precision(prog_, diag_, edge.header->state, edge.path);
   }
 }
 

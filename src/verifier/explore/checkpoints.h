@@ -13,6 +13,7 @@
 #include <memory>
 #include <vector>
 
+#include "verifier/diag/diag.h"
 #include "verifier/program.h"
 #include "verifier/state/path_state.h"
 
@@ -28,7 +29,7 @@ struct Checkpoint {
 
 class Checkpoints {
  public:
-  explicit Checkpoints(const Program& prog) : prog_(prog), at_(prog.size()) {}
+  Checkpoints(const Program& prog, Diag& diag) : prog_(prog), diag_(diag), at_(prog.size()) {}
 
   std::vector<Checkpoint*>& at(std::uint32_t idx) { return at_[idx]; }
   Checkpoint* add(std::uint32_t idx, PathState&& state);
@@ -39,7 +40,7 @@ class Checkpoints {
   /// `path` ended because `header`, whose precision is not final, covers it.
   void add_back_edge(Checkpoint* header, PathState&& path);
   /// Scalars precise in `covering` determined that what follows is fine: they are precise on `path` too.
-  static void pass_on_precision(const Program& prog, const PathState& covering, PathState& path);
+  static void pass_on_precision(const Program& prog, Diag& diag, const PathState& covering, PathState& path);
 
   std::uint32_t total() const { return static_cast<std::uint32_t>(all_.size()); }
   std::uint32_t most_per_insn() const { return most_; }
@@ -53,6 +54,7 @@ class Checkpoints {
   void settle();
 
   const Program& prog_;
+  Diag& diag_;
   std::vector<std::unique_ptr<Checkpoint>> all_;
   std::vector<std::vector<Checkpoint*>> at_;
   std::vector<BackEdge> back_edges_;

@@ -195,7 +195,7 @@ Result<Explorer::Visit> Explorer::visit(PathState& path) {
       }
     } else if (states_equal(prog_, old->state, path, settled ? Compare::kCovered : Compare::kWithin)) {
       ++old->hits;
-      if (settled) Checkpoints::pass_on_precision(prog_, old->state, path);
+      if (settled) Checkpoints::pass_on_precision(prog_, diag_, old->state, path);
       else checkpoints_.add_back_edge(old, path.fork(frames_));
       return Visit::kCovered;
     }
@@ -245,14 +245,14 @@ Result<void> Explorer::mark_precise(PathState& path, unsigned regno) {
   if (!path.reg(regno).is_scalar()) return {};
   ValueSet wanted;
   wanted.regs[path.depth()] = static_cast<std::uint16_t>(1u << regno);
-  mark_chain_precise(prog_, path, wanted, false);
+  mark_chain_precise(prog_, diag_, path, wanted, false);
   return {};
 }
 
 Result<void> Explorer::mark_slot_precise(PathState& path, std::uint32_t frameno, std::uint32_t slot) {
   ValueSet wanted;
   wanted.slots[frameno] = std::uint64_t{1} << slot;
-  mark_chain_precise(prog_, path, wanted, false);
+  mark_chain_precise(prog_, diag_, path, wanted, false);
   return {};
 }
 

@@ -14,7 +14,7 @@ class Explorer final : public Search {
  public:
   Explorer(Program& prog, Diag& diag, VerifiedProgram& out, FramePool& frames, std::vector<std::uint8_t>& noted,
            std::uint32_t& ids)
-      : prog_(prog), diag_(diag), out_(out), frames_(frames), noted_(noted), ids_(ids), checkpoints_(prog) {}
+      : prog_(prog), diag_(diag), out_(out), frames_(frames), noted_(noted), ids_(ids), checkpoints_(prog, diag) {}
 
   /// Walks everything that can follow from the first instruction of `subprog`.
   /// rejection: filled in when a path breaks a rule.

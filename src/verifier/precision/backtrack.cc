@@ -1,6 +1,7 @@
 #include "verifier/precision/backtrack.h"
 
 #include "isa/reg_use.h"
+#include "verifier/diag/kernel_log.h"
 #include "verifier/explore/checkpoints.h"
 #include "verifier/flow/flow.h"
 
@@ -186,30 +187,80 @@ void mark_all_precise(PathState& path) {
     });
 }
 
-void mark_chain_precise(const Program& prog, PathState& path, ValueSet wanted, bool include_last) {
+namespace {
+
+std::string reg_list(std::uint16_t regs) {
+  std::string out;
+  for (unsigned r = 0; r < isa::kRegCount; ++r)
+    if ((regs & bit(r)) != 0) out += (out.empty() ? "r" : ",r") + std::to_string(r);
+  return out;
+}
+std::string slot_list(std::uint64_t slots) {
+  std::string out;
+  for (int s = 0; s < 64; ++s)
+    if ((slots >> s & 1) != 0) out += (out.empty() ? "-" : ",-") + std::to_string((s + 1) * kSlotBytes);
+  return out;
+}
+
+/// The walk as Linux logs it.
+struct Trace {
+  Diag& diag;
+  bool on = diag.wants(kLogStates);
+
+  void segment(std::uint32_t frame, std::uint32_t last, std::uint32_t first, std::int64_t after) {
+    if (on) diag.print("mark_precise: frame{}: last_idx {} first_idx {} subseq_idx {} \n", {frame, last, first, after});
+  }
+  void step(const Program& prog, const ValueSet& set, std::uint32_t frame, std::uint32_t idx) {
+    if (!on) return;
+    diag.print("mark_precise: frame{}: regs={} stack={} before {}: {}\n",
+               {frame, reg_list(set.regs[frame]), slot_list(set.slots[frame]), idx, insn_text(prog, idx)});
+  }
+  void parent(const Program& prog, const ValueSet& set, const PathState& state, std::uint32_t frame) {
+    if (!on) return;
+    for (std::uint32_t f = frame + 1; f-- > 0;) {
+      const std::string known = frame_line(diag, prog, state, *state.frames[f]);
+      diag.print("mark_precise: frame{}: parent state regs={} stack={}: {}\n",
+                 {f, reg_list(set.regs[f]), slot_list(set.slots[f]), known});
+    }
+  }
+};
+
+}  // namespace
+
+void mark_chain_precise(const Program& prog, Diag& diag, PathState& path, ValueSet wanted, bool include_last) {
   Walk walk(prog, wanted);
+  Trace trace{diag};
   const std::vector<HistoryEntry>* history = &path.history;
   Checkpoint* checkpoint = path.parent;
   // Values are wanted on entry to the instruction about to run (or the last one recorded).
-  const HistoryEntry here{.idx = path.insn_idx, .frameno = static_cast<std::uint8_t>(path.depth())};
-  const HistoryEntry* later = &here;
+  HistoryEntry later{.idx = path.insn_idx, .frameno = static_cast<std::uint8_t>(path.depth())};
   std::size_t count = history->size();
-  if (!include_last && count > 0) later = &(*history)[--count];
+  if (!include_last && count > 0) later = (*history)[--count];
+  std::uint32_t last_idx = later.idx;
+  std::int64_t after = -1;
   while (true) {
+    const std::uint32_t first_idx = checkpoint != nullptr   ? checkpoint->state.insn_idx
+                                    : history->empty()      ? last_idx
+                                                            : history->front().idx;
+    trace.segment(later.frameno, last_idx, first_idx, after);
     for (std::size_t i = count; i-- > 0;) {
       const HistoryEntry& entry = (*history)[i];
-      if (!walk.step(entry, later)) {
+      trace.step(prog, walk.set(), later.frameno, entry.idx);
+      if (!walk.step(entry, &later)) {
         mark_all_precise(path);
         return;
       }
-      later = &entry;
+      later = entry;
       if (walk.set().empty()) return;
     }
     if (checkpoint == nullptr) return;  // the program's own arguments
     apply(checkpoint->state, walk.set());
+    trace.parent(prog, walk.set(), checkpoint->state, later.frameno);
     if (walk.set().empty()) return;
+    after = first_idx;
     history = &checkpoint->state.history;
     count = history->size();
+    if (count > 0) last_idx = history->back().idx;
     checkpoint = checkpoint->state.parent;
   }
 }

@@ -10,6 +10,7 @@
 // understand an instruction, all scalars of all checkpoints on the path become precise instead.
 #pragma once
 
+#include "verifier/diag/diag.h"
 #include "verifier/program.h"
 #include "verifier/state/path_state.h"
 
@@ -29,7 +30,8 @@ struct ValueSet {
 
 /// Marks what determined `wanted` before the last instruction of path.history.
 /// include_last: the last history entry is part of the walk (the values are wanted after it).
-void mark_chain_precise(const Program& prog, PathState& path, ValueSet wanted, bool include_last);
+/// diag: log level 2 shows every step.
+void mark_chain_precise(const Program& prog, Diag& diag, PathState& path, ValueSet wanted, bool include_last);
 /// Marks all scalars precise on every checkpoint of the path.
 void mark_all_precise(PathState& path);
 

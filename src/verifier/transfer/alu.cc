@@ -115,7 +115,7 @@ Result<void> transfer_binary(Step& step) {
   RegState& dst = step.reg(insn.dst);
   const RegState src = insn.src_is_reg ? step.reg(insn.src) : imm;
   if (dst.is_pointer() && src.is_pointer()) {
-    if (insn.op != Op::kSub || !step.prog.allow_ptr_leaks) return step.diag.refuse(Rule::kTwoPointers, {insn.dst});
+    if (insn.op != Op::kSub || !step.prog.allow_ptr_leaks) return step.diag.refuse(Rule::kTwoPointers, {insn.dst, operator_text(insn.op)});
     set_unknown(dst);
     return {};
   }

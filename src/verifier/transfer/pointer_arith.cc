@@ -14,21 +14,6 @@ namespace {
 
 using isa::Op;
 
-std::string_view op_text(Op op) {
-  switch (op) {
-    case Op::kMul: return "*=";
-    case Op::kDiv: case Op::kSdiv: return "/=";
-    case Op::kMod: case Op::kSmod: return "%=";
-    case Op::kAnd: return "&=";
-    case Op::kOr: return "|=";
-    case Op::kXor: return "^=";
-    case Op::kLsh: return "<<=";
-    case Op::kRsh: return ">>=";
-    case Op::kArsh: return "s>>=";
-    default: return "?";
-  }
-}
-
 /// Number and pointer are in a range in which their sum means something.
 Result<void> check_sane_offset(Step& step, const RegState& reg, const std::string& pointer) {
   const bool constant = reg.val.is_const();
@@ -57,12 +42,12 @@ Result<void> check_arith_allowed(Step& step, const RegState& ptr, const RegState
       if (ptr.kind == RegKind::kMapPtr && insn.op == Op::kAdd && value.val.is_const(0)) break;
       return step.diag.refuse(Rule::kArithProhibited, {insn.dst, pointer});
   }
-  if (insn.op == Op::kAnd || insn.op == Op::kOr || insn.op == Op::kXor)
-    return step.diag.refuse(Rule::kBitwiseOnPointer, {insn.dst, op_text(insn.op)});
-  if (insn.op != Op::kAdd && insn.op != Op::kSub)
-    return step.diag.refuse(Rule::kArithOperator, {insn.dst, op_text(insn.op)});
   RING3_TRY(check_sane_offset(step, value, pointer));
   RING3_TRY(check_sane_offset(step, ptr, pointer));
+  if (insn.op == Op::kAnd || insn.op == Op::kOr || insn.op == Op::kXor)
+    return step.diag.refuse(Rule::kBitwiseOnPointer, {insn.dst, operator_text(insn.op)});
+  if (insn.op != Op::kAdd && insn.op != Op::kSub)
+    return step.diag.refuse(Rule::kArithOperator, {insn.dst, operator_text(insn.op)});
   if (insn.op == Op::kSub && value_first) return step.diag.refuse(Rule::kPointerFromScalar, {insn.dst});
   if (insn.op == Op::kSub && ptr.kind == RegKind::kStack) return step.diag.refuse(Rule::kSubFromStack, {insn.dst});
   return {};
@@ -71,6 +56,23 @@ Result<void> check_arith_allowed(Step& step, const RegState& ptr, const RegState
 bool is_packet(RegKind kind) { return kind == RegKind::kPacket || kind == RegKind::kPacketMeta; }
 
 }  // namespace
+
+std::string_view operator_text(Op op) {
+  switch (op) {
+    case Op::kAdd: return "+=";
+    case Op::kSub: return "-=";
+    case Op::kMul: return "*=";
+    case Op::kDiv: case Op::kSdiv: return "/=";
+    case Op::kMod: case Op::kSmod: return "%=";
+    case Op::kAnd: return "&=";
+    case Op::kOr: return "|=";
+    case Op::kXor: return "^=";
+    case Op::kLsh: return "<<=";
+    case Op::kRsh: return ">>=";
+    case Op::kArsh: return "s>>=";
+    default: return "?";
+  }
+}
 
 Result<void> transfer_pointer_arith(Step& step, const RegState& ptr, const RegState& value, bool value_first) {
   const isa::Insn& insn = step.insn();

@@ -9,6 +9,8 @@ Result<void> transfer_alu(Step& step);
 /// dst = ptr op value, for an ALU instruction one of whose operands is a pointer. dst still holds its operand.
 /// value_first: the instruction was `number += pointer`.
 Result<void> transfer_pointer_arith(Step& step, const RegState& ptr, const RegState& value, bool value_first);
+/// "+=", for messages.
+std::string_view operator_text(isa::Op op);
 Result<void> transfer_wide_immediate(Step& step);
 Result<void> transfer_load(Step& step);
 Result<void> transfer_store(Step& step);
