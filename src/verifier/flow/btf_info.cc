@@ -82,8 +82,10 @@ void describe_prototype(Program& prog, Diag& diag, SubprogInfo& sub) {
   const btf::Type* type = btf.type(proto);
   if (type == nullptr || type->kind != Kind::kFuncProto || type->vlen > 5) return;
   const btf::Type* ret = btf.type(btf.skip_modifiers(type->type));
-  sub.returns_void = type->type == 0;
-  if (!sub.returns_void && (ret == nullptr || !is_scalar_kind(*ret))) return;
+  if (type->type == 0 || ret == nullptr || !is_scalar_kind(*ret)) {
+    if (sub.is_global) diag.print("Global function {}() doesn't return scalar. Only those are supported.\n", {sub.name});
+    return;
+  }
   std::vector<GlobalArg> args;
   std::uint32_t i = 0;
   for (const btf::Param& param : btf.params(proto)) {
@@ -109,6 +111,8 @@ Result<void> check_func_info(Program& prog, Diag& diag) {
     const btf::Type* func = prog.in.btf->type(records[i].type);
     if (func == nullptr || func->kind != Kind::kFunc || func->name.empty())
       return diag.refuse(Rule::kFuncInfoType, {records[i].type});
+    for (const std::string_view tag : prog.in.btf->decl_tags(records[i].type, -1))
+      if (tag.starts_with("exception_callback:")) return diag.refuse(Rule::kNotSupported, {"exception callbacks"});
     SubprogInfo& sub = prog.subprogs[i];
     sub.func = records[i].type;
     sub.name = func->name;

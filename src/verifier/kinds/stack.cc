@@ -273,9 +273,9 @@ Result<void> access_stack(Step& step, const Access& access, std::int32_t off) {
 Result<void> region_on_stack(Step& step, unsigned regno, std::uint32_t size, bool zero_ok, Purpose purpose, bool uninit) {
   const RegState& reg = step.reg(regno);
   if (size == 0 && !zero_ok) return step.diag.refuse(Rule::kZeroSizedRead);
-  if (size == 0) return {};
   const std::uint32_t frameno = reg.frameno;
   const Span span = RING3_TRY(check_bounds(step, regno, reg.off, size, Why::kCallee));
+  if (size == 0) return {};
   if (uninit && span.exact && purpose == Purpose::kWrite) {
     FrameState& frame = *step.path.frames[frameno];
     for (std::int64_t at = span.lo; at < span.hi && !step.prog.allow_ptr_leaks; ++at)
