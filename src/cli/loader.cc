@@ -47,8 +47,8 @@ std::optional<LoadFailure> read_file(const std::string& path, std::vector<std::b
   }
   const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
   if (file.bad()) return LoadFailure{ExitCode::kFailed, fmt::format("{}: could not be read", path)};
-  bytes.resize(text.size());
-  std::memcpy(bytes.data(), text.data(), text.size());
+  const auto* first = reinterpret_cast<const std::byte*>(text.data());
+  bytes.assign(first, first + text.size());
   return std::nullopt;
 }
 
@@ -97,6 +97,7 @@ Loader::~Loader() {
 std::optional<LoadFailure> Loader::load(LoadRequest request) {
   name_ = request.name.empty() ? module_name_of(request.object_path) : request.name;
   const LibbpfWords words(request.verbose);
+  words_ = &words;
   began_ns_ = real_time_ns();
   if (const Result<void> begun = client_.begin(); !begun.ok())
     return LoadFailure{exit_code_of(begun.error()), client_.text().empty() ? std::string(errno_name(begun.error())) : client_.text()};
@@ -113,6 +114,7 @@ std::optional<LoadFailure> Loader::load(LoadRequest request) {
     if (failure->code != ExitCode::kRefused) failure->words += words.warnings();
     (void)client_.abort();
   }
+  words_ = nullptr;
   return failure;
 }
 
@@ -204,7 +206,7 @@ Loader::Step Loader::refused_step(std::string_view what, int error) {
   const std::string report = client_.text();
   if (report.find("refused: ") != std::string::npos) return LoadFailure{ExitCode::kRefused, report};
   const std::string words = report + host_log();
-  return LoadFailure{exit_code_of_libbpf(error, words),
+  return LoadFailure{exit_code_of_libbpf(error, words + words_->warnings()),
                      fmt::format("{}: {}\n{}", what, errno_name(static_cast<Errno>(error)), words)};
 }
 

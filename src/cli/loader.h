@@ -18,6 +18,8 @@ struct bpf_object;
 
 namespace ring3::cli {
 
+class LibbpfWords;
+
 struct LoadRequest {
   std::string object_path;
   std::string name;                // of the module; "": of the file
@@ -57,6 +59,7 @@ class Loader {
   std::string host_log();
 
   control::Client& client_;
+  const LibbpfWords* words_ = nullptr;  // while load() runs
   bpf_object* object_ = nullptr;
   std::vector<int> links_;
   std::vector<std::string> link_names_;
