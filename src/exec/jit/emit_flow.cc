@@ -122,7 +122,7 @@ void Emitter::call_subprog(std::uint32_t idx) {
   const FunctionShape& shape = shape_.functions[callee];
   upper_zero_ &= ~kLostByCalls;
   if (shape.needs_run) a_.mov(kScratch, x86::qword_ptr(x86::rbp, frame_.run));
-  a_.call(label_of(shape.start));
+  a_.call(entry_of(shape));
 }
 
 }  // namespace ring3::exec::jit

@@ -68,6 +68,7 @@ Result<MachineCode> Emitter::emit(bool short_jumps) {
   code_.setErrorHandler(&first);
   short_jumps_ = short_jumps && !options_.blind_constants;
   labels_.assign(program_.insns.size(), kNoLabel);
+  entries_.assign(shape_.functions.size(), kNoLabel);
   insn_offset_.assign(program_.insns.size(), 0);
   if (short_jumps_) estimate_sizes();
 
@@ -111,12 +112,18 @@ asmjit::Label Emitter::label_of(std::uint32_t idx) {
   return Label(labels_[idx]);
 }
 
+asmjit::Label Emitter::entry_of(const FunctionShape& shape) {
+  std::uint32_t& entry = entries_[static_cast<std::size_t>(&shape - shape_.functions.data())];
+  if (entry == kNoLabel) entry = a_.newLabel().id();
+  return Label(entry);
+}
+
 void Emitter::function(const FunctionShape& shape) {
   frame_ = Frame{};
   frame_.shape = &shape;
   flags_ = {};
   upper_zero_ = 0;
-  a_.bind(label_of(shape.start));
+  a_.bind(entry_of(shape));
   prologue();
   for (std::uint32_t idx = shape.start; idx < shape.end; ++idx) insn(idx);
   cold_code();
@@ -168,7 +175,7 @@ void Emitter::epilogue() {
 void Emitter::insn(std::uint32_t idx) {
   const Insn& insn = program_.insns[idx];
   if (shape_.is_target[idx]) {
-    if (idx != frame_.shape->start) a_.bind(label_of(idx));
+    a_.bind(label_of(idx));
     flags_ = {};
     upper_zero_ = 0;
   }

@@ -62,6 +62,8 @@ class Emitter {
   void dispatch(std::uint32_t idx, const Insn& insn);
   void cold_code();
   Label label_of(std::uint32_t idx);
+  /// Where a function is entered: in front of its frame, unlike the label of its first instruction.
+  Label entry_of(const FunctionShape& shape);
   bool is_near(std::uint32_t from, std::uint32_t to) const;
   void estimate_sizes();
 
@@ -134,6 +136,7 @@ class Emitter {
   asmjit::CodeHolder code_;
   x86::Assembler a_;
   std::vector<std::uint32_t> labels_;          // per instruction: asmjit's label id, kNoLabel
+  std::vector<std::uint32_t> entries_;         // per function, likewise
   std::vector<std::uint32_t> upper_bound_;     // per instruction: where its code starts at the latest
   std::vector<std::uint32_t> insn_offset_;
   std::vector<FaultPair> faults_;

@@ -125,6 +125,14 @@ TEST_F(JitTest, FallsBackToLongJumps) {
   EXPECT_EQ(compile(program)->run(run, nullptr), want);
 }
 
+/// A jump back to a function's first instruction must not make its frame again: with 512 bytes a turn, a million
+/// turns would leave any stack.
+TEST_F(JitTest, LoopsToTheFirstInstructionStayInTheirFrame) {
+  auto code = compile(program_of("r1 += -1\n*(u64 *)(r10 -8) = r1\nif r1 != 0 goto pc-3\nr0 = *(u64 *)(r10 -8)\nr0 += 7\nexit", 512));
+  RunContext run;
+  EXPECT_EQ(code->run(run, reinterpret_cast<void*>(std::uintptr_t{1'000'000})), 7u);
+}
+
 TEST_F(JitTest, GivesCodeBack) {
   for (int i = 0; i < 2000; ++i) {
     auto program = program_of("r0 = " + std::to_string(i) + "\nexit");
