@@ -14,6 +14,7 @@
 #include "verifier/diag/report.h"
 #include "verifier/explore/explorer.h"
 #include "verifier/flow/flow.h"
+#include "verifier/kinds/owned_args.h"
 
 namespace ring3::verifier {
 namespace {
@@ -45,6 +46,7 @@ class Run {
     RING3_TRY(check_kind());
     prepare();
     RING3_TRY(find_subprogs(prog_, diag_));
+    RING3_TRY(check_owned_arguments(prog_, diag_));
     RING3_TRY(check_btf_info(prog_, diag_));
     RING3_TRY(check_maps());
     RING3_TRY(check_cfg(prog_, diag_));

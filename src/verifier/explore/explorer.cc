@@ -6,6 +6,7 @@
 #include "verifier/diag/kernel_log.h"
 #include "verifier/diag/report.h"
 #include "verifier/explore/states_equal.h"
+#include "verifier/kinds/owned_args.h"
 #include "verifier/precision/backtrack.h"
 #include "verifier/transfer/regs.h"
 
@@ -88,6 +89,7 @@ PathState Explorer::entry_state(std::uint32_t subprog) {
   set_pointer(frame.regs[isa::kFrameReg], RegKind::kStack);
   if (subprog == 0) {
     set_pointer(frame.regs[1], RegKind::kCtx);
+    own_arguments(prog_, path, *this);
     return path;
   }
   const std::vector<GlobalArg>& args = prog_.subprogs[subprog].args;

@@ -11,6 +11,8 @@
 #include <cstring>
 #include <vector>
 
+#include "verifier/kinds/owned_args.h"
+
 namespace ring3::verifier {
 namespace {
 
@@ -142,8 +144,13 @@ bool states_equal(const Program& prog, const PathState& old, const PathState& cu
   if (!ids.match(old.lock.id, cur.lock.id)) return false;
   for (std::size_t f = 0; f < old.frames.size(); ++f)
     if (!frames_match(prog, *old.frames[f], *cur.frames[f], ids, how)) return false;
-  for (std::size_t i = 0; i < old.refs.size(); ++i)
-    if (!ids.match(old.refs[i].id, cur.refs[i].id) || old.refs[i].frameno != cur.refs[i].frameno) return false;
+  // Owned arguments can be loaded again by their number, so they match only themselves.
+  const std::uint32_t named = owned_arguments(prog);
+  for (std::size_t i = 0; i < old.refs.size(); ++i) {
+    const Reference &a = old.refs[i], &b = cur.refs[i];
+    if ((a.id <= named || b.id <= named) && a.id != b.id) return false;
+    if (!ids.match(a.id, b.id) || a.frameno != b.frameno) return false;
+  }
   return true;
 }
 

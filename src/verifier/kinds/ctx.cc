@@ -2,6 +2,7 @@
 #include "model/ctx_layout.h"
 #include "verifier/domain/scalar_alu.h"
 #include "verifier/kinds/access.h"
+#include "verifier/kinds/owned_args.h"
 #include "verifier/transfer/regs.h"
 
 namespace ring3::verifier {
@@ -96,11 +97,14 @@ Result<void> load_pointer_argument(Step& step, const Access& access, std::int32_
     return refuse_ctx(step, access, off);
   }
   const bool nullable = (target.nullable >> arg & 1) != 0;
+  const std::uint32_t owned = owned_argument(step.prog, arg);
+  if (owned != 0 && !step.path.has_ref(owned)) return step.diag.refuse(Rule::kOwnedArgReleased, {off});
   RegState& dst = step.reg(static_cast<unsigned>(access.value));
   set_pointer(dst, RegKind::kHostStruct,
               static_cast<std::uint16_t>(model::kTrusted | (nullable ? model::kMaybeNull : 0)));
   dst.btf_type = pointee_id;
   dst.btf = step.prog.btf_index(target.btf);
+  dst.ref_obj_id = owned;
   if (nullable) dst.id = step.search.new_id();
   return {};
 }

@@ -1,6 +1,7 @@
 // The end of a frame, and of the program: references, sections, and what may be returned.
 #include "uapi/bpf.h"
 #include "verifier/call/call.h"
+#include "verifier/kinds/owned_args.h"
 #include "verifier/transfer/regs.h"
 #include "verifier/transfer/transfer.h"
 
@@ -33,7 +34,9 @@ Result<void> check_return_value(Step& step) {
     return {};
   }
   if (leaks_pointer(step, 0)) return step.diag.refuse(Rule::kLeakAsReturn, {0});
-  const model::ReturnRange range = model::return_range(*step.prog.kind, step.prog.in.attach_type);
+  model::ReturnRange range = model::return_range(*step.prog.kind, step.prog.in.attach_type);
+  // What is no owned pointer of the right type can only be null.
+  if (returns_pointer(step.prog)) range = {.any = false, .min = 0, .max = 0};
   if (range.any) {
     // A struct_ops member's result goes to the host, which takes it for a number.
     if (step.prog.in.prog_type == uapi::BPF_PROG_TYPE_STRUCT_OPS && !r0.is_scalar())
@@ -52,9 +55,10 @@ Result<void> check_return_value(Step& step) {
 Result<void> transfer_exit(Step& step) {
   const bool ends_program = step.path.depth() == 0;
   if (ends_program) RING3_TRY(check_sections_closed(step));
+  const bool given = ends_program && step.frame().subprog == 0 && give_to_host(step);
   RING3_TRY(check_no_leak(step, ends_program));
   if (!ends_program) return return_from_frame(step);
-  RING3_TRY(check_return_value(step));
+  if (!given) RING3_TRY(check_return_value(step));
   step.path_ended = true;
   return {};
 }
