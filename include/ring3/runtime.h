@@ -13,6 +13,7 @@
 #include "ring3/rights.h"
 #include "ring3/struct_ops.h"
 #include "ring3/struct_ops_host.h"
+#include "ring3/test_run.h"
 
 namespace ring3 {
 
@@ -86,6 +87,11 @@ class Runtime {
   /// bpf(2) by a caller inside this process: attr points to `size` bytes of the calling process.
   /// Returns what the system call would: a result ≥ 0 or a negated errno. All rights are granted.
   long bpf(int cmd, void* attr, std::uint32_t size);
+
+  /// Runs a program that clients have loaded, by its id, on the calling thread. Blocking: as long as the program runs.
+  /// Thread-safe. Errors: kNoEnt no such program; kInval sizes or fields its kind does not take; kNotSupp its kind
+  /// has no run of this sort; kOpNotSupp members of struct_ops types, which are called through a point.
+  Result<TestRunOutcome> test_run(std::uint32_t program_id, const TestRun& run);
 
   /// Opens the control socket, so that `ring3 -H NAME …` reaches this runtime: one thread that accepts, and one for
   /// each client. Ends with the runtime. The folder of the standard place is made when needed.

@@ -34,11 +34,14 @@ struct OpsMember {
   bool is_text = false;  // an array of char
 };
 
+struct Retirement;
+
 /// The policy behind StructOpsPoint: one active instance, a fallback otherwise, replacement in one store.
 class SingleInstance : public StructOpsHost {
  public:
   SingleInstance(const void* fallback, std::vector<std::size_t> required)
       : current_(fallback), fallback_(fallback), required_(std::move(required)) {}
+  ~SingleInstance() override;
 
   /// The table to call; inside a ReadSection. Null: no instance and no fallback.
   const void* current() const noexcept { return current_.load(std::memory_order_acquire); }
@@ -71,6 +74,7 @@ class SingleInstance : public StructOpsHost {
   const void* const fallback_;
   std::atomic<StructOpsInstance*> instance_{nullptr};
   std::atomic<StructOpsAttachment*> via_{nullptr};
+  Retirement* retirement_ = nullptr;  // of the active instance, made before it became that
   const std::vector<std::size_t> required_;
   std::vector<OpsMember> members_;
 };

@@ -5,9 +5,11 @@
 #include <utility>
 
 #include "base/try.h"
+#include "prog/test_run.h"
 #include "runtime/runtime_impl.h"
 #include "syscall/bpf.h"
 #include "syscall/caller.h"
+#include "uapi/bpf.h"
 
 namespace ring3 {
 namespace {
@@ -47,6 +49,26 @@ Result<void> Runtime::add_kfunc(const KfuncDef& def) {
 
 Result<void> Runtime::add_kptr(const KptrDef& def) {
   return without_throwing([&] { return impl_->add_kptr(def); });
+}
+
+Result<TestRunOutcome> Runtime::test_run(std::uint32_t program_id, const TestRun& run) {
+  return without_throwing([&]() -> Result<TestRunOutcome> {
+    const Ref<Object> program = RING3_TRY(impl_->objects().find(ObjectKind::kProg, program_id));
+    const auto copy = [](const void* bytes, std::size_t size) {
+      const auto* first = static_cast<const std::byte*>(bytes);
+      return first != nullptr ? std::vector<std::byte>(first, first + size) : std::vector<std::byte>();
+    };
+    prog::TestRunRequest request;
+    request.data_in = copy(run.data, run.data_bytes);
+    request.ctx_in = copy(run.ctx, run.ctx_bytes);
+    request.has_data_in = run.data != nullptr;
+    request.has_ctx_in = run.ctx != nullptr;
+    request.has_ctx_out = run.ctx != nullptr && static_cast<prog::Program&>(*program).type() != uapi::BPF_PROG_TYPE_SYSCALL;
+    request.repeat = run.repeat;
+    prog::TestRunResult result =
+        RING3_TRY(prog::test_run(static_cast<prog::Program&>(*program), request, impl_->machine().host));
+    return TestRunOutcome{result.retval, result.duration_ns, std::move(result.data_out), std::move(result.ctx_out)};
+  });
 }
 
 long Runtime::bpf(int cmd, void* attr, std::uint32_t size) {

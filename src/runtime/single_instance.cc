@@ -5,21 +5,24 @@
 // section ends.
 #include <cstring>
 #include <memory>
-#include <new>
+#include <utility>
 
+#include "base/check.h"
 #include "base/try.h"
 #include "object/rcu.h"
 #include "ring3/struct_ops.h"
 
 namespace ring3::detail {
-namespace {
 
+/// What tells the host that the last caller has left. Made when an instance takes over, so that its end needs no memory.
 struct Retirement {
   rcu::Deferred node;  // first: the deferred call gets its address
   StructOpsInstance* instance;
   void (*run)(SingleInstance& policy, const void* ops) noexcept;
   SingleInstance* policy;
 };
+
+namespace {
 
 bool is_zero(const char* bytes, std::size_t size) {
   for (std::size_t i = 0; i < size; ++i)
@@ -28,6 +31,8 @@ bool is_zero(const char* bytes, std::size_t size) {
 }
 
 }  // namespace
+
+SingleInstance::~SingleInstance() { delete retirement_; }
 
 StructOpsInstance* SingleInstance::hold_active() const noexcept {
   rcu::ReadSection readers;
@@ -67,7 +72,9 @@ void SingleInstance::put(StructOpsInstance* instance, StructOpsAttachment* via) 
 Result<void> SingleInstance::reg(StructOpsInstance& instance, StructOpsAttachment& via) {
   if (instance_.load(std::memory_order_relaxed) != nullptr)
     return refuse(Errno::kBusy, "another instance is in charge; update its link to replace it");
+  auto retirement = wants_retired() ? std::make_unique<Retirement>() : nullptr;
   RING3_TRY(activating(instance.ops()));
+  retirement_ = retirement.release();
   put(&instance, &via);
   return {};
 }
@@ -79,20 +86,20 @@ void SingleInstance::unreg(StructOpsInstance& instance, StructOpsAttachment&) no
 }
 
 Result<void> SingleInstance::update(StructOpsInstance& next, StructOpsInstance& old, StructOpsAttachment& via) {
+  auto retirement = wants_retired() ? std::make_unique<Retirement>() : nullptr;
   RING3_TRY(activating(next.ops()));
   put(&next, &via);
   deactivated(old.ops());
   retire(old);
+  retirement_ = retirement.release();
   return {};
 }
 
 void SingleInstance::retire(StructOpsInstance& instance) noexcept {
-  if (!wants_retired()) return;
-  auto* r = new (std::nothrow) Retirement{};
-  if (r == nullptr || !instance.hold()) {
-    delete r;
-    return;
-  }
+  Retirement* r = std::exchange(retirement_, nullptr);
+  if (r == nullptr) return;
+  // The registration still holds it.
+  RING3_CHECK(instance.hold(), "an instance that retires is alive");
   r->instance = &instance;
   r->policy = this;
   r->run = [](SingleInstance& policy, const void* ops) noexcept { policy.retired(ops); };

@@ -149,7 +149,9 @@ Result<std::vector<std::byte>> read_run_input(Call& call, std::uint64_t address,
 /// Copies what fits, stores the true size. kNoSpc when it did not fit.
 Result<void> write_run_output(Call& call, std::uint64_t address, std::uint32_t& size,
                               const std::vector<std::byte>& out) {
-  const std::size_t room = address == 0 ? 0 : std::min<std::size_t>(size, out.size());
+  // Without a size the client says it has room for everything.
+  const std::size_t given = size == 0 ? out.size() : size;
+  const std::size_t room = address == 0 ? 0 : std::min(given, out.size());
   const bool cut = address != 0 && room < out.size();
   size = static_cast<std::uint32_t>(out.size());
   if (room != 0) RING3_TRY(call.memory().write(address, std::span(out).first(room)));

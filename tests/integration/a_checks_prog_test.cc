@@ -55,6 +55,112 @@ TEST_F(StructOps, A_24_NullableArgument) {
   EXPECT_EQ(calc_.table.load()->maybe(nullptr), 77u);
 }
 
+/// Everything of A-25 but storing the pointer in a map, which waits for kptr fields.
+TEST_F(StructOps, OwnedArgumentIsReleasedExactlyOnce) {
+  const auto take = [&](std::string_view text) {
+    return bpf().load({.text = text, .member = kTake, .type = "owner_ops"});
+  };
+  EXPECT_EQ(take("r0 = 0\nexit"), -EINVAL);
+  EXPECT_TRUE(logged("Unreleased reference")) << bpf().log();
+  EXPECT_EQ(take("r1 = *(u64 *)(r1 +0)\nr0 = *(u32 *)(r1 +8)\nexit"), -EINVAL);
+  EXPECT_EQ(take("r6 = r1\n"
+                 "r1 = *(u64 *)(r6 +0)\n"
+                 "call thing_put\n"
+                 "r1 = *(u64 *)(r6 +0)\n"
+                 "call thing_put\n"
+                 "r0 = 0\n"
+                 "exit"),
+            -EACCES);
+  EXPECT_TRUE(logged("Reference may already be released")) << bpf().log();
+  // On one of two paths only: what the paths have in common must not hide it.
+  EXPECT_LT(take("r6 = *(u64 *)(r1 +0)\n"
+                 "r2 = *(u64 *)(r6 +0)\n"
+                 "if r2 == 0 goto out\n"
+                 "r1 = r6\n"
+                 "call thing_put\n"
+                 "out:\n"
+                 "r0 = 0\n"
+                 "exit"),
+            0);
+  // One path releases the argument and owns another object instead; loading the slot again is wrong on that path alone.
+  EXPECT_LT(take("r6 = r1\n"
+                 "call bpf_get_prandom_u32\n"
+                 "if r0 == 0 goto join\n"
+                 "r1 = *(u64 *)(r6 +0)\n"
+                 "call thing_put\n"
+                 "r1 = 1\n"
+                 "call thing_get\n"
+                 "if r0 != 0 goto join\n"
+                 "exit\n"
+                 "join:\n"
+                 "r0 = 0\n"
+                 "r1 = *(u64 *)(r6 +0)\n"
+                 "call thing_put\n"
+                 "r0 = 0\n"
+                 "exit"),
+            0);
+  uapi::bpf_attr array = BpfClient::zero();
+  array.map_type = uapi::BPF_MAP_TYPE_PROG_ARRAY;
+  array.key_size = array.value_size = array.max_entries = 4;
+  const auto map = static_cast<std::int32_t>(bpf().create(array));
+  EXPECT_EQ(bpf().load({.text = "r6 = r1\n"
+                                "r1 = *(u64 *)(r6 +0)\n"
+                                "call thing_put\n"
+                                "r1 = r6\n"
+                                "r2 = map[name:m0]\n"
+                                "r3 = 0\n"
+                                "call bpf_tail_call\n"
+                                "r0 = 0\n"
+                                "exit",
+                        .member = kTake,
+                        .type = "owner_ops",
+                        .map_fds = {map}}),
+            -EINVAL);
+  EXPECT_TRUE(logged("program with __ref argument cannot tail call")) << bpf().log();
+
+  const long program = take("r6 = *(u64 *)(r1 +0)\n"
+                            "r7 = *(u32 *)(r6 +8)\n"
+                            "r1 = r6\n"
+                            "call thing_put\n"
+                            "r0 = r7\n"
+                            "exit");
+  ASSERT_GT(program, 0) << bpf().log();
+  struct alignas(64) {
+    std::uint64_t header[8] = {}, take = 0, make = 0, pass = 0, tail[5] = {};
+  } value;
+  value.take = static_cast<std::uint64_t>(program);
+  const long link = bpf().ops_map("owner_ops", 0);
+  ASSERT_EQ(bpf().update(link, &value), 0) << log_.take();
+  HostFunctions::puts = 0;
+  thing given{.id = 1, .color = 12, .note = 0};
+  ReadSection readers;
+  EXPECT_EQ(owner_.table.load()->take(&given), 12u);
+  EXPECT_EQ(HostFunctions::puts, 1);
+}
+
+TEST_F(StructOps, A_26_ReturnedPointer) {
+  const auto make = [&](std::string_view text, std::uint32_t member = kMake) {
+    return bpf().load({.text = text, .member = member, .type = "owner_ops"});
+  };
+  EXPECT_GT(make("r0 = 0\nexit"), 0) << bpf().log();
+  EXPECT_LT(make("r0 = 1\nexit"), 0);
+  EXPECT_LT(make("r0 = *(u64 *)(r1 +0)\nexit"), 0) << "any number";
+  EXPECT_LT(make("r0 = *(u64 *)(r1 +0)\nexit", kPass), 0) << "a trusted argument is not the program's to give";
+  EXPECT_LT(make("call box_get\nexit"), 0) << "another type";
+  EXPECT_LT(make("r1 = 1\ncall thing_get\nif r0 == 0 goto out\nr0 += 8\nout:\nexit"), 0) << "into its middle";
+  EXPECT_LT(make("r1 = 1\ncall thing_get\nr6 = r0\nr1 = 2\ncall thing_get\nexit"), 0) << "one of two";
+  const long program = make("r1 = *(u64 *)(r1 +0)\ncall thing_get\nexit");
+  ASSERT_GT(program, 0) << bpf().log();
+  struct alignas(64) {
+    std::uint64_t header[8] = {}, take = 0, make = 0, pass = 0, tail[5] = {};
+  } value;
+  value.make = static_cast<std::uint64_t>(program);
+  ASSERT_EQ(bpf().update(bpf().ops_map("owner_ops", 0), &value), 0) << log_.take();
+  ReadSection readers;
+  EXPECT_EQ(owner_.table.load()->make(2), &HostFunctions::things[1]);
+  EXPECT_EQ(owner_.table.load()->make(99), nullptr);
+}
+
 TEST_F(StructOps, A_27_ContextAccess) {
   EXPECT_LT(bpf().load({.text = "r0 = *(u64 *)(r1 +16)\nexit"}), 0);
   EXPECT_LT(bpf().load({.text = "r0 = *(u64 *)(r1 +4)\nexit"}), 0);

@@ -49,6 +49,20 @@ struct policy_ops {
   char name[TEST_NAME_LEN];
 } RING3_STRUCT_OPS;
 
+/* Ownership crosses the border in both directions. */
+struct owner_ops {
+  __u64 (*take)(struct thing *thing);
+  struct thing *(*make)(__u64 id);
+  struct thing *(*pass)(struct thing *thing);
+} RING3_STRUCT_OPS;
+
+__u64 owner_ops__take(struct thing *thing__ref);
+
+struct box {
+  __u64 content;
+};
+
+struct box *box_get(void) RING3_KFUNC;
 struct thing *thing_get(__u64 id) RING3_KFUNC;
 void thing_put(struct thing *thing) RING3_KFUNC;
 __u64 thing_color(struct thing *thing) RING3_KFUNC;

@@ -13,6 +13,10 @@ struct thing* thing_get(__u64 id) {
 }
 void thing_put(struct thing*) { ++HostFunctions::puts; }
 __u64 thing_color(struct thing* t) { return t->color; }
+struct box* box_get() {
+  static struct box one = {7};
+  return &one;
+}
 int host_swap() { return HostFunctions::swap != nullptr ? HostFunctions::swap() : -1; }
 
 }  // extern "C"
@@ -99,6 +103,11 @@ World::World() {
   other.name = "other_ops";
   other.host = &other_;
   EXPECT_TRUE(runtime_->struct_ops(other).ok()) << log_.take();
+  StructOpsDef owner;
+  owner.name = "owner_ops";
+  owner.annotated = {offsetof(owner_ops, take)};
+  owner.host = &owner_;
+  EXPECT_TRUE(runtime_->struct_ops(owner).ok()) << log_.take();
   auto policy = runtime_->struct_ops<policy_ops>({.required = {&policy_ops::choose}, .fallback = &kNative});
   EXPECT_TRUE(policy.ok()) << log_.take();
   policy_ = *policy;
@@ -106,6 +115,7 @@ World::World() {
   EXPECT_TRUE((runtime_->kfunc<&thing_put>({.flags = kfunc::kRelease}).ok())) << log_.take();
   EXPECT_TRUE((runtime_->kfunc<&thing_color>({.flags = kfunc::kTrustedArgs}).ok())) << log_.take();
   EXPECT_TRUE((runtime_->kfunc<&host_swap>().ok())) << log_.take();
+  EXPECT_TRUE((runtime_->kfunc<&box_get>({.flags = kfunc::kAcquire | kfunc::kRetNull}).ok())) << log_.take();
   EXPECT_TRUE((runtime_->kptr<&thing_put>().ok())) << log_.take();
   client_ = std::make_unique<BpfClient>(*runtime_, *host_btf_);
 }

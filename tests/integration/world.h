@@ -64,6 +64,20 @@ class OtherHost final : public StructOpsHost {
   void unreg(StructOpsInstance&, StructOpsAttachment&) noexcept override {}
 };
 
+/// Keeps the table it was given last.
+class OwnerHost final : public StructOpsHost {
+ public:
+  Result<void> reg(StructOpsInstance& instance, StructOpsAttachment&) override {
+    table = instance.as<owner_ops>();
+    return {};
+  }
+  void unreg(StructOpsInstance&, StructOpsAttachment&) noexcept override { table = nullptr; }
+
+  std::atomic<const owner_ops*> table{nullptr};
+};
+
+enum OwnerMember : std::uint32_t { kTake, kMake, kPass };
+
 enum CalcMember : std::uint32_t { kAdd, kSub, kScale, kReserved, kNap, kMissing, kMaybe, kPaint, kName };
 
 /// bpf_struct_ops_calc_ops as a client fills it: descriptors in function members.
@@ -102,6 +116,7 @@ class World : public ::testing::Test {
   LogLines log_;
   CalcHost calc_;
   OtherHost other_;
+  OwnerHost owner_;
   std::unique_ptr<Runtime> runtime_;
   std::shared_ptr<const btf::Btf> host_btf_;
   StructOpsPoint<policy_ops> policy_;
