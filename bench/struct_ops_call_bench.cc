@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "bench/adder_host.h"
 #include "exec/engine.h"
+#include "exec/jit/jit.h"
 #include "exec/program_entry.h"
 #include "exec/thunk.h"
 #include "object/rcu_inline.h"
@@ -55,13 +56,15 @@ class NativeCode final : public exec::Code {
   }
 };
 
-enum class Tier { kNative, kInterpreter };
+enum class Tier { kNative, kInterpreter, kJit };
 
 struct Policy {
   Policy(Tier tier, bool touches_percpu) : entry(machine, {.touches_percpu = touches_percpu}) {
     std::unique_ptr<exec::Code> code;
     if (tier == Tier::kNative)
       code = std::make_unique<NativeCode>();
+    else if (tier == Tier::kJit)
+      code = exec::make_best_engine(machine.code)->compile(adding_program(touches_percpu)).value();
     else
       code = exec::make_interpreter()->compile(adding_program(touches_percpu)).value();
     RING3_CHECK(entry.set_code(std::move(code)).ok(), "code is set");
@@ -105,6 +108,7 @@ void enter_program(benchmark::State& state, Tier tier, bool touches_percpu) {
 BENCHMARK_CAPTURE(enter_program, native, Tier::kNative, false);
 BENCHMARK_CAPTURE(enter_program, native_percpu, Tier::kNative, true);
 BENCHMARK_CAPTURE(enter_program, interpreter, Tier::kInterpreter, false);
+BENCHMARK_CAPTURE(enter_program, jit, Tier::kJit, false);
 
 /// The whole way: guard, thunk, entry, program.
 void struct_ops_call(benchmark::State& state, Tier tier, bool touches_percpu) {
@@ -118,6 +122,8 @@ void struct_ops_call(benchmark::State& state, Tier tier, bool touches_percpu) {
   if (state.thread_index() == 0) policy.reset();
 }
 BENCHMARK_CAPTURE(struct_ops_call, native, Tier::kNative, false)->ThreadRange(1, 2);
+BENCHMARK_CAPTURE(struct_ops_call, jit, Tier::kJit, false)->ThreadRange(1, 2);
+BENCHMARK_CAPTURE(struct_ops_call, jit_percpu, Tier::kJit, true)->ThreadRange(1, 2);
 BENCHMARK_CAPTURE(struct_ops_call, interpreter, Tier::kInterpreter, false)->ThreadRange(1, 2);
 BENCHMARK_CAPTURE(struct_ops_call, interpreter_percpu, Tier::kInterpreter, true)->ThreadRange(1, 2);
 

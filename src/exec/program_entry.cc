@@ -9,7 +9,7 @@
 namespace ring3::exec {
 namespace {
 
-thread_local RunContext* t_current = nullptr;
+__attribute__((tls_model("initial-exec"))) constinit thread_local RunContext* t_current = nullptr;
 
 /// A slot an enclosing run of the same machine holds, or null. Another machine's slots are other slots.
 const RunContext* slot_holder(const RunContext* run, const Machine& machine) noexcept {
@@ -69,16 +69,7 @@ Result<void> ProgramEntry::set_code(std::unique_ptr<const Code> code) {
   return {};
 }
 
-std::uint64_t ProgramEntry::run(const RunArgs& args) const noexcept {
-  rcu::InlineReadSection readers;
-  RunContext* const outer = t_current;
-  if (options_.guard_recursion && is_running(outer, this)) {
-    stats_.count_miss();
-    return 0;
-  }
-  const Code* const code = code_.load(std::memory_order_acquire);
-  if (code == nullptr) return 0;
-
+inline RunContext ProgramEntry::context_of(const RunArgs& args, RunContext* outer) const noexcept {
   RunContext run;
   run.host = &machine_.host;
   run.entry = this;
@@ -88,6 +79,18 @@ std::uint64_t ProgramEntry::run(const RunArgs& args) const noexcept {
   run.attach_cookie = args.cookie;
   run.func_ip = args.func_ip;
   run.client = args.client;
+  return run;
+}
+
+/// What a run may need besides running: the recursion guard, a slot, its time.
+std::uint64_t ProgramEntry::run_nested_or_measured(const RunArgs& args, RunContext* outer,
+                                                   const Code* code) const noexcept {
+  if (options_.guard_recursion && is_running(outer, this)) {
+    stats_.count_miss();
+    return 0;
+  }
+  if (code == nullptr) return 0;
+  RunContext run = context_of(args, outer);
   if (const RunContext* holder = slot_holder(outer, machine_)) {
     run.cpu = holder->cpu;
     run.holds_slot = true;
@@ -107,6 +110,27 @@ std::uint64_t ProgramEntry::run(const RunArgs& args) const noexcept {
   t_current = outer;
 
   if (run.owns_slot) machine_.slots.release(run.cpu);
+  stats_.count_run();
+  return result;
+}
+
+std::uint64_t ProgramEntry::run(const RunArgs& args) const noexcept {
+  rcu::InlineReadSection readers;
+  return run_nested_or_measured(args, t_current, code_.load(std::memory_order_acquire));
+}
+
+std::uint64_t ProgramEntry::run(void* ctx) const noexcept {
+  rcu::InlineReadSection readers;
+  RunContext* const outer = t_current;
+  const Code* const code = code_.load(std::memory_order_acquire);
+  const bool plain = outer == nullptr && code != nullptr && !options_.touches_percpu &&
+                     machine_.stats_users.load(std::memory_order_relaxed) == 0;
+  if (__builtin_expect(!plain, 0)) return run_nested_or_measured(RunArgs{.ctx = ctx}, outer, code);
+  RunContext run = context_of({}, nullptr);
+  t_current = &run;
+  const std::uint64_t result = code->run(run, ctx);
+  t_current = nullptr;
+  if (run.owns_slot) machine_.slots.release(run.cpu);  // a tail call's target may need one
   stats_.count_run();
   return result;
 }

@@ -54,7 +54,8 @@ class ProgramEntry {
 
   /// Runs the program and returns r0; 0 when the run was skipped or there is no code yet.
   std::uint64_t run(const RunArgs& args) const noexcept;
-  std::uint64_t run(void* ctx) const noexcept { return run(RunArgs{.ctx = ctx}); }
+  /// The same without arguments of the caller: the hot path of struct_ops.
+  std::uint64_t run(void* ctx) const noexcept;
 
   /// Puts `code` in the place of the current tier's by one store. Running threads finish in the old
   /// code, which is freed after them. Errors: kNoMem, and the old code stays.
@@ -68,6 +69,8 @@ class ProgramEntry {
 
  private:
   struct Keeper;
+  RunContext context_of(const RunArgs& args, RunContext* outer) const noexcept;
+  std::uint64_t run_nested_or_measured(const RunArgs& args, RunContext* outer, const Code* code) const noexcept;
 
   Machine& machine_;
   const EntryOptions options_;

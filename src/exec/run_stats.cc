@@ -8,8 +8,7 @@ namespace {
 static_assert(RunStats::kShards == 32, "the ordinals in use are one 32-bit word");
 std::atomic<std::uint32_t> ordinals_in_use{0};
 
-constexpr std::uint32_t kUnclaimed = UINT32_MAX;
-thread_local std::uint32_t t_ordinal = kUnclaimed;
+using detail::t_ordinal;
 
 /// Gives the ordinal back when its thread ends. A program that runs even later on this thread counts in
 /// the shared line.
@@ -35,13 +34,12 @@ std::uint32_t claim() noexcept {
 
 }  // namespace
 
-std::uint32_t thread_ordinal() noexcept {
-  if (__builtin_expect(t_ordinal == kUnclaimed, 0)) {
-    thread_local OrdinalOwner owner;
-    (void)owner;
-    t_ordinal = claim();
-  }
-  return t_ordinal;
+constinit thread_local std::uint32_t detail::t_ordinal = kUnclaimedOrdinal;
+
+std::uint32_t detail::claim_ordinal() noexcept {
+  thread_local OrdinalOwner owner;
+  (void)owner;
+  return t_ordinal = claim();
 }
 
 }  // namespace ring3::exec

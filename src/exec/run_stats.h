@@ -15,9 +15,18 @@ struct RunTotals {
   std::uint64_t recursion_misses = 0;
 };
 
+namespace detail {
+inline constexpr std::uint32_t kUnclaimedOrdinal = UINT32_MAX;
+extern constinit thread_local std::uint32_t t_ordinal __attribute__((tls_model("initial-exec")));
+std::uint32_t claim_ordinal() noexcept;
+}  // namespace detail
+
 /// A small number for the calling thread, unique among live threads while below RunStats::kShards;
 /// returned for reuse when the thread ends.
-std::uint32_t thread_ordinal() noexcept;
+inline std::uint32_t thread_ordinal() noexcept {
+  const std::uint32_t ordinal = detail::t_ordinal;
+  return __builtin_expect(ordinal == detail::kUnclaimedOrdinal, 0) ? detail::claim_ordinal() : ordinal;
+}
 
 class RunStats {
  public:

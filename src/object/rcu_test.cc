@@ -65,5 +65,37 @@ TEST(RcuTest, InlineSectionsNest) {
   EXPECT_FALSE(reading());
 }
 
+// The inlined section keeps liburcu's record of a thread in a slot: it works before the slot is filled, after, nested,
+// mixed with calls, and in destructors that run when the slot is empty again.
+struct ReadsAtEnd {
+  ~ReadsAtEnd() {
+    InlineReadSection outer;
+    { InlineReadSection inner; }
+    *seen = reading();
+  }
+  bool* seen;
+};
+
+TEST(RcuTest, InlineSectionsWorkInAllOfAThreadsLife) {
+  bool seen_at_end = false;
+  std::thread([&seen_at_end] {
+    thread_local ReadsAtEnd first{&seen_at_end};  // constructed first, destroyed last
+    (void)first;
+    EXPECT_FALSE(reading());
+    for (int i = 0; i < 3; ++i) {
+      InlineReadSection outer;
+      {
+        ReadSection called;
+        InlineReadSection inner;
+        EXPECT_TRUE(reading());
+      }
+      EXPECT_TRUE(reading());
+    }
+    EXPECT_FALSE(reading());
+  }).join();
+  EXPECT_TRUE(seen_at_end);
+  drain();  // ends: no thread left a section open
+}
+
 }  // namespace
 }  // namespace ring3::rcu
