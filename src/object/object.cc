@@ -12,6 +12,7 @@ const char* object_kind_name(ObjectKind kind) noexcept {
     case ObjectKind::kLink: return "link";
     case ObjectKind::kBtf: return "btf";
     case ObjectKind::kToken: return "token";
+    case ObjectKind::kEvents: return "events";
   }
   return "?";
 }

@@ -24,10 +24,10 @@
 
 namespace ring3 {
 
-enum class ObjectKind : std::uint8_t { kMap, kProg, kLink, kBtf, kToken };
-inline constexpr std::size_t kObjectKinds = 5;
+enum class ObjectKind : std::uint8_t { kMap, kProg, kLink, kBtf, kToken, kEvents };
+inline constexpr std::size_t kObjectKinds = 6;
 
-/// "map", "prog", "link", "btf", "token".
+/// "map", "prog", "link", "btf", "token", "events".
 const char* object_kind_name(ObjectKind kind) noexcept;
 
 class ObjectTable;

@@ -85,6 +85,7 @@ const char* descriptor_name(ObjectKind kind) {
     case ObjectKind::kLink: return "bpf-link";
     case ObjectKind::kBtf: return "btf";
     case ObjectKind::kToken: return "bpf-token";
+    case ObjectKind::kEvents: return "perf_event";
   }
   return "bpf";
 }

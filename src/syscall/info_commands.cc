@@ -220,7 +220,8 @@ Result<long> obj_get_info_by_fd(Call& call, uapi::bpf_attr& attr) {
     case ObjectKind::kProg: return prog_info(call, attr, static_cast<prog::Program&>(object));
     case ObjectKind::kBtf: return btf_info(call, attr, static_cast<prog::BtfObject&>(object));
     case ObjectKind::kLink: return link_info(call, attr, static_cast<attach::Link&>(object));
-    case ObjectKind::kToken: return Errno::kInval;
+    case ObjectKind::kToken:
+    case ObjectKind::kEvents: return Errno::kInval;
   }
   return Errno::kInval;
 }
