@@ -10,7 +10,8 @@ Map::Map(const MapOps& ops, const MapSpec& spec, MapHost& host)
       ops_(ops),
       spec_(spec),
       host_(host),
-      shape_(spec.value_size, spec.fields) {}
+      shape_(spec.value_size, spec.fields),
+      owners_(FieldOwners::make(spec.fields, host)) {}
 
 Map::~Map() = default;
 

@@ -9,7 +9,9 @@
 #include <memory>
 #include <string>
 
+#include "base/mutex.h"
 #include "btf/btf.h"
+#include "maps/field_owners.h"
 #include "maps/map_ops.h"
 #include "maps/value_shape.h"
 #include "model/fields.h"
@@ -47,9 +49,33 @@ class MapHost {
   virtual std::uint32_t current_cpu() const = 0;
   /// May a program enter this program array? (behaviour.md D.1.6) The first program fixes the owner.
   virtual Result<void> check_prog_array_entry(Map& array, Object& prog) = 0;
+  /// How a reference stored in such a field is given back; empty: such a field cannot be stored.
+  virtual Releaser releaser(const model::Field&) { return {}; }
+  /// The object that a client's key names in an object storage map (task storage: a task). Errors: kOpNotSupp
+  /// clients cannot name such objects here; kBadF, kNoEnt there is none.
+  virtual Result<void*> storage_owner(std::uint32_t /*map_type*/, std::int32_t /*key*/) { return Errno::kOpNotSupp; }
+
+  /// Drops what every object storage map keeps for an object. The host calls it before the object's memory can
+  /// be used for another one.
+  void storage_owner_gone(const void* owner) noexcept;
+  /// Object storage maps announce themselves.
+  void add_storage(Map& map);
+  void remove_storage(Map& map) noexcept;
 
  protected:
   ~MapHost() = default;
+
+ private:
+  struct Storage {
+    std::uint64_t serial;
+    Map* map;
+  };
+  /// The first after `serial` that is alive, with a reference; null map: none.
+  Storage storage_after(std::uint64_t serial) noexcept;
+
+  Mutex storages_mutex_;
+  std::uint64_t next_serial_ RING3_GUARDED_BY(storages_mutex_) = 1;
+  std::vector<Storage> storages_ RING3_GUARDED_BY(storages_mutex_);  // by serial
 };
 
 class Map : public Object {
@@ -64,6 +90,15 @@ class Map : public Object {
   std::uint32_t max_entries() const { return spec_.max_entries; }
   bool has_flag(std::uint32_t flag) const { return (spec_.flags & flag) != 0; }
   const ValueShape& shape() const { return shape_; }
+  /// Gives back what a value's special fields own.
+  void release_fields(std::byte* value) const noexcept {
+    if (owners_) owners_->release(value);
+  }
+  /// The same for a value that a lock guards: given back when `out` ends.
+  void take_out_fields(std::byte* value, Reclaimed& out) const noexcept {
+    if (owners_) owners_->take_out(value, out);
+  }
+  bool owns_objects() const { return owners_ != nullptr; }
 
   /// Bytes a client passes for one value.
   std::size_t value_bytes() const;
@@ -100,6 +135,7 @@ class Map : public Object {
   const MapSpec spec_;
   MapHost& host_;
   const ValueShape shape_;
+  const std::shared_ptr<const FieldOwners> owners_;  // null: values own nothing
   std::atomic<std::uint32_t> client_state_{0};
 };
 

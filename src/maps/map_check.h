@@ -19,8 +19,9 @@ namespace ring3::maps {
 /// Errors: kInval, kTooBig, kPerm, kNotSupp as the kind says; text to the log.
 Result<const MapOps*> check_attr(const MapKinds& kinds, const MapSpec& spec, TextSink& log);
 Result<void> check_btf(const MapOps& ops, const MapSpec& spec, TextSink& log);
-/// Errors: kAcces read-only or write-only to programs; kOpNotSupp the type cannot hold such a field.
-Result<void> check_fields(const MapSpec& spec, TextSink& log);
+/// Errors: kAcces read-only or write-only to programs; kOpNotSupp the type cannot hold such a field; kNoEnt a
+/// pointer whose references the host cannot give back.
+Result<void> check_fields(const MapSpec& spec, MapHost& host, TextSink& log);
 
 /// All checks, then the map: unpublished, one reference.
 Result<Ref<Map>> create_map(const MapKinds& kinds, const MapSpec& spec, MapHost& host, TextSink& log);

@@ -11,17 +11,15 @@ namespace {
 using namespace uapi;  // NOLINT: the rows are the ABI's names
 
 constexpr const char* kNetwork = "needs the kernel's network stack";
-constexpr const char* kStorage = "needs kernel objects that own storage";
-constexpr const char* kLater = "not implemented yet";
 
 constexpr MapKindRow kRows[] = {
     {BPF_MAP_TYPE_HASH, "hash", &hash_ops},
     {BPF_MAP_TYPE_ARRAY, "array", &array_ops},
     {BPF_MAP_TYPE_PROG_ARRAY, "prog_array", &prog_array_ops},
-    {BPF_MAP_TYPE_PERF_EVENT_ARRAY, "perf_event_array", nullptr, kLater},
+    {BPF_MAP_TYPE_PERF_EVENT_ARRAY, "perf_event_array", &perf_event_array_ops},
     {BPF_MAP_TYPE_PERCPU_HASH, "percpu_hash", &percpu_hash_ops},
     {BPF_MAP_TYPE_PERCPU_ARRAY, "percpu_array", &percpu_array_ops},
-    {BPF_MAP_TYPE_STACK_TRACE, "stack_trace", nullptr, kLater},
+    {BPF_MAP_TYPE_STACK_TRACE, "stack_trace", &stack_trace_ops},
     {BPF_MAP_TYPE_CGROUP_ARRAY, "cgroup_array", nullptr, "needs the kernel's control groups"},
     {BPF_MAP_TYPE_LRU_HASH, "lru_hash", &lru_hash_ops},
     {BPF_MAP_TYPE_LRU_PERCPU_HASH, "lru_percpu_hash", &lru_percpu_hash_ops},
@@ -38,16 +36,16 @@ constexpr MapKindRow kRows[] = {
     {BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE, "percpu_cgroup_storage", nullptr, "needs the kernel's control groups"},
     {BPF_MAP_TYPE_QUEUE, "queue", &queue_ops},
     {BPF_MAP_TYPE_STACK, "stack", &stack_ops},
-    {BPF_MAP_TYPE_SK_STORAGE, "sk_storage", nullptr, kStorage},
+    {BPF_MAP_TYPE_SK_STORAGE, "sk_storage", &sk_storage_ops},
     {BPF_MAP_TYPE_DEVMAP_HASH, "devmap_hash", nullptr, kNetwork},
     {BPF_MAP_TYPE_STRUCT_OPS, "struct_ops", nullptr, "this host offers no struct_ops types"},
     {BPF_MAP_TYPE_RINGBUF, "ringbuf", &ringbuf_ops},
-    {BPF_MAP_TYPE_INODE_STORAGE, "inode_storage", nullptr, kStorage},
-    {BPF_MAP_TYPE_TASK_STORAGE, "task_storage", nullptr, kStorage},
+    {BPF_MAP_TYPE_INODE_STORAGE, "inode_storage", &inode_storage_ops},
+    {BPF_MAP_TYPE_TASK_STORAGE, "task_storage", &task_storage_ops},
     {BPF_MAP_TYPE_BLOOM_FILTER, "bloom_filter", &bloom_filter_ops},
-    {BPF_MAP_TYPE_USER_RINGBUF, "user_ringbuf", nullptr, kLater},
-    {BPF_MAP_TYPE_CGRP_STORAGE, "cgrp_storage", nullptr, "needs the kernel's control groups"},
-    {BPF_MAP_TYPE_ARENA, "arena", nullptr, kLater},
+    {BPF_MAP_TYPE_USER_RINGBUF, "user_ringbuf", &user_ringbuf_ops},
+    {BPF_MAP_TYPE_CGRP_STORAGE, "cgrp_storage", &cgrp_storage_ops},
+    {BPF_MAP_TYPE_ARENA, "arena", &arena_ops},
 };
 
 consteval bool rows_follow_the_abi() {

@@ -15,7 +15,7 @@
 
 namespace ring3::maps::testing {
 
-class FakeHost final : public MapHost {
+class FakeHost : public MapHost {
  public:
   explicit FakeHost(std::uint32_t cpus = 4) : cpus_(cpus) {}
   /// All maps must be gone; the table's end checks it.

@@ -1,7 +1,7 @@
 // How the values of one map are copied (behaviour.md C.4.2): a client sees zeros in the place of special
 // fields, and no update touches them. A free slot or element always has them in their initial state
 // (zeros), so a new element starts with that: whoever takes an element out of use puts them back
-// (release_fields), except a lock, which a program that still looks at the old element may hold.
+// (field_owners.h), except a lock, which a program that still looks at the old element may hold.
 // The lock flag copies under the lock that stands in the value.
 #pragma once
 
@@ -13,8 +13,6 @@
 #include "model/fields.h"
 
 namespace ring3::maps {
-
-class Map;
 
 class ValueShape {
  public:
@@ -44,9 +42,5 @@ class ValueShape {
   std::vector<Range> fields_;  // bytes that are special fields
   std::int64_t lock_off_ = -1;
 };
-
-/// The one place where what an element's special fields own is let go: on delete, on free of the map.
-/// Nothing that owns something may be created yet (see check_fields in map_check.cc), so this is empty.
-inline void release_fields(Map&, std::byte* /*value*/) noexcept {}
 
 }  // namespace ring3::maps

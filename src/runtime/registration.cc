@@ -105,6 +105,18 @@ Result<void> RuntimeImpl::add_kfunc(const KfuncDef& def) {
   });
 }
 
+maps::Releaser RuntimeImpl::releaser(const model::Field& field) {
+  for (const model::KptrType& known : facts()->kptr_types) {
+    if (known.btf != field.btf || known.type != field.type || known.release == nullptr) continue;
+    // The function outlives the Facts that named it, so it travels instead of the row.
+    return {[](void* object, const void* release) {
+              reinterpret_cast<void (*)(void*)>(const_cast<void*>(release))(object);
+            },
+            reinterpret_cast<const void*>(known.release)};
+  }
+  return {};
+}
+
 Result<void> RuntimeImpl::add_kptr(const KptrDef& def) {
   return change_facts([&](model::Facts& facts) -> Result<void> {
     const btf::TypeId type = facts.host_btf->find(def.name, Kind::kStruct);

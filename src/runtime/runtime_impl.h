@@ -67,6 +67,7 @@ class RuntimeImpl final : public maps::MapHost, public prog::ProgramHost, public
   ObjectTable& objects() override { return objects_; }
   std::uint32_t possible_cpus() const override { return cpus_; }
   std::uint32_t current_cpu() const override { return exec::current_cpu(machine_); }
+  maps::Releaser releaser(const model::Field& field) override;
   Result<void> check_prog_array_entry(maps::Map& array, Object& prog) override;
 
   // prog::ProgramHost

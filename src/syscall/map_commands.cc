@@ -133,7 +133,7 @@ Result<Ref<maps::Map>> create_data_map(Call& call, const uapi::bpf_attr& attr, m
     const std::shared_ptr<const btf::Btf> hosts[] = {services.program_host().host_btf()->btf()};
     spec.fields = RING3_TRY(model::parse_fields(spec.btf, spec.value_type, hosts, model::kMapValueFields, log));
   }
-  RING3_TRY(maps::check_fields(spec, log));
+  RING3_TRY(maps::check_fields(spec, services.map_host(), log));
   drop_access_mode(spec);
   return ops->control.create(spec, services.map_host());
 }

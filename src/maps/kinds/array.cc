@@ -30,7 +30,7 @@ class ArrayMap final : public Map {
 
  private:
   ~ArrayMap() override {
-    for (std::uint32_t i = 0; !spec().fields.empty() && i < max_entries(); ++i) release_fields(*this, slot(i));
+    for (std::uint32_t i = 0; owns_objects() && i < max_entries(); ++i) release_fields(slot(i));
   }
 
   Result<void> freeze_memory() override {
@@ -71,6 +71,7 @@ Result<void> write(ArrayMap& map, const void* key, const void* value, std::uint6
   } else {
     map.shape().write(map.slot(index), value);
   }
+  map.release_fields(map.slot(index));
   return {};
 }
 

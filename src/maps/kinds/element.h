@@ -33,7 +33,7 @@ struct ElementLayout {
   std::uint32_t value_bytes = 0;  // value area inside the element
   std::uint32_t cpus = 0;         // per-CPU kinds: copies kept outside, the value area holds their address
   std::uint32_t cpu_value = 0;    // bytes of one copy, a multiple of 8
-  bool referenced_mark = false;   // LRU: one more word, "used since the clock hand came by"
+  bool referenced_mark = false;   // LRU: one more word, how often it was used lately (eviction_clock.h)
 
   std::uint32_t element_bytes() const {
     return static_cast<std::uint32_t>(sizeof(Element)) + key_bytes + value_bytes + (referenced_mark ? 8u : 0u);

@@ -86,8 +86,7 @@ Element* ElementPool::take(std::uint32_t hint) noexcept {
 
 void ElementPool::give(Element* e, std::uint32_t hint) noexcept {
   List& list = lists_[hint % kLists];
-  const auto offset = static_cast<std::uint64_t>(reinterpret_cast<std::byte*>(e) - elements_.data());
-  const auto link = static_cast<std::uint32_t>(offset / stride_) + 1;
+  const std::uint32_t link = index_of(e) + 1;
   std::uint64_t head = list.head.load(std::memory_order_relaxed);
   std::uint64_t next;
   do {
@@ -100,25 +99,36 @@ std::uint64_t ElementPool::memory_bytes() const { return elements_.bytes() + cop
 
 // Heap.
 
-namespace {
-
 /// Stands before each heap element.
-struct HeapHeader {
+struct ElementHeap::Header {
   rcu::Deferred deferred;
+  std::shared_ptr<const Plan> plan;
 };
-static_assert(sizeof(HeapHeader) % alignof(Element) == 0);
 
-HeapHeader* header_of(Element* e) { return reinterpret_cast<HeapHeader*>(e) - 1; }
+ElementHeap::Header* ElementHeap::header_of(Element* e) noexcept {
+  static_assert(sizeof(Header) % alignof(Element) == 0);
+  return reinterpret_cast<Header*>(e) - 1;
+}
 
-}  // namespace
+void ElementHeap::free_block(Header* header) noexcept {
+  if (const Plan* plan = header->plan.get()) {
+    auto* e = reinterpret_cast<Element*>(header + 1);
+    if (plan->layout.cpus == 0) plan->owners->release(plan->layout.value(e));
+    for (std::uint32_t cpu = 0; cpu < plan->layout.cpus; ++cpu)
+      plan->owners->release(plan->layout.cpu_copy(e, cpu, plan->cpu_stride));
+  }
+  header->~Header();
+  std::free(header);
+}
 
-ElementHeap::ElementHeap(const ElementLayout& layout) : layout_(layout) {
-  block_bytes_ = sizeof(HeapHeader) + layout.element_bytes();
+ElementHeap::ElementHeap(const ElementLayout& layout, std::shared_ptr<const FieldOwners> owners) : layout_(layout) {
+  block_bytes_ = sizeof(Header) + layout.element_bytes();
   if (layout.cpus != 0) {
     // Copies stand behind the element, each on cache lines of its own.
     cpu_stride_ = round_up(layout.cpu_value, kCacheLine);
     block_bytes_ += kCacheLine + layout.cpus * cpu_stride_;
   }
+  if (owners) plan_ = std::make_shared<Plan>(Plan{layout, cpu_stride_, std::move(owners)});
 }
 
 Element* ElementHeap::take(std::uint32_t) noexcept {
@@ -126,7 +136,7 @@ Element* ElementHeap::take(std::uint32_t) noexcept {
   auto* block = static_cast<std::byte*>(std::malloc(block_bytes_));
   if (!block) return nullptr;
   blocks_.fetch_add(1, std::memory_order_relaxed);
-  auto* header = new (block) HeapHeader;
+  auto* header = new (block) Header{{}, plan_};
   auto* e = new (header + 1) Element;
   e->next.store(nullptr, std::memory_order_relaxed);
   e->hash.store(0, std::memory_order_relaxed);
@@ -134,19 +144,22 @@ Element* ElementHeap::take(std::uint32_t) noexcept {
   std::memset(e->bytes(), 0, layout_.element_bytes() - sizeof(Element));
   if (layout_.cpus != 0) {
     const auto end = reinterpret_cast<std::uintptr_t>(e) + layout_.element_bytes();
-    *reinterpret_cast<std::byte**>(layout_.value(e)) = reinterpret_cast<std::byte*>(round_up(end, kCacheLine));
+    auto* copies = reinterpret_cast<std::byte*>(round_up(end, kCacheLine));
+    *reinterpret_cast<std::byte**>(layout_.value(e)) = copies;
+    // A new element's special fields are in their initial state.
+    if (plan_) std::memset(copies, 0, layout_.cpus * cpu_stride_);
   }
   return e;
 }
 
 void ElementHeap::give(Element* e, std::uint32_t) noexcept {
   blocks_.fetch_sub(1, std::memory_order_relaxed);
-  rcu::call_after_readers(&header_of(e)->deferred, [](rcu::Deferred* d) { std::free(d); });
+  rcu::call_after_readers(&header_of(e)->deferred, [](rcu::Deferred* d) { free_block(reinterpret_cast<Header*>(d)); });
 }
 
 void ElementHeap::destroy(Element* e) noexcept {
   blocks_.fetch_sub(1, std::memory_order_relaxed);
-  std::free(header_of(e));
+  free_block(header_of(e));
 }
 
 std::uint64_t ElementHeap::memory_bytes() const {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "maps/field_owners.h"
 #include "maps/kinds/element.h"
 #include "maps/map_memory.h"
 #include "ring3/result.h"
@@ -22,6 +23,9 @@ class ElementStore {
   virtual void give(Element* e, std::uint32_t hint) noexcept = 0;
   /// Frees an element at once. Only in the map's destructor.
   virtual void destroy(Element* e) noexcept = 0;
+  /// Elements that may be in no table and still hold something: how many, and each. A pool's only.
+  virtual std::uint32_t used() const noexcept { return 0; }
+  virtual Element* at(std::uint32_t) const noexcept { return nullptr; }
   virtual std::uint64_t memory_bytes() const = 0;
   /// Bytes between the copies of two CPUs.
   std::uint64_t cpu_stride() const { return cpu_stride_; }
@@ -40,9 +44,13 @@ class ElementPool final : public ElementStore {
   void destroy(Element*) noexcept override {}
   std::uint64_t memory_bytes() const override;
 
-  /// For the LRU clock: the elements that have been used so far.
-  std::uint32_t used() const noexcept;
-  Element* at(std::uint32_t index) const noexcept;
+  /// The elements that have been used so far.
+  std::uint32_t used() const noexcept override;
+  Element* at(std::uint32_t index) const noexcept override;
+  std::uint32_t index_of(const Element* e) const noexcept {
+    const auto off = static_cast<std::uint64_t>(reinterpret_cast<const std::byte*>(e) - elements_.data());
+    return static_cast<std::uint32_t>(off / stride_);
+  }
 
  private:
   static constexpr std::uint32_t kLists = 16;
@@ -68,15 +76,27 @@ class ElementPool final : public ElementStore {
 /// One heap block per element, freed after readers.
 class ElementHeap final : public ElementStore {
  public:
-  explicit ElementHeap(const ElementLayout& layout);
+  /// owners: of what values own, null for nothing; taken out once more when a block is freed.
+  ElementHeap(const ElementLayout& layout, std::shared_ptr<const FieldOwners> owners);
   Element* take(std::uint32_t hint) noexcept override;
   void give(Element* e, std::uint32_t hint) noexcept override;
   void destroy(Element* e) noexcept override;
   std::uint64_t memory_bytes() const override;
 
  private:
+  /// What a block needs when it is freed, maybe after the map.
+  struct Plan {
+    ElementLayout layout;
+    std::uint64_t cpu_stride;
+    std::shared_ptr<const FieldOwners> owners;
+  };
+  struct Header;
+  static Header* header_of(Element* e) noexcept;
+  static void free_block(Header* header) noexcept;
+
   const ElementLayout layout_;
   std::size_t block_bytes_;
+  std::shared_ptr<const Plan> plan_;  // null: blocks are just freed
   std::atomic<std::int64_t> blocks_{0};
 };
 

@@ -1,5 +1,5 @@
 // Hash: values in the element. An update replaces the element, so readers see the old value or the new one,
-// never a mixture; values with special fields are changed in place instead.
+// never a mixture; values with a lock are changed in place instead.
 #include "base/try.h"
 #include "maps/kinds/hash_values.h"
 #include "maps/kinds/kinds.h"
@@ -17,7 +17,9 @@ long put(HashMap& map, const void* key, const void* value, std::uint64_t flags) 
   const bool locked = (flags & uapi::BPF_F_LOCK) != 0;
   flags &= ~std::uint64_t{uapi::BPF_F_LOCK};
   if (flags > uapi::BPF_EXIST || (locked && !map.shape().has_lock())) return to_syscall(Errno::kInval);
-  return map.put(key, value, flags, map.shape().has_fields(), locked ? write_plain_locked : write_plain);
+  Reclaimed out;
+  if (locked) return map.put(key, value, flags, true, write_plain_locked, out);
+  return map.put(key, value, flags, plain_values.in_place(map), write_plain, out);
 }
 
 Result<void> control_update(Map& m, std::span<const std::byte> key, std::span<const std::byte> value,

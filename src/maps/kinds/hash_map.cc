@@ -22,7 +22,9 @@ HashMap::HashMap(const MapOps& ops, const MapSpec& spec, MapHost& host, const Ha
     : Map(ops, spec, host), values_(values), parts_(std::move(parts)) {}
 
 HashMap::~HashMap() {
-  // No readers and no writers any more.
+  // No readers and no writers any more. What is in no table may still hold what a late program put in.
+  for (std::uint32_t i = 0; owns_objects() && i < parts_.store->used(); ++i)
+    values_.released(*this, parts_.store->at(i));
   for (std::uint32_t b = 0; b < table().buckets(); ++b) {
     for (Element* e = table().first(b); e;) {
       Element* next = table().following(e);
@@ -35,27 +37,40 @@ HashMap::~HashMap() {
 
 Result<Ref<Map>> HashMap::make(const MapOps& ops, const MapSpec& spec, MapHost& host, const HashValues& values,
                                bool evicting) {
+  return make(ops, spec, host, values, evicting, {spec.key_size, spec.max_entries, spec.max_entries});
+}
+
+Result<Ref<Map>> HashMap::make(const MapOps& ops, const MapSpec& spec, MapHost& host, const HashValues& values,
+                               bool evicting, const Sizes& sizes) {
   Parts parts;
+  parts.limit = sizes.limit;
   parts.layout = values.layout(spec, host);
   parts.layout.referenced_mark = evicting;
   const std::uint64_t seed = spec.flags & uapi::BPF_F_ZERO_SEED ? 0 : random_seed();
-  parts.table = RING3_TRY(HashTable::make(spec.key_size, spec.max_entries, seed));
+  parts.table = RING3_TRY(HashTable::make(sizes.key_bytes, sizes.expected, seed));
   if (spec.flags & uapi::BPF_F_NO_PREALLOC) {
     if (fault_point()) return Errno::kNoMem;
-    parts.store = std::make_unique<ElementHeap>(parts.layout);
+    parts.store = std::make_unique<ElementHeap>(parts.layout, FieldOwners::make(spec.fields, host));
   } else {
     const std::uint64_t elements = std::uint64_t{spec.max_entries} + parts.table->shards();
     if (elements >= 0xffffffff) return Errno::kTooBig;
     auto pool = RING3_TRY(ElementPool::make(parts.layout, static_cast<std::uint32_t>(elements)));
     if (fault_point()) return Errno::kNoMem;
-    if (evicting) parts.clock = std::make_unique<EvictionClock>(*pool, *parts.table, parts.layout);
+    if (evicting) {
+      parts.clock = EvictionClock::make(*pool, *parts.table, parts.layout, spec.max_entries);
+      if (!parts.clock) return Errno::kNoMem;
+    }
     parts.store = std::move(pool);
   }
   return Ref<Map>::adopt(new HashMap(ops, spec, host, values, std::move(parts)));
 }
 
+void HashMap::last_ref() noexcept {
+  if (values_.ending) values_.ending(*this);
+}
+
 bool HashMap::reserve() noexcept {
-  if (count_.fetch_add(1, std::memory_order_relaxed) < max_entries()) return true;
+  if (count_.fetch_add(1, std::memory_order_relaxed) < parts_.limit) return true;
   count_.fetch_sub(1, std::memory_order_relaxed);
   return false;
 }
@@ -67,7 +82,7 @@ void HashMap::give_back(Element* e, std::uint32_t hash) noexcept {
 
 /// With the shard held; the key is not in the table. room: an element with its place in the count, or null.
 long HashMap::insert(const void* key, std::uint32_t hash, const void* value, WriteValue write,
-                     Element* room) noexcept {
+                     Element* room, Reclaimed& out) noexcept {
   Element* e = room;
   if (!e) {
     e = parts_.store->take(hash);
@@ -77,27 +92,28 @@ long HashMap::insert(const void* key, std::uint32_t hash, const void* value, Wri
     }
   }
   table().write_key(e, key, hash);
-  write(*this, e, value, true);
-  if (parts_.clock) parts_.clock->clear_mark(e);
+  write(*this, e, value, true, out);
   table().link(e);
+  if (parts_.clock) parts_.clock->came_in(e);
   return 0;
 }
 
 /// With the shard held.
 long HashMap::replace(Element* old, const void* key, std::uint32_t hash, const void* value,
-                      WriteValue write) noexcept {
+                      WriteValue write, Reclaimed& out) noexcept {
   Element* e = parts_.store->take(hash);
   if (!e) return to_syscall(Errno::kNoMem);
   table().write_key(e, key, hash);
-  write(*this, e, value, true);
-  if (parts_.clock) parts_.clock->clear_mark(e);
+  write(*this, e, value, true, out);
+  if (parts_.clock) parts_.clock->takes_place(old, e);
   table().replace(old, e);
-  values_.released(*this, old);
+  values_.replaced(*this, old, out);
   parts_.store->give(old, hash);
   return 0;
 }
 
-long HashMap::put(const void* key, const void* value, std::uint64_t flags, bool in_place, WriteValue write) noexcept {
+long HashMap::put(const void* key, const void* value, std::uint64_t flags, bool in_place, WriteValue write,
+                  Reclaimed& out) noexcept {
   const std::uint32_t hash = table().hash(key);
   Element* room = nullptr;  // evicted for us: not in the table, counted
   long code = 0;
@@ -109,14 +125,14 @@ long HashMap::put(const void* key, const void* value, std::uint64_t flags, bool 
       if (e && (flags & uapi::BPF_NOEXIST)) {
         code = to_syscall(Errno::kExist);
       } else if (e && in_place) {
-        write(*this, e, value, false);
+        write(*this, e, value, false, out);
         if (parts_.clock) parts_.clock->mark_used(e);
       } else if (e) {
-        code = replace(e, key, hash, value, write);
+        code = replace(e, key, hash, value, write, out);
       } else if (flags & uapi::BPF_EXIST) {
         code = to_syscall(Errno::kNoEnt);
       } else if (room || reserve()) {
-        code = insert(key, hash, value, write, std::exchange(room, nullptr));
+        code = insert(key, hash, value, write, std::exchange(room, nullptr), out);
       } else {
         full = true;
       }
@@ -134,10 +150,13 @@ long HashMap::put(const void* key, const void* value, std::uint64_t flags, bool 
 
 long HashMap::remove(const void* key) noexcept {
   const std::uint32_t hash = table().hash(key);
-  WordLockGuard guard(table().shard(hash).lock);
-  Element* e = table().find(key, hash);
-  if (!e) return to_syscall(Errno::kNoEnt);
-  table().unlink(e);
+  Element* e;
+  {
+    WordLockGuard guard(table().shard(hash).lock);
+    e = table().find(key, hash);
+    if (!e) return to_syscall(Errno::kNoEnt);
+    table().unlink(e);
+  }
   values_.released(*this, e);
   give_back(e, hash);
   return 0;
@@ -167,11 +186,14 @@ Result<void> HashMap::read_locked(std::span<const std::byte> key, std::span<std:
 
 Result<void> HashMap::take(std::span<const std::byte> key, std::span<std::byte> value) {
   const std::uint32_t hash = table().hash(key.data());
-  WordLockGuard guard(table().shard(hash).lock);
-  Element* e = table().find(key.data(), hash);
-  if (!e) return Errno::kNoEnt;
-  values_.read(*this, e, value.data());
-  table().unlink(e);
+  Element* e;
+  {
+    WordLockGuard guard(table().shard(hash).lock);
+    e = table().find(key.data(), hash);
+    if (!e) return Errno::kNoEnt;
+    values_.read(*this, e, value.data());
+    table().unlink(e);
+  }
   values_.released(*this, e);
   give_back(e, hash);
   return {};
@@ -207,6 +229,7 @@ Result<void> HashMap::part(std::uint32_t cursor, std::uint32_t room, bool erase,
   if (!table().first(cursor)) return {};
   // Copied under the lock, handed out after it: the receiver may wait for a client's memory.
   std::vector<std::byte> copies;
+  std::vector<Element*> erased;
   const std::size_t value_size = value_bytes();
   const std::size_t one = key_size() + value_size;
   {
@@ -216,19 +239,22 @@ Result<void> HashMap::part(std::uint32_t cursor, std::uint32_t room, bool erase,
     if (n > room) return Errno::kNoSpc;
     if (n != 0 && fault_point()) return Errno::kNoMem;
     copies.resize(n * one);
+    if (erase) erased.reserve(n);
     std::byte* to = copies.data();
     for (Element* e = table().first(cursor); e; to += one) {
       Element* following = table().following(e);
       load_shared(to, e->key(), key_size());
       values_.read(*this, e, to + key_size());
       if (erase) {
-        const std::uint32_t hash = e->hash.load(std::memory_order_relaxed);
         table().unlink(e);
-        values_.released(*this, e);
-        give_back(e, hash);
+        erased.push_back(e);
       }
       e = following;
     }
+  }
+  for (Element* e : erased) {
+    values_.released(*this, e);
+    give_back(e, e->hash.load(std::memory_order_relaxed));
   }
   for (std::size_t at = 0; at < copies.size(); at += one)
     RING3_TRY(emit.element({copies.data() + at, key_size()}, {copies.data() + at + key_size(), value_size}));
@@ -267,7 +293,8 @@ long HashMap::for_each(std::uint64_t (*fn)(const void*, void*, void*), void* dat
 }
 
 std::uint64_t HashMap::bytes() const {
-  return sizeof *this + table().memory_bytes() + parts_.store->memory_bytes();
+  return sizeof *this + table().memory_bytes() + parts_.store->memory_bytes() +
+         (parts_.clock ? parts_.clock->memory_bytes() : 0);
 }
 
 Result<void> hash_erase(Map& m, std::span<const std::byte> key) { return as_result(as_hash(m).remove(key.data())); }

@@ -29,12 +29,16 @@ struct HashValues {
   void* (*program_value)(const HashMap&, Element*);
   /// An update of an existing element changes it in place (else: a new element replaces it).
   bool (*in_place)(const HashMap&);
-  /// The element has left the table.
+  /// The element has left the table, under no lock.
   void (*released)(HashMap&, Element*);
+  /// Another element took its place; runs under the lock of its chain.
+  void (*replaced)(HashMap&, Element*, Reclaimed&);
+  /// Nobody can find the map any more; null: nothing to do.
+  void (*ending)(HashMap&) = nullptr;
 };
 
 /// Writes a value into an element. fresh: the element is not in the table yet.
-using WriteValue = void (*)(HashMap&, Element*, const void* value, bool fresh);
+using WriteValue = void (*)(HashMap&, Element*, const void* value, bool fresh, Reclaimed&);
 
 class HashMap final : public Map {
  public:
@@ -43,12 +47,21 @@ class HashMap final : public Map {
     std::unique_ptr<HashTable> table;
     std::unique_ptr<ElementStore> store;
     std::unique_ptr<EvictionClock> clock;  // null: a full map refuses
+    std::uint32_t limit = 0;               // most elements at a time
+  };
+  /// Where the table differs from what the map's attributes say.
+  struct Sizes {
+    std::uint32_t key_bytes;  // of a key in the table
+    std::uint32_t expected;   // elements to make buckets for
+    std::uint32_t limit;
   };
   HashMap(const MapOps& ops, const MapSpec& spec, MapHost& host, const HashValues& values, Parts parts);
 
   /// Makes table and store as the flags say; evicting: with a clock.
   static Result<Ref<Map>> make(const MapOps& ops, const MapSpec& spec, MapHost& host, const HashValues& values,
                                bool evicting);
+  static Result<Ref<Map>> make(const MapOps& ops, const MapSpec& spec, MapHost& host, const HashValues& values,
+                               bool evicting, const Sizes& sizes);
 
   const ElementLayout& layout() const { return parts_.layout; }
   const HashTable& table() const { return *parts_.table; }
@@ -66,7 +79,9 @@ class HashMap final : public Map {
   }
 
   /// flags: BPF_ANY, BPF_NOEXIST or BPF_EXIST, checked by the kind. 0 or a negative errno.
-  long put(const void* key, const void* value, std::uint64_t flags, bool in_place, WriteValue write) noexcept;
+  /// out: what the value that goes owned; given back after the locks.
+  long put(const void* key, const void* value, std::uint64_t flags, bool in_place, WriteValue write,
+           Reclaimed& out) noexcept;
   /// kNoEnt when there is no such key.
   long remove(const void* key) noexcept;
 
@@ -83,10 +98,13 @@ class HashMap final : public Map {
 
  private:
   ~HashMap() override;
+  void last_ref() noexcept override;
   bool reserve() noexcept;
   void give_back(Element* e, std::uint32_t hash) noexcept;
-  long insert(const void* key, std::uint32_t hash, const void* value, WriteValue write, Element* room) noexcept;
-  long replace(Element* old, const void* key, std::uint32_t hash, const void* value, WriteValue write) noexcept;
+  long insert(const void* key, std::uint32_t hash, const void* value, WriteValue write, Element* room,
+              Reclaimed& out) noexcept;
+  long replace(Element* old, const void* key, std::uint32_t hash, const void* value, WriteValue write,
+               Reclaimed& out) noexcept;
 
   const HashValues& values_;
   Parts parts_;

@@ -31,10 +31,12 @@ bool in_place(const HashMap&) { return false; }
 // load it, and the map it names lives until that reader has left.
 void released(HashMap& map, Element* e) { inner_slot(map, e).load(std::memory_order_relaxed)->unref(); }
 
-constexpr HashValues kInnerMaps = {layout, read_id, program_value, in_place, released};
+void replaced(HashMap& map, Element* e, Reclaimed&) { released(map, e); }
+
+constexpr HashValues kInnerMaps = {layout, read_id, program_value, in_place, released, replaced};
 
 /// value: Map*, a reference that goes to the element.
-void write_inner(HashMap& map, Element* e, const void* value, bool) {
+void write_inner(HashMap& map, Element* e, const void* value, bool, Reclaimed&) {
   inner_slot(map, e).store(static_cast<Map*>(const_cast<void*>(value)), std::memory_order_release);
 }
 
@@ -57,7 +59,8 @@ Result<void> control_update(Map& m, std::span<const std::byte> key, std::span<co
                             std::uint64_t flags, FdSource& fds) {
   if (flags > uapi::BPF_EXIST) return Errno::kInval;
   Ref<Object> inner = RING3_TRY(resolve_inner(m, value, fds));
-  const long code = as_hash(m).put(key.data(), static_cast<Map*>(inner.get()), flags, false, write_inner);
+  Reclaimed none;
+  const long code = as_hash(m).put(key.data(), static_cast<Map*>(inner.get()), flags, false, write_inner, none);
   if (code != 0) return static_cast<Errno>(-code);
   static_cast<void>(inner.release());  // the element's now
   return {};

@@ -12,12 +12,12 @@ extern const HashValues percpu_values;
 std::uint32_t padded_key(const MapSpec& spec);
 
 // Writers for HashMap::put().
-void write_plain(HashMap& map, Element* e, const void* value, bool fresh);
-void write_plain_locked(HashMap& map, Element* e, const void* value, bool fresh);
+void write_plain(HashMap& map, Element* e, const void* value, bool fresh, Reclaimed& out);
+void write_plain_locked(HashMap& map, Element* e, const void* value, bool fresh, Reclaimed& out);
 /// A program's: its own slot's copy; the other copies of a new element are zero.
-void write_this_cpu(HashMap& map, Element* e, const void* value, bool fresh);
+void write_this_cpu(HashMap& map, Element* e, const void* value, bool fresh, Reclaimed& out);
 /// A client's: one copy per slot, each rounded up to 8 bytes.
-void write_all_cpus(HashMap& map, Element* e, const void* value, bool fresh);
+void write_all_cpus(HashMap& map, Element* e, const void* value, bool fresh, Reclaimed& out);
 
 std::size_t percpu_value_bytes(const Map& map);
 

@@ -22,7 +22,8 @@ Result<Ref<Map>> create_percpu(const MapSpec& spec, MapHost& host) {
 
 long update(Map& m, const void* key, const void* value, std::uint64_t flags) noexcept {
   if (flags > uapi::BPF_EXIST) return to_syscall(Errno::kInval);
-  return as_hash(m).put(key, value, flags, m.shape().has_fields(), write_plain);
+  Reclaimed out;
+  return as_hash(m).put(key, value, flags, plain_values.in_place(as_hash(m)), write_plain, out);
 }
 
 Result<void> control_update(Map& m, std::span<const std::byte> key, std::span<const std::byte> value,

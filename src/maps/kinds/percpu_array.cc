@@ -26,6 +26,11 @@ class PerCpuArrayMap final : public Map {
   std::uint64_t bytes() const { return memory_.bytes(); }
 
  private:
+  ~PerCpuArrayMap() override {
+    for (std::uint32_t i = 0; owns_objects() && i < max_entries(); ++i)
+      for (std::uint32_t cpu = 0; cpu < cpus_; ++cpu) release_fields(slot(i, cpu));
+  }
+
   MapMemory memory_;
   const std::uint64_t cpu_bytes_;
   const std::uint32_t cpus_;
@@ -69,8 +74,10 @@ Result<void> control_update(Map& m, std::span<const std::byte> key, std::span<co
   PerCpuArrayMap& map = as_array(m);
   const std::uint32_t index = array_index(key.data());
   RING3_TRY(check_array_update(map, index, flags, 0));
-  for (std::uint32_t cpu = 0; cpu < map.cpus(); ++cpu)
+  for (std::uint32_t cpu = 0; cpu < map.cpus(); ++cpu) {
     map.shape().write(map.slot(index, cpu), value.data() + std::size_t{cpu} * map.stride());
+    map.release_fields(map.slot(index, cpu));
+  }
   return {};
 }
 
@@ -93,7 +100,9 @@ long update(Map& m, const void* key, const void* value, std::uint64_t flags) noe
   PerCpuArrayMap& map = as_array(m);
   const std::uint32_t index = array_index(key);
   if (auto ok = check_array_update(map, index, flags, 0); !ok) return to_syscall(ok.error());
-  map.shape().write(map.slot(index, m.host().current_cpu()), value);
+  std::byte* mine = map.slot(index, m.host().current_cpu());
+  map.shape().write(mine, value);
+  map.release_fields(mine);
   return 0;
 }
 

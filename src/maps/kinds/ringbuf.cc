@@ -4,13 +4,12 @@
 // visible, for consumers that wrap the start of the sample by themselves.
 #include "maps/ringbuf.h"
 
-#include <bit>
 #include <cstring>
 
 #include "base/fault_point.h"
 #include "base/try.h"
 #include "maps/kinds/kinds.h"
-#include "maps/map_check.h"
+#include "maps/kinds/ring_attr.h"
 #include "maps/map_memory.h"
 #include "maps/ring_memory.h"
 #include "maps/word_lock.h"
@@ -91,14 +90,6 @@ void RingbufMap::commit(void* sample, std::uint64_t flags, bool discard) noexcep
   if (RingbufWakeup* w = wakeup.load(std::memory_order_acquire)) w->wake(w);
 }
 
-Result<void> check(const MapSpec& spec) {
-  if (spec.flags & ~std::uint32_t{uapi::BPF_F_NUMA_NODE}) return Errno::kInval;
-  if (spec.key_size != 0 || spec.value_size != 0 || !std::has_single_bit(spec.max_entries) ||
-      spec.max_entries % page_bytes() != 0)
-    return Errno::kInval;
-  return {};
-}
-
 Result<Ref<Map>> create(const MapSpec& spec, MapHost& host) {
   RingMemory memory = RING3_TRY(RingMemory::make(spec.max_entries));
   if (fault_point()) return Errno::kNoMem;
@@ -148,7 +139,7 @@ void ringbuf_set_wakeup(Map& map, RingbufWakeup* wakeup) noexcept {
 const MapOps ringbuf_ops = {
     .type = uapi::BPF_MAP_TYPE_RINGBUF,
     .name = "ringbuf",
-    .control = {.check = check,
+    .control = {.check = check_ring_attr,
                 .create = create,
                 .memory_bytes = memory_bytes,
                 .mappable = true,

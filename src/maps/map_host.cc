@@ -1,0 +1,34 @@
+// Object storage maps of one host: who has to forget an object when it goes.
+#include <algorithm>
+
+#include "maps/map.h"
+#include "maps/object_storage.h"
+
+namespace ring3::maps {
+
+void MapHost::add_storage(Map& map) {
+  MutexLock lock(storages_mutex_);
+  storages_.push_back({next_serial_++, &map});
+}
+
+void MapHost::remove_storage(Map& map) noexcept {
+  MutexLock lock(storages_mutex_);
+  std::erase_if(storages_, [&](const Storage& s) { return s.map == &map; });
+}
+
+MapHost::Storage MapHost::storage_after(std::uint64_t serial) noexcept {
+  MutexLock lock(storages_mutex_);
+  for (const Storage& s : storages_)
+    if (s.serial > serial && s.map->try_ref()) return s;
+  return {0, nullptr};
+}
+
+void MapHost::storage_owner_gone(const void* owner) noexcept {
+  // Without the lock while values go: a destructor may end another object, which comes here again.
+  for (Storage s = storage_after(0); s.map; s = storage_after(s.serial)) {
+    storage_delete(*s.map, owner);
+    s.map->unref();
+  }
+}
+
+}  // namespace ring3::maps

@@ -1,0 +1,117 @@
+#include "maps/map_text.h"
+
+#include <fmt/format.h>
+
+#include <cstring>
+#include <vector>
+
+#include "base/try.h"
+#include "btf/print.h"
+#include "maps/client_access.h"
+
+namespace ring3::maps {
+namespace {
+
+bool is_percpu(const Map& map) { return map.value_bytes() != map.value_size(); }
+
+std::uint32_t cpus_of(const Map& map) { return map.host().possible_cpus(); }
+
+/// One copy of a value; per-CPU values stand one after the other, rounded up to 8.
+std::span<const std::byte> copy_of(const Map& map, std::span<const std::byte> value, std::uint32_t cpu) {
+  return value.subspan(is_percpu(map) ? cpu * (value.size() / cpus_of(map)) : 0, map.value_size());
+}
+
+void print_key(const Map& map, std::span<const std::byte> key, btf::ValueStyle style, TextSink& out) {
+  const MapSpec& spec = map.spec();
+  if (spec.key_type != 0) return btf::print_value(*spec.btf, spec.key_type, key, style, out);
+  std::uint32_t index = 0;
+  std::memcpy(&index, key.data(), key.size() < sizeof index ? key.size() : sizeof index);
+  out.write(fmt::format("{}", index));
+}
+
+void print_one(const Map& map, std::span<const std::byte> value, btf::ValueStyle style, TextSink& out) {
+  btf::print_value(*map.spec().btf, map.spec().value_type, value, style, out);
+}
+
+void print_line(const Map& map, std::span<const std::byte> key, std::span<const std::byte> value, TextSink& out) {
+  constexpr auto kStyle = btf::ValueStyle::kBpffs;
+  // Global data is one value without a key.
+  if (map.spec().key_type != 0) {
+    print_key(map, key, kStyle, out);
+    out.write(": ");
+  }
+  if (!is_percpu(map)) {
+    print_one(map, value, kStyle, out);
+    out.write("\n");
+    return;
+  }
+  out.write("{\n");
+  for (std::uint32_t cpu = 0; cpu < cpus_of(map); ++cpu) {
+    out.write(fmt::format("\tcpu{}: ", cpu));
+    print_one(map, copy_of(map, value, cpu), kStyle, out);
+    out.write("\n");
+  }
+  out.write("}\n");
+}
+
+void print_object(const Map& map, std::span<const std::byte> key, std::span<const std::byte> value, TextSink& out) {
+  constexpr auto kStyle = btf::ValueStyle::kJson;
+  out.write("{\"key\":");
+  print_key(map, key, kStyle, out);
+  if (!is_percpu(map)) {
+    out.write(",\"value\":");
+    print_one(map, value, kStyle, out);
+  } else {
+    out.write(",\"values\":[");
+    for (std::uint32_t cpu = 0; cpu < cpus_of(map); ++cpu) {
+      out.write(fmt::format("{}{{\"cpu\":{},\"value\":", cpu == 0 ? "" : ",", cpu));
+      print_one(map, copy_of(map, value, cpu), kStyle, out);
+      out.write("}");
+    }
+    out.write("]");
+  }
+  out.write("}");
+}
+
+using Each = void (*)(const Map&, std::span<const std::byte> key, std::span<const std::byte> value, TextSink&);
+
+/// each(element) for every element, `between` between them.
+Result<void> walk(Map& map, Each each, std::string_view between, TextSink& out) {
+  std::vector<std::byte> key(map.key_size()), next(map.key_size()), value(map.value_bytes());
+  bool some = false;
+  Result<void> more = next_key(map, {}, next);
+  for (std::uint64_t n = 0; more.ok() && n < map.max_entries(); ++n) {
+    key = next;
+    if (auto found = lookup_elem(map, key, value, 0); found.ok()) {
+      if (some) out.write(between);
+      some = true;
+      each(map, key, value, out);
+    } else if (found.error() != Errno::kNoEnt) {
+      return found.error();
+    }
+    more = next_key(map, key, next);
+  }
+  return more.ok() || more.error() == Errno::kNoEnt ? Result<void>() : more;
+}
+
+}  // namespace
+
+bool is_printable(const Map& map) {
+  return map.ops().control.printable && map.spec().btf && map.spec().value_type != 0;
+}
+
+Result<void> print_elements(Map& map, TextSink& out) {
+  if (!is_printable(map)) return Errno::kIo;
+  out.write("# WARNING!! The output is for debug purpose only\n# WARNING!! The output format will change\n");
+  return walk(map, print_line, "", out);
+}
+
+Result<void> print_elements_json(Map& map, TextSink& out) {
+  if (!is_printable(map)) return Errno::kIo;
+  out.write("[");
+  RING3_TRY(walk(map, print_object, ",", out));
+  out.write("]");
+  return {};
+}
+
+}  // namespace ring3::maps
