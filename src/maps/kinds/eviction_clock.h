@@ -48,7 +48,7 @@ class EvictionClock {
   static constexpr std::uint32_t kUses = 0xff, kProbation = 0x100;
   // Measured against the kernel's lists (tests/native/lru_native_test.cc).
   static constexpr std::uint32_t kMaxUses = 1;
-  static constexpr std::uint32_t kProbationShare = 2;  // one of so many elements
+  static constexpr std::uint32_t kProbationShare = 4;  // one of so many elements
 
   EvictionClock(ElementPool& pool, HashTable& table, const ElementLayout& layout,
                 std::unique_ptr<std::atomic<std::uint32_t>[]> queue, std::uint32_t queue_mask);
