@@ -130,10 +130,6 @@ Result<void> check_request(const LoadRequest& request, verifier::LogSink& log) {
   RING3_TRY(check_target_fields(request, log));
   RING3_TRY(check_attach_type(request));
   if (request.prog_type == BPF_PROG_TYPE_UNSPEC || request.prog_type >= __MAX_BPF_PROG_TYPE) return Errno::kInval;
-  if (!request.core_relos.empty()) {
-    log.write("CO-RE relocation by the loader is not supported; let the client library relocate\n");
-    return Errno::kNotSupp;
-  }
   return check_sleepable(request, log);
 }
 

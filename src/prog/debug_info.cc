@@ -2,42 +2,17 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <cstring>
 #include <span>
 
 #include "base/try.h"
+#include "prog/records.h"
 #include "uapi/bpf.h"
 
 namespace ring3::prog {
 namespace {
 
-constexpr std::uint32_t kMaxRecordBytes = 252;
-
 static_assert(sizeof(uapi::bpf_func_info) == kFuncInfoBytes);
 static_assert(sizeof(uapi::bpf_line_info) == kLineInfoBytes);
-
-/// Splits `bytes` into records of rec_size and copies the known head of each; the tail must be zero.
-template <typename Record>
-Result<std::vector<Record>> split_records(std::span<const std::byte> bytes, std::uint32_t rec_size,
-                                          const char* what, verifier::LogSink& log) {
-  std::vector<Record> records;
-  if (bytes.empty()) return records;
-  if (rec_size < sizeof(Record) || rec_size > kMaxRecordBytes || rec_size % 4 != 0) {
-    log.write(fmt::format("invalid {} rec size {}\n", what, rec_size));
-    return Errno::kInval;
-  }
-  for (std::size_t off = 0; off + rec_size <= bytes.size(); off += rec_size) {
-    const auto tail = bytes.subspan(off + sizeof(Record), rec_size - sizeof(Record));
-    if (std::any_of(tail.begin(), tail.end(), [](std::byte b) { return b != std::byte{0}; })) {
-      log.write(fmt::format("nonzero tailing record in {}\n", what));
-      return Errno::kTooBig;
-    }
-    Record& record = records.emplace_back();
-    std::memcpy(&record, bytes.data() + off, sizeof(Record));
-  }
-  return records;
-}
 
 Result<std::vector<verifier::FuncInfo>> read_funcs(const LoadRequest& request, verifier::LogSink& log) {
   std::vector<verifier::FuncInfo> funcs;

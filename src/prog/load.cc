@@ -6,6 +6,7 @@
 #include "base/try.h"
 #include "exec/helper_table.h"
 #include "prog/check.h"
+#include "prog/core_relocate.h"
 #include "prog/debug_info.h"
 #include "prog/resolve.h"
 #include "prog/target.h"
@@ -114,11 +115,8 @@ Result<Compiled> compile(const verifier::ProgramInput& in, const verifier::Verif
   return Compiled{std::move(entry), code_bytes};
 }
 
-}  // namespace
-
-Result<Ref<Program>> load(const LoadRequest& request, DescriptorSource& descriptors, ProgramHost& host,
-                          verifier::LogSink& log) {
-  RING3_TRY(check_request(request, log));
+Result<Ref<Program>> load_relocated(const LoadRequest& request, DescriptorSource& descriptors, ProgramHost& host,
+                                    verifier::LogSink& log) {
   Prepared p = RING3_TRY(prepare(request, descriptors, host, log));
   const verifier::ProgramInput in = verifier_input(request, p);
   const verifier::VerifiedProgram verified = RING3_TRY(verifier::verify(in, *p.facts, host.limits(), log));
@@ -133,6 +131,17 @@ Result<Ref<Program>> load(const LoadRequest& request, DescriptorSource& descript
   parts.entry = std::move(compiled.entry);
   parts.code_bytes = compiled.code_bytes;
   return ProgramMaker::make(host.objects(), request.birth, std::move(parts));
+}
+
+}  // namespace
+
+Result<Ref<Program>> load(const LoadRequest& request, DescriptorSource& descriptors, ProgramHost& host,
+                          verifier::LogSink& log) {
+  RING3_TRY(check_request(request, log));
+  if (request.core_relos.empty()) return load_relocated(request, descriptors, host, log);
+  LoadRequest relocated = request;
+  RING3_TRY(relocate_core(relocated, *host.facts()->host_btf, log));
+  return load_relocated(relocated, descriptors, host, log);
 }
 
 }  // namespace ring3::prog
