@@ -20,7 +20,7 @@
 
 #include "bench/support/bpf_sections.h"
 #include "bench/support/kernel_program.h"
-#include "exec/jit/jit.h"
+#include "exec/jit.h"
 #include "isa/decode.h"
 
 namespace ring3::bench {

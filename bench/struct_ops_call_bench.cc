@@ -10,7 +10,7 @@
 #include "base/check.h"
 #include "bench/adder_host.h"
 #include "exec/engine.h"
-#include "exec/jit/jit.h"
+#include "exec/jit.h"
 #include "exec/program_entry.h"
 #include "exec/thunk.h"
 #include "object/rcu_inline.h"

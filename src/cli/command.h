@@ -4,9 +4,8 @@
 // answers with an exit code. Output for scripts goes to stdout, words to stderr.
 #pragma once
 
-#include <CLI/CLI.hpp>
+#include <CLI/CLI.hpp>  // and std::function
 
-#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>

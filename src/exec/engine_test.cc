@@ -4,7 +4,7 @@
 
 #include "exec/engine.h"
 #include "exec/fault.h"
-#include "exec/jit/jit.h"
+#include "exec/jit.h"
 #include "isa/assemble.h"
 #include "isa/decode.h"
 #include "uapi/bpf.h"

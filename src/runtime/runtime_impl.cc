@@ -8,7 +8,7 @@
 
 #include "attach/link.h"
 #include "base/try.h"
-#include "exec/jit/jit.h"
+#include "exec/jit.h"
 #include "object/rcu.h"
 #include "prog/program.h"
 #include "struct_ops/ops_map.h"

@@ -7,7 +7,7 @@
 
 #include "exec/engine.h"
 #include "exec/helper_table.h"
-#include "exec/jit/jit.h"
+#include "exec/jit.h"
 #include "isa/decode.h"
 #include "isa/disassemble.h"
 #include "isa/text_cursor.h"

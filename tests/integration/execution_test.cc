@@ -1,7 +1,7 @@
 // How programs run is the host's choice, and what they were compiled to can be read.
 #include <gtest/gtest.h>
 
-#include "exec/jit/jit.h"
+#include "exec/jit.h"
 #include "tests/integration/world.h"
 
 namespace ring3::test {

@@ -4,7 +4,7 @@
 #include <array>
 #include <cstring>
 
-#include "exec/jit/jit.h"
+#include "exec/jit.h"
 #include "exec/jit/random_program.h"
 #include "isa/disassemble.h"
 

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "exec/jit/analysis.h"
-#include "exec/jit/jit.h"
+#include "exec/jit.h"
 #include "exec/jit/registers.h"
 #include "ring3/result.h"
 

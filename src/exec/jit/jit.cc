@@ -1,4 +1,4 @@
-#include "exec/jit/jit.h"
+#include "exec/jit.h"
 
 #include "base/check.h"
 #include "base/fault_point.h"

@@ -1,5 +1,5 @@
 // What is the compiler's alone; what every tier does is in engine_test.cc.
-#include "exec/jit/jit.h"
+#include "exec/jit.h"
 
 #include <gtest/gtest.h>
 

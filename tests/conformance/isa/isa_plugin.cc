@@ -18,7 +18,7 @@
 #include <vector>
 
 #include "exec/engine.h"
-#include "exec/jit/jit.h"
+#include "exec/jit.h"
 #include "isa/assemble.h"
 #include "isa/decode.h"
 #include "uapi/bpf.h"
