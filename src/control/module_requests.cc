@@ -1,4 +1,7 @@
 // COMMIT, MODULES, MODULE, REMOVE: the runtime's module registry, asked from outside.
+#include <utility>
+#include <vector>
+
 #include "base/try.h"
 #include "control/module_wire.h"
 #include "control/requests.h"
@@ -11,6 +14,18 @@ module::Actor actor(const Conversation& with) {
   const syscall::Credentials& who = with.caller.credentials();
   const Birth birth{.uid = who.uid, .pid = who.pid, .time_ns = with.runtime.now_ns()};
   return {.birth = birth, .admin = with.caller.rights().sys_admin};
+}
+
+/// What the client holds of its load. It must answer after that was looked at: then what it does not hold was closed on
+/// purpose and is no member of the module, and its death cannot take anything away before the module holds it.
+/// Errors: kConnRefused the client is gone.
+Result<std::vector<UserRef<Object>>> hold_members(Conversation& with, syscall::LoadSession& load) {
+  load.drop_abandoned();
+  std::vector<UserRef<Object>> held;
+  for (Ref<Object>& object : load.objects())
+    if (object->user_refs() > 0) held.emplace_back(std::move(object));
+  if (!with.caller.answers()) return Errno::kConnRefused;
+  return held;
 }
 
 }  // namespace
@@ -32,6 +47,7 @@ Result<long> answer_commit(Conversation& with, WireReader& in, Response& out) {
     out.text = "this connection has not begun a load\n";
     return Errno::kInval;
   }
+  const std::vector<UserRef<Object>> held = RING3_TRY(hold_members(with, *load));
   StringSink why;
   Result<std::uint32_t> id = with.runtime.modules().commit(*load, request, why);
   out.text = why.take();

@@ -81,6 +81,8 @@ mode_t PeerCaller::umask() {
   return static_cast<mode_t>(answer->value) & 0777;
 }
 
+bool PeerCaller::answers() { return channel_.ask(channel_.message(MessageType::kWantUmask)).ok(); }
+
 void PeerCaller::explain(std::string_view text) {
   if (text_.size() + text.size() + 1 > kMaxTextBytes) return;
   text_.append(text);

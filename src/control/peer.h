@@ -56,6 +56,9 @@ class PeerCaller final : public syscall::Caller {
 
   /// Takes the client's memory file. Errors: as ForeignMemory::adopt.
   Result<void> give_memory(OwnedFd mem);
+  /// Asks something, to see whether anybody answers: a process that is being killed closes its files one by one while
+  /// its last request is still on the way.
+  bool answers();
   /// What was explained since the last call.
   std::string take_text() { return std::exchange(text_, {}); }
   std::unique_ptr<syscall::LoadSession>& load() { return session_; }

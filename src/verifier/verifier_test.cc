@@ -108,7 +108,9 @@ TEST(VerifierTest, PruningAgreesWithWalkingEveryPath) {
     every_path.no_pruning = true;
     const Outcome full = judge(text, every_path);
     ASSERT_EQ(pruned.accepted, full.accepted) << "seed " << seed << "\n" << text << judge(text, Limits{}, 2).log;
-    if (pruned.accepted) EXPECT_LE(pruned.insns_processed, full.insns_processed);
+    if (pruned.accepted) {
+      EXPECT_LE(pruned.insns_processed, full.insns_processed);
+    }
     ++(pruned.accepted ? accepted : refused);
   }
   // The generator is worth something only while both happen.
