@@ -3,6 +3,8 @@
 //
 //   module registry                       src/module
 //     load transaction (Transaction)      src/object/transaction.h
+//     drain                               src/syscall/descriptors.h: dropping what clients closed; the locks of links,
+//                                         maps and elements may be taken below it
 //     struct_ops map                      src/struct_ops: state machine of one map
 //       attach point                      src/attach: order of programs at one hook
 //         link                            src/attach: what one link points at

@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <utility>
 #include <vector>
 
 #include "base/fault_point.h"
@@ -182,16 +183,27 @@ void Descriptors::remove(std::map<FileKey, Entry>::iterator it, std::map<FileKey
   ::inotify_rm_watch(inotify_.get(), entry.watch);
   by_watch_.erase(entry.watch);
   by_object_.erase(entry.object.get());
-  if (entry.settle_until_ns != 0) settling_.erase(std::find(settling_.begin(), settling_.end(), it->first));
+  if (entry.rung_ns != 0) settling_.erase(std::find(settling_.begin(), settling_.end(), it->first));
   removed.insert(by_file_.extract(it));
 }
 
 void Descriptors::rung(const FileKey& key, Entry& entry, std::uint64_t now_ns) {
-  if (entry.settle_until_ns == 0) settling_.push_back(key);
-  entry.settle_until_ns = now_ns + kSettleNs;
+  if (entry.rung_ns == 0) settling_.push_back(key);
+  entry.rung_ns = now_ns;
+  entry.ask_at_ns = now_ns;
 }
 
 std::size_t Descriptors::drain() noexcept {
+  thread_local const Descriptors* draining = nullptr;  // by this thread, further out
+  if (draining == this) return 0;
+  MutexLock in_turn(drain_mutex_);
+  const Descriptors* const outer = std::exchange(draining, this);
+  const std::size_t dropped = drain_alone();
+  draining = outer;
+  return dropped;
+}
+
+std::size_t Descriptors::drain_alone() noexcept {
   std::map<FileKey, Entry> released;  // declared first: dropped after the lock
   MutexLock lock(mutex_);
   alignas(inotify_event) char events[4096];
@@ -208,18 +220,25 @@ std::size_t Descriptors::drain() noexcept {
     }
   }
   if (settling_.empty()) return 0;
+  bool fresh = false;
   if (now_ns == 0) now_ns = monotonic_ns();
   for (std::size_t i = settling_.size(); i-- != 0;) {
     const auto here = by_file_.find(settling_[i]);
     Entry& entry = here->second;
+    if (now_ns < entry.ask_at_ns) continue;
     const bool gone = unused(entry);
-    if (!gone && now_ns < entry.settle_until_ns) continue;
+    const std::uint64_t age_ns = now_ns - entry.rung_ns;
+    if (!gone && age_ns < kForgetNs) {
+      fresh |= age_ns == 0;
+      if (age_ns >= kSettleNs) entry.ask_at_ns = now_ns + age_ns / 2;
+      continue;
+    }
     settling_[i] = settling_.back();
     settling_.pop_back();
-    entry.settle_until_ns = 0;
+    entry.rung_ns = 0;
     if (gone) remove(here, released);
   }
-  if (!settling_.empty()) {
+  if (fresh) {  // the doorbell may be asleep
     const std::uint64_t one = 1;
     [[maybe_unused]] const ssize_t n = ::write(settling_event_.get(), &one, sizeof one);
   }

@@ -12,16 +12,19 @@
 //   truth     a write lease on the registry's own read-only descriptor: granted only when nobody else has
 //             the file open or mapped.
 // drain() reads the doorbells; every command calls it first, so close(link) followed by a command never
-// meets a ghost. Doorbell (doorbell.h) is a thread that drains while no commands come.
-// The kernel rings before it stops counting the closed file, so an entry that was busy when its doorbell
-// rang is asked again for a short while (kSettleNs).
+// meets a ghost: drains take turns, and one that comes while another drops what it found waits for it.
+// Doorbell (doorbell.h) is a thread that drains while no commands come.
+// The kernel rings before it stops counting the closed file, and whoever closes may be stopped in between: an entry
+// that was busy when its doorbell rang is asked again, every time for kSettleNs and then ever more rarely.
 //
 // Soundness of the release: the lease is asked for under the registry's mutex, and open() makes a client's
 // descriptor under the same mutex, so "nobody has it" cannot change between the answer and the removal.
 // A client without any descriptor cannot get one but through open(): the file has no name, and
 // /proc/PID/fd of this process is open only to those who may debug it.
 //
-// Lock: mutex_ is a leaf except that dropping a user reference happens after it is released.
+// Lock: drain_mutex_ before mutex_. mutex_ is a leaf; user references are dropped after it is released and, by drain(),
+// under drain_mutex_. A drop may run a host's callback, so a host must not issue a command while it holds a
+// lock that its callbacks take (the command could run them itself).
 // Cost: one descriptor and one watch of this process per object that clients hold.
 #pragma once
 
@@ -68,7 +71,8 @@ class Descriptors {
   /// The object behind a file. Errors: kInval not a file of this registry.
   Result<OpenObject> find(const FileIdentity& file) const;
 
-  /// Reads the doorbells and drops what no client holds any more. Returns entries dropped.
+  /// Reads the doorbells and drops what no client holds any more. Returns entries dropped; when it returns, what
+  /// other threads' drains had found is dropped too. Does nothing inside a callback that a drop runs.
   std::size_t drain() noexcept;
   /// Readable when drain() may have something to do. Owned by the registry.
   int doorbell_fd() const { return inotify_.get(); }
@@ -86,9 +90,11 @@ class Descriptors {
     UserRef<Object> object;
     OwnedFd watch_fd;  // read-only open description of ours: lease and re-opening
     int watch = -1;    // inotify watch descriptor
-    std::uint64_t settle_until_ns = 0;  // 0: not in settling_
+    std::uint64_t rung_ns = 0;    // 0: not in settling_
+    std::uint64_t ask_at_ns = 0;  // in settling_: not before
   };
   static constexpr std::uint64_t kSettleNs = 100'000'000;
+  static constexpr std::uint64_t kForgetNs = 100 * kSettleNs;
 
   Descriptors(OwnedFd inotify, OwnedFd settling_event);
   Result<Entry*> entry_for(const char* name, Ref<Object> object, int memory) RING3_REQUIRES(mutex_);
@@ -97,8 +103,11 @@ class Descriptors {
   /// The entry leaves every table; its node goes to `removed`, so that nothing here needs memory.
   void remove(std::map<FileKey, Entry>::iterator it, std::map<FileKey, Entry>& removed) RING3_REQUIRES(mutex_);
 
+  std::size_t drain_alone() noexcept RING3_REQUIRES(drain_mutex_);
+
   const OwnedFd inotify_;
   const OwnedFd settling_event_;
+  Mutex drain_mutex_;
   mutable Mutex mutex_;
   std::map<FileKey, Entry> by_file_ RING3_GUARDED_BY(mutex_);
   std::map<const Object*, FileKey> by_object_ RING3_GUARDED_BY(mutex_);

@@ -10,9 +10,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <csignal>
 #include <cstring>
 #include <string>
+#include <thread>
 
 #include "object/object_table.h"
 #include "object/rcu.h"
@@ -24,6 +26,22 @@ namespace {
 class Thing final : public Object {
  public:
   Thing(ObjectTable& table, ObjectKind kind) : Object(kind, table, Birth{}) {}
+};
+
+/// Its last user reference takes its time to go.
+class SlowThing final : public Object {
+ public:
+  SlowThing(ObjectTable& table, const std::atomic<bool>& go_on, std::atomic<bool>& dropped)
+      : Object(ObjectKind::kMap, table, Birth{}), go_on_(go_on), dropped_(dropped) {}
+
+ private:
+  void last_user_ref() noexcept override {
+    while (!go_on_) std::this_thread::yield();
+    for (int i = 0; i < 1000; ++i) std::this_thread::yield();
+    dropped_ = true;
+  }
+  const std::atomic<bool>& go_on_;
+  std::atomic<bool>& dropped_;
 };
 
 class DescriptorsTest : public testing::Test {
@@ -98,6 +116,18 @@ TEST_F(DescriptorsTest, CloseDropsTheObjectBeforeTheNextCommand) {
   fd.reset();
   EXPECT_EQ(descriptors_->drain(), 1u);
   EXPECT_EQ(descriptors_->size(), 0u);
+}
+
+TEST_F(DescriptorsTest, ADrainWaitsForWhatAnotherDrops) {
+  std::atomic<bool> second_comes = false, dropped = false;
+  OwnedFd fd = descriptors_->open(Ref<Object>::adopt(new SlowThing(table_, second_comes, dropped)), Access::kReadWrite).value();
+  fd.reset();
+  std::thread first([&] { descriptors_->drain(); });
+  while (descriptors_->size() != 0) std::this_thread::yield();
+  second_comes = true;
+  descriptors_->drain();
+  EXPECT_TRUE(dropped);
+  first.join();
 }
 
 TEST_F(DescriptorsTest, OneObjectOpenedTwiceIsOneEntry) {

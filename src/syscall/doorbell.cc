@@ -4,13 +4,16 @@
 #include <pthread.h>
 #include <sys/eventfd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdint>
 #include <system_error>
 
 namespace ring3::syscall {
 namespace {
-constexpr int kSettleWaitMs = 2;
+// Between questions to an entry that was busy when its doorbell rang.
+constexpr int kFirstWaitMs = 2;
+constexpr int kLastWaitMs = 256;
 }
 
 Result<std::unique_ptr<Doorbell>> Doorbell::start(Descriptors& descriptors) {
@@ -41,12 +44,14 @@ Doorbell::~Doorbell() {
 
 void Doorbell::run() {
   ::pthread_setname_np(::pthread_self(), "ring3-doorbell");
+  int wait_ms = kFirstWaitMs;
   for (;;) {
     pollfd waits[3] = {{descriptors_.doorbell_fd(), POLLIN, 0},
                        {descriptors_.settling_fd(), POLLIN, 0},
                        {stop_.get(), POLLIN, 0}};
-    ::poll(waits, 3, descriptors_.settling() ? kSettleWaitMs : -1);
+    const int rang = ::poll(waits, 3, descriptors_.settling() ? wait_ms : -1);
     if (waits[2].revents != 0) return;
+    wait_ms = rang > 0 ? kFirstWaitMs : std::min(2 * wait_ms, kLastWaitMs);
     std::uint64_t count;
     [[maybe_unused]] const ssize_t n = ::read(descriptors_.settling_fd(), &count, sizeof count);
     descriptors_.drain();
