@@ -21,7 +21,8 @@ class HostServices {
   virtual std::uint64_t tai_ns() = 0;
   virtual TaskView current_task() = 0;
   virtual std::uint32_t possible_cpus() = 0;
-  virtual void printk(std::string_view line) = 0;
+  /// module: of the program that prints, "" for none.
+  virtual void printk(std::string_view module, std::string_view line) = 0;
 
  protected:
   ~HostServices() = default;

@@ -21,6 +21,7 @@
 #include "base/mutex.h"
 #include "exec/engine.h"
 #include "exec/machine.h"
+#include "exec/owner_name.h"
 #include "exec/run_context.h"
 #include "exec/run_stats.h"
 #include "object/object.h"
@@ -66,6 +67,8 @@ class ProgramEntry {
   RunTotals totals() const noexcept { return stats_.totals(); }
   const EntryOptions& options() const noexcept { return options_; }
   Machine& machine() const noexcept { return machine_; }
+  OwnerName& owner() noexcept { return owner_; }
+  const OwnerName& owner() const noexcept { return owner_; }
 
  private:
   struct Keeper;
@@ -78,6 +81,7 @@ class ProgramEntry {
   Mutex set_code_;
   Keeper* keeper_ RING3_GUARDED_BY(set_code_) = nullptr;  // owns what code_ points to
   mutable RunStats stats_;
+  OwnerName owner_;
 };
 
 /// A program object as this layer knows it: what a program array's slot holds. prog::Program derives from it, and
@@ -85,6 +89,7 @@ class ProgramEntry {
 class Runnable : public Object {
  public:
   const ProgramEntry* entry() const noexcept { return entry_.get(); }
+  ProgramEntry* entry() noexcept { return entry_.get(); }
 
  protected:
   using Object::Object;

@@ -14,7 +14,7 @@
 namespace ring3::module {
 namespace {
 
-constexpr std::size_t kMaxNameBytes = 31;
+constexpr std::size_t kMaxNameBytes = exec::OwnerName::kMaxBytes;
 
 bool is_module_name(std::string_view name) {
   auto allowed = [](char c) {
@@ -28,6 +28,12 @@ Result<void> check_owner(std::string_view name, const Birth& owner, const Actor&
   if (who.admin || owner.uid == who.birth.uid) return {};
   why.write(fmt::format("module {} was loaded by uid {}\n", name, owner.uid));
   return Errno::kPerm;
+}
+
+/// What the programs print carries the module's name.
+void name_printers(const std::vector<Ref<Object>>& objects, std::string_view name) noexcept {
+  for (const Ref<Object>& object : objects)
+    if (object->kind() == ObjectKind::kProg) static_cast<prog::Program&>(*object).entry()->owner().set(name);
 }
 
 /// The link of `old_links` that holds a table of the same host type as `link` does; null: none.
@@ -155,6 +161,7 @@ Result<std::uint32_t> Registry::commit_locked(syscall::LoadSession& session, con
     return Errno::kInval;
   }
   module->reserve(objects.size() + swaps.size());
+  name_printers(objects, request.name);  // before the commit: the host may run them from then on
   if (Result<void> done = session.commit(); !done.ok()) {
     why.write(fmt::format("module {} was not attached: {}\n", request.name, errno_name(done.error())));
     return done.error();

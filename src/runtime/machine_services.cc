@@ -40,8 +40,8 @@ exec::TaskView MachineServices::current_task() {
   return task;
 }
 
-void MachineServices::printk(std::string_view line) {
-  if (log_ != nullptr) log_->line(Severity::kInfo, "", line);
+void MachineServices::printk(std::string_view module, std::string_view line) {
+  if (log_ != nullptr) log_->line(Severity::kInfo, module, line);
 }
 
 }  // namespace ring3

@@ -15,7 +15,7 @@ class MachineServices final : public exec::HostServices {
   std::uint64_t tai_ns() override;
   exec::TaskView current_task() override;
   std::uint32_t possible_cpus() override { return possible_cpus_; }
-  void printk(std::string_view line) override;
+  void printk(std::string_view module, std::string_view line) override;
 
  private:
   Log* const log_;

@@ -28,7 +28,7 @@ class FakeHost final : public exec::HostServices {
   std::uint64_t tai_ns() override { return now_ns_.load() + kTaiAheadNs; }
   exec::TaskView current_task() override { return task_; }
   std::uint32_t possible_cpus() override { return cpus_; }
-  void printk(std::string_view line) override {
+  void printk(std::string_view, std::string_view line) override {
     MutexLock lock(mutex_);
     lines_.emplace_back(line);
   }

@@ -6,6 +6,7 @@
 #include "exec/helpers/print_format.h"
 #include "exec/helpers/rows.h"
 #include "exec/host_services.h"
+#include "exec/program_entry.h"
 #include "exec/run_context.h"
 #include "model/printf_format.h"
 
@@ -26,7 +27,7 @@ std::uint64_t print_line(RunContext& run, std::string_view format, std::span<con
   const std::size_t length = std::min(*printed, sizeof(line) - 1);
   std::string_view text(line, length);
   if (!text.empty() && text.back() == '\n') text.remove_suffix(1);
-  run.host->printk(text);
+  run.host->printk(run.entry != nullptr ? run.entry->owner().get() : std::string_view(), text);
   return length;
 }
 

@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "control/pin_client.h"
 #include "tests/integration/cli/cli_world.h"
 
 namespace ring3::test {
@@ -42,6 +43,7 @@ TEST_F(CliModules, LsmodTellsEverythingAsJson) {
   EXPECT_GT(m.at("memory_bytes").get<int>(), 0);
   ASSERT_EQ(m.at("programs").size(), 1u);
   EXPECT_EQ(m.at("programs")[0].at("name"), "choose_one");
+  EXPECT_EQ(m.at("programs")[0].at("type"), "struct_ops");
   ASSERT_EQ(m.at("maps").size(), 1u);
   ASSERT_EQ(m.at("ops").size(), 1u);
   EXPECT_EQ(m.at("ops")[0].at("type"), "policy_ops");
@@ -173,6 +175,48 @@ TEST_F(CliModules, TableOfAQuestionedSectionIsMadeWhenAskedFor) {
   EXPECT_EQ(logs.code, 0);
   EXPECT_TRUE(logs.says("chosen for 0")) << logs;
   EXPECT_EQ(json::parse(ring3({"logs", "--json", "-n", "1"}).out).at("text"), "chosen for 0");
+}
+
+TEST_F(CliModules, LogsTellWhichModulePrinted) {
+  ASSERT_EQ(ring3({"insmod", object("policy_talks")}).code, 0);
+  choose();
+  const Outcome lines = ring3({"logs", "policy_talks"});
+  EXPECT_EQ(lines.code, 0);
+  EXPECT_TRUE(lines.says("policy_talks: asked for 0")) << lines;
+  EXPECT_FALSE(ring3({"logs", "policy_one"}).says("asked for")) << "another module's line";
+  const json record = json::parse(ring3({"logs", "policy_talks", "--json"}).out);
+  EXPECT_EQ(record.at("module"), "policy_talks");
+  EXPECT_EQ(record.at("text"), "asked for 0");
+}
+
+TEST_F(CliModules, TheHostsReasonReachesTheOperator) {
+  ASSERT_EQ(ring3({"insmod", object("policy_one")}).code, 0);
+  const Outcome refused = ring3({"insmod", object("policy_two")});
+  EXPECT_EQ(refused.code, 7) << refused;
+  EXPECT_TRUE(refused.says("struct_ops policy_ops: reg() of the host refuses: ")) << refused;
+  EXPECT_EQ(choose(), 1u);
+}
+
+TEST_F(CliModules, APinnedModuleLivesAsLongAsItsPin) {
+  const std::size_t before = live();
+  ASSERT_EQ(ring3({"insmod", object("policy_one"), "--lifetime", "pinned", "--pin", "/sys/fs/bpf/chosen"}).code, 0);
+  EXPECT_EQ(listed()[0].at("lifetime"), "pinned");
+  EXPECT_EQ(choose(), 1u) << "the command has ended, the pin holds the link";
+  auto client = connect();
+  auto pins = control::list_pins(*client, "/sys/fs/bpf");
+  ASSERT_TRUE(pins.ok());
+  ASSERT_EQ(pins->size(), 1u);
+  EXPECT_EQ(pins->front().name, "chosen");
+  ASSERT_TRUE(control::remove_pin(*client, "/sys/fs/bpf/chosen").ok()) << client->text();
+  EXPECT_TRUE(eventually([&] { return choose() == 0 && listed().empty(); })) << ring3({"lsmod"});
+  client = nullptr;
+  EXPECT_TRUE(settles_at(before)) << leaks();
+}
+
+TEST_F(CliModules, APinnedModuleCanBeRemoved) {
+  ASSERT_EQ(ring3({"insmod", object("policy_one"), "--lifetime", "pinned"}).code, 0);
+  EXPECT_EQ(ring3({"rmmod", "policy_one"}).code, 0);
+  EXPECT_EQ(choose(), 0u);
 }
 
 }  // namespace
