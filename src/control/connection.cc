@@ -19,6 +19,16 @@ Result<Capabilities> admit(const ServerContext& context, const syscall::Credenti
   return Errno::kAcces;
 }
 
+/// What the runtime says during a request goes to the client as well.
+class Explain final : public TextSink {
+ public:
+  explicit Explain(PeerCaller& caller) : caller_(caller) {}
+  void write(std::string_view text) override { caller_.explain(text); }
+
+ private:
+  PeerCaller& caller_;
+};
+
 bool may(const model::Rights& rights, Need need) {
   switch (need) {
     case Need::kGreeting:
@@ -112,6 +122,8 @@ void Connection::answer_one(Conversation& with, Packet& packet, Response& out) {
   if (!may(with.caller.rights(), row->need))
     return fail(Errno::kPerm, "the host's policy does not allow that to this user\n");
   with.attached = std::move(packet.file);
+  Explain explain(with.caller);
+  const LogWitness witness(explain);
   const Result<long> answered = row->handler(with, in, out);
   with.attached.reset();
   out.result = answered.ok() ? answered.value() : to_syscall(answered.error());

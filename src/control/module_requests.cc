@@ -50,7 +50,7 @@ Result<long> answer_commit(Conversation& with, WireReader& in, Response& out) {
   const std::vector<UserRef<Object>> held = RING3_TRY(hold_members(with, *load));
   StringSink why;
   Result<std::uint32_t> id = with.runtime.modules().commit(*load, request, why);
-  out.text = why.take();
+  out.text = with.caller.take_text() + why.take();
   if (!id.ok()) return id.error();
   return static_cast<long>(*id);
 }

@@ -29,6 +29,7 @@
 #include "prog/load.h"
 #include "ring3/runtime.h"
 #include "runtime/log_ring.h"
+#include "runtime/log_witness.h"
 #include "runtime/machine_services.h"
 #include "struct_ops/registry.h"
 #include "syscall/kernel.h"
@@ -93,7 +94,10 @@ class RuntimeImpl final : public maps::MapHost, public prog::ProgramHost, public
   class LogText final : public TextSink {
    public:
     explicit LogText(RuntimeImpl& owner) : owner_(owner) {}
-    void write(std::string_view text) override { owner_.log(Severity::kWarning, text); }
+    void write(std::string_view text) override {
+      owner_.log(Severity::kWarning, text);
+      if (TextSink* witness = LogWitness::current()) witness->write(text);
+    }
 
    private:
     RuntimeImpl& owner_;
