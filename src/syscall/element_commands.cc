@@ -19,6 +19,19 @@ Result<Ref<Object>> CallFds::object(std::int32_t fd, ObjectKind kind) {
   return std::move(open.object);
 }
 
+namespace {
+
+/// Filling a struct_ops map of the classic flavour registers it at once: that would be seen before the load is committed.
+Result<void> check_waits_for_commit(Call& call, const maps::Map& map) {
+  const LoadSession* session = call.caller().session();
+  if (session == nullptr || !session->open()) return {};
+  if (map.ops().type != uapi::BPF_MAP_TYPE_STRUCT_OPS || (map.spec().flags & uapi::BPF_F_LINK) != 0) return {};
+  call.explain("inside a load a struct_ops map is registered by a link: make it with BPF_F_LINK");
+  return Errno::kOpNotSupp;
+}
+
+}  // namespace
+
 Result<std::vector<std::byte>> read_key(Call& call, const maps::Map& map, std::uint64_t address) {
   if (map.key_size() == 0) {
     if (address != 0) return Errno::kInval;
@@ -48,6 +61,7 @@ Result<long> map_update_elem(Call& call, uapi::bpf_attr& attr) {
   const std::vector<std::byte> key = RING3_TRY(read_key(call, *open.map, attr.key));
   const std::vector<std::byte> value =
       RING3_TRY(call.memory().read_array<std::byte>(attr.value, open.map->value_bytes()));
+  RING3_TRY(check_waits_for_commit(call, *open.map));
   CallFds fds(call);
   RING3_TRY(maps::update_elem(*open.map, key, value, attr.flags, fds));
   return 0L;

@@ -177,6 +177,20 @@ TEST_F(ControlSocket, ACommittedLoadIsAModule) {
   EXPECT_EQ(first_map(), 0u);
 }
 
+TEST_F(ControlSocket, ALoadDoesNotRegisterByUpdate) {
+  auto client = connect();
+  uapi::bpf_attr attr = bpf().ops_map_attr("calc_ops", 0);
+  const std::uint32_t value_size = attr.value_size;
+  ASSERT_TRUE(client->begin().ok());
+  const long map = client->bpf(uapi::BPF_MAP_CREATE, &attr, sizeof attr);
+  ASSERT_GE(map, 0) << client->text();
+  std::vector<std::uint64_t> value(value_size / 8 + 1);
+  EXPECT_EQ(element(*client, uapi::BPF_MAP_UPDATE_ELEM, map, 0, value.front()), -EOPNOTSUPP);
+  EXPECT_NE(client->text().find("BPF_F_LINK"), std::string::npos) << client->text();
+  EXPECT_EQ(calc_.registered.load(), 0);
+  EXPECT_TRUE(client->abort().ok());
+}
+
 TEST_F(ControlSocket, ASessionModuleEndsWithItsClient) {
   auto client = connect();
   EXPECT_TRUE(client->begin().ok());
