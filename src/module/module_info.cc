@@ -1,6 +1,12 @@
 #include "module/module_info.h"
 
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cctype>
+
 #include "base/json_writer.h"
+#include "model/prog_kind.h"
 
 namespace ring3::module {
 namespace {
@@ -15,8 +21,17 @@ constexpr LifetimeRow kLifetimes[] = {
     {Lifetime::kPinned, "pinned"},
 };
 
+/// As bpftool writes it: "struct_ops", "sched_cls"; the number for a type that has no name here.
+std::string program_type_name(std::uint32_t type) {
+  const model::ProgKindRow* kind = model::find_prog_kind(type);
+  if (kind == nullptr) return fmt::format("{}", type);
+  std::string name(kind->name);
+  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return name;
+}
+
 void write_row(JsonWriter& json, const ProgramRow& row) {
-  json.begin_object().field("id", row.id).field("name", row.name).field("type", row.type).field("tag", row.tag);
+  json.begin_object().field("id", row.id).field("name", row.name).field("type", program_type_name(row.type)).field("tag", row.tag);
   json.field("insns", row.insns).field("runs", row.runs).field("run_time_ns", row.run_time_ns);
   json.field("memory_bytes", row.memory_bytes).end_object();
 }
