@@ -1,5 +1,5 @@
 // Hash: values in the element. An update replaces the element, so readers see the old value or the new one,
-// never a mixture; values with a lock are changed in place instead.
+// never a mixture; a value that is one word, or that has a lock, is changed in place instead.
 #include "base/try.h"
 #include "maps/kinds/hash_values.h"
 #include "maps/kinds/kinds.h"

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <numeric>
@@ -187,16 +188,31 @@ TEST(HashTest, ChainsLongerThanANoteAreVisitedWhole) {
 
 TEST(HashTest, UpdateReplacesTheElement) {
   FakeHost host;
-  auto m = make(host, spec(BPF_MAP_TYPE_HASH, 4, 8, 4)).value();
+  using Value = std::array<std::uint64_t, 2>;
+  auto m = make(host, spec(BPF_MAP_TYPE_HASH, 4, sizeof(Value), 4)).value();
   rcu::ReadSection section;
   std::uint32_t k = 1;
-  std::uint64_t v = 1;
-  EXPECT_EQ(update(*m, k, v), 0);
-  auto* before = find<std::uint64_t>(*m, k);
-  v = 2;
-  EXPECT_EQ(update(*m, k, v), 0);
-  EXPECT_NE(find<std::uint64_t>(*m, k), before);
-  EXPECT_EQ(*before, 1u) << "whoever holds the old value still reads it whole";
+  EXPECT_EQ(update(*m, k, Value{1, 1}), 0);
+  auto* before = find<Value>(*m, k);
+  EXPECT_EQ(update(*m, k, Value{2, 2}), 0);
+  EXPECT_NE(find<Value>(*m, k), before);
+  EXPECT_EQ(*before, (Value{1, 1})) << "whoever holds the old value still reads it whole";
+}
+
+TEST(HashTest, OneWordIsWrittenWhereItIs) {
+  FakeHost host;
+  for (const std::uint32_t bytes : {1u, 2u, 4u, 8u, 3u, 16u}) {
+    auto m = make(host, spec(BPF_MAP_TYPE_HASH, 4, bytes, 4)).value();
+    std::array<std::byte, 16> value{};
+    const std::uint32_t k = 1;
+    rcu::ReadSection section;
+    ASSERT_EQ(m->ops().data.update(*m, &k, value.data(), 0), 0);
+    auto* before = find<std::byte>(*m, k);
+    value.fill(std::byte{7});
+    ASSERT_EQ(m->ops().data.update(*m, &k, value.data(), BPF_EXIST), 0);
+    EXPECT_EQ(find<std::byte>(*m, k) == before, bytes <= 8 && bytes != 3) << bytes;
+    EXPECT_EQ(find<std::byte>(*m, k)[bytes - 1], std::byte{7});
+  }
 }
 
 TEST(HashTest, LockedValueStaysInPlace) {
@@ -225,9 +241,10 @@ TEST(HashTest, LockedValueStaysInPlace) {
 
 TEST(HashTest, NoPreallocFailsCleanlyWithoutMemory) {
   FakeHost host;
-  auto m = make(host, spec(BPF_MAP_TYPE_HASH, 4, 8, 1, BPF_F_NO_PREALLOC)).value();
+  using Value = std::array<std::uint64_t, 2>;
+  auto m = make(host, spec(BPF_MAP_TYPE_HASH, 4, sizeof(Value), 1, BPF_F_NO_PREALLOC)).value();
   std::uint32_t k = 1;
-  std::uint64_t v = 1;
+  Value v{1, 1};
   {
     FaultInjection fault(0);
     EXPECT_EQ(update(*m, k, v), ENOMEM);

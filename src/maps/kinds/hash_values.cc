@@ -1,5 +1,6 @@
 #include "maps/kinds/hash_values.h"
 
+#include <bit>
 #include <cstring>
 
 #include "object/rcu.h"
@@ -16,7 +17,11 @@ void plain_read(const HashMap& map, Element* e, std::byte* out) { map.shape().re
 void* plain_program_value(const HashMap& map, Element* e) { return map.layout().value(e); }
 
 // A value with a lock keeps it through an update, so it stays where it is; one that owns something goes as a whole.
-bool plain_in_place(const HashMap& map) { return map.shape().has_fields() && !map.owns_objects(); }
+// One aligned word is stored as a whole too, where it is.
+bool plain_in_place(const HashMap& map) {
+  if (map.owns_objects()) return false;
+  return map.shape().has_fields() || (map.value_size() <= 8 && std::has_single_bit(map.value_size()));
+}
 
 void plain_released(HashMap& map, Element* e) { map.release_fields(map.layout().value(e)); }
 
