@@ -17,6 +17,8 @@
 namespace ring3::maps {
 namespace {
 
+constexpr std::uint64_t kHugePage = 2u << 20;
+
 Errno memory_errno(int e) {
   switch (e) {
     case EMFILE: return Errno::kMFile;
@@ -51,9 +53,20 @@ Result<MapMemory> MapMemory::anonymous(std::uint64_t bytes) {
   MapMemory m;
   m.bytes_ = round_up(bytes, page_bytes());
   if (m.bytes_ < bytes || fault_point()) return Errno::kNoMem;
-  void* p = mmap(nullptr, m.bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  // Large memory starts where huge pages do and may use them: a lookup then rarely misses in the TLB.
+  const std::uint64_t slack = m.bytes_ >= kHugePage ? kHugePage : 0;
+  void* p = mmap(nullptr, m.bytes_ + slack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (p == MAP_FAILED) return Errno::kNoMem;
-  m.data_ = static_cast<std::byte*>(p);
+  auto* start = static_cast<std::byte*>(p);
+  m.data_ = start;
+  if (slack != 0) {
+    const auto at = reinterpret_cast<std::uintptr_t>(start);
+    const std::uint64_t skip = round_up(at, kHugePage) - at;
+    m.data_ = start + skip;
+    if (skip != 0) munmap(start, skip);
+    if (skip != slack) munmap(m.data_ + m.bytes_, slack - skip);
+    madvise(m.data_, m.bytes_, MADV_HUGEPAGE);  // a wish
+  }
   return m;
 }
 

@@ -47,7 +47,8 @@ HashTable::HashTable(std::uint32_t key_size, std::uint32_t buckets, std::uint64_
 
 Result<std::unique_ptr<HashTable>> HashTable::make(std::uint32_t key_size, std::uint32_t entries, std::uint64_t seed) {
   if (entries > kMaxBuckets) return Errno::kTooBig;
-  const std::uint32_t buckets = std::bit_ceil(entries);
+  // Half full at most: a lookup's branches are foretold where most chains are one element long.
+  const std::uint32_t buckets = entries > kMaxBuckets / 2 ? kMaxBuckets : std::bit_ceil(entries) * 2;
   const std::uint32_t shards_count = buckets < kMaxShards ? buckets : kMaxShards;
   MapMemory heads = RING3_TRY(MapMemory::anonymous(std::uint64_t{buckets} * sizeof(std::atomic<Element*>)));
   if (fault_point()) return Errno::kNoMem;
