@@ -32,18 +32,13 @@ std::byte* reserve_window(std::uint64_t bytes) {
 
 }  // namespace
 
-template <typename T>
-T* RingMemory::page(std::size_t n) const {
-  return reinterpret_cast<T*>(window_ + n * page_bytes());
-}
-template std::atomic<std::uint64_t>* RingMemory::page(std::size_t) const;
-template std::byte* RingMemory::page(std::size_t) const;
-template void** RingMemory::page(std::size_t) const;
-
 std::uint64_t RingMemory::shared_bytes() const { return 2 * page_bytes() + 2 * data_bytes_; }
 
 RingMemory::RingMemory(RingMemory&& o) noexcept
     : window_(std::exchange(o.window_, nullptr)),
+      consumer_pos_(o.consumer_pos_),
+      producer_pos_(o.producer_pos_),
+      data_(o.data_),
       data_bytes_(std::exchange(o.data_bytes_, 0)),
       fd_(std::exchange(o.fd_, -1)) {}
 
@@ -67,6 +62,9 @@ Result<RingMemory> RingMemory::make(std::uint64_t data_bytes) {
   void* shared = mmap(m.window_ + page_bytes(), m.shared_bytes(), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
                       m.fd_, 0);
   if (shared == MAP_FAILED) return Errno::kNoMem;
+  m.consumer_pos_ = reinterpret_cast<std::atomic<std::uint64_t>*>(m.window_ + page_bytes());
+  m.producer_pos_ = reinterpret_cast<std::atomic<std::uint64_t>*>(m.window_ + 2 * page_bytes());
+  m.data_ = m.window_ + 3 * page_bytes();
   return m;
 }
 

@@ -25,23 +25,23 @@ class RingMemory {
   /// data_bytes: a power of two and whole pages. Errors: kNoMem, kNFile, kMFile.
   static Result<RingMemory> make(std::uint64_t data_bytes);
 
-  std::atomic<std::uint64_t>& consumer_pos() const { return *page<std::atomic<std::uint64_t>>(1); }
-  std::atomic<std::uint64_t>& producer_pos() const { return *page<std::atomic<std::uint64_t>>(2); }
-  std::byte* data() const { return page<std::byte>(3); }
+  std::atomic<std::uint64_t>& consumer_pos() const { return *consumer_pos_; }
+  std::atomic<std::uint64_t>& producer_pos() const { return *producer_pos_; }
+  std::byte* data() const { return data_; }
   std::uint64_t data_bytes() const { return data_bytes_; }
   std::uint64_t shared_bytes() const;
   int fd() const { return fd_; }
 
   /// What owner_of() finds.
-  void set_owner(void* owner) { *page<void*>(0) = owner; }
+  void set_owner(void* owner) { *reinterpret_cast<void**>(window_) = owner; }
   /// The owner of the ring that `inside` points into.
   static void* owner_of(const void* inside);
 
  private:
-  template <typename T>
-  T* page(std::size_t n) const;
-
   std::byte* window_ = nullptr;
+  std::atomic<std::uint64_t>* consumer_pos_ = nullptr;
+  std::atomic<std::uint64_t>* producer_pos_ = nullptr;
+  std::byte* data_ = nullptr;
   std::uint64_t data_bytes_ = 0;
   int fd_ = -1;
 };
