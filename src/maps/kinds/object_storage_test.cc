@@ -153,9 +153,11 @@ TEST(ObjectStorageStressTest, ObjectsComeAndGoWhileMapsDo) {
         if (i % 5 == 0) {
           host.storage_owner_gone(owner);
         } else if (t == 2 && i % 50 == 1) {
+          // An object that nobody else lets go.
           auto other = make(host, storage()).value();
+          int mine = 0;
           rcu::ReadSection section;
-          EXPECT_NE(storage_get(*other, owner, nullptr, 1), nullptr);
+          EXPECT_NE(storage_get(*other, &mine, nullptr, 1), nullptr);
         } else {
           rcu::ReadSection section;
           if (auto* v = static_cast<Value*>(storage_get(*m, owner, nullptr, 1)))
