@@ -90,7 +90,7 @@ class Ours {
       : c_(c),
         map_(maps::testing::make(host_, maps::testing::spec(c.type, c.key_bytes, c.value_bytes, c.entries, c.flags))
                  .value()) {
-    if (c.what == What::kPushPop || c.what == What::kRing || c.what == What::kInsertDelete) return;
+    if (c.what == What::kInsertDelete || !map_->ops().data.update) return;
     for (std::uint32_t i = 0; i < c.entries; ++i) {
       const std::uint64_t key = key_of(c, i << 8), value = i;
       map_->ops().data.update(*map_, &key, &value, 0);
@@ -203,9 +203,10 @@ class MapSymbol final : public isa::Symbols {
   const int fd_;
 };
 
-/// The loop of Ours::run as a program; r6 counts, r7 is the number, the key is at fp-8, the value at fp-16.
+/// The loop of Ours::run as a program; r6 counts, r7 is the number, the key is at fp-8, the value at fp-16. Each run
+/// starts with a random number, so that all keys of a map are asked for.
 std::string program_text(const Case& c) {
-  std::string text = "r6 = 256\nr7 = 1\nloop:\nw7 *= 1664525\nw7 += 1013904223\nw8 = w7\nw8 >>= 8\n";
+  std::string text = "call 7\nw7 = w0\nr6 = 256\nloop:\nw7 *= 1664525\nw7 += 1013904223\nw8 = w7\nw8 >>= 8\n";
   text += "w8 &= " + std::to_string(c.entries - 1) + "\n";
   if (c.type == BPF_MAP_TYPE_LPM_TRIE) text += "r8 <<= 48\nr1 = 42949672992 ll\nr8 |= r1\n";  // 10 << 32 | 32
   if (c.what == What::kInsertDelete) text += "r8 |= 1048576\n";
@@ -379,6 +380,7 @@ int main(int argc, char** argv) {
     if (std::strcmp(argv[i], "--json") == 0) json = argv[i + 1];
   }
   std::vector<Record> records;
+  std::setvbuf(stdout, nullptr, _IOLBF, 0);
   std::printf("%-36s %9s %9s %7s %9s\n", "ns per operation", "here", "kernel", "ratio", "std");
   for (const Case& c : kCases) {
     const Record r = measure(c, rounds);
