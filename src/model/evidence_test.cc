@@ -1,6 +1,5 @@
 // The rows against data/probe_*.tsv, what a 6.12 kernel answered: a row that disagrees with the evidence fails, in either
 // direction.
-#include <fstream>
 #include <map>
 #include <optional>
 #include <set>
@@ -17,35 +16,20 @@
 #include "model/map_helpers.h"
 #include "model/prog_kind.h"
 #include "model/target_lists.h"
+#include "tests/support/tsv.h"
 #include "uapi/bpf.h"
 
 namespace ring3::model {
 namespace {
 
-using Row = std::map<std::string, std::string>;
+using test::number;
+using Row = test::TsvRow;
 
-/// Rows of a table with a heading line, by column name.
 std::vector<Row> read_table(const std::string& name) {
-  std::ifstream in("data/" + name);
-  std::vector<Row> rows;
-  std::vector<std::string> heading;
-  for (std::string line; std::getline(in, line);) {
-    std::vector<std::string> cells;
-    std::istringstream fields(line);
-    for (std::string cell; std::getline(fields, cell, '\t');) cells.push_back(cell);
-    if (heading.empty()) {
-      heading = cells;
-      continue;
-    }
-    Row row;
-    for (std::size_t i = 0; i < heading.size() && i < cells.size(); ++i) row[heading[i]] = cells[i];
-    rows.push_back(row);
-  }
+  std::vector<Row> rows = test::read_tsv("data/" + name);
   EXPECT_FALSE(rows.empty()) << name << " is missing or empty";
   return rows;
 }
-
-std::uint32_t number(const std::string& text) { return static_cast<std::uint32_t>(std::stoul(text)); }
 
 struct ProbedKind {
   std::uint32_t type = 0, attach = 0;

@@ -15,6 +15,7 @@ constexpr ArgSpec key{ArgKind::kMapKey};
 constexpr ArgSpec value{ArgKind::kMapValue};
 constexpr ArgSpec uninit_value{ArgKind::kMapValue, kArgUninit | kArgWrite};
 constexpr ArgSpec anything{ArgKind::kAnything};
+constexpr ArgSpec number{ArgKind::kScalar};
 constexpr ArgSpec ro_mem{ArgKind::kMem};
 constexpr ArgSpec mem_or_null{ArgKind::kMem, kArgMaybeNull};
 constexpr ArgSpec uninit_mem{ArgKind::kMem, kArgUninit | kArgWrite};
@@ -99,8 +100,9 @@ const HelperProto* find_helper(std::uint32_t id, ProgViews view) {
 
 const HelperProto* helper_signature(std::uint32_t id, ProgViews view) {
   if (const HelperProto* row = find_helper(id, view)) return row;
-  if (view == kViewStructOps)
-    if (const HelperProto* row = find_helper(id, kViewTyped)) return row;
+  for (const ProgViews typed : {kViewAnyLsm, kViewTyped})
+    if (view == kViewStructOps)
+      if (const HelperProto* row = find_helper(id, typed)) return row;
   return find_helper(id);
 }
 

@@ -33,6 +33,10 @@ bool helper_allows_target(const HelperProto& helper, ProgViews view, std::string
       return is_on(kDPathFunctions, function);
     case uapi::BPF_FUNC_ima_inode_hash:
     case uapi::BPF_FUNC_ima_file_hash: return is_on(kSleepableHooks, function);
+    case uapi::BPF_FUNC_sk_storage_get:
+    case uapi::BPF_FUNC_sk_storage_delete:
+      if ((view & kViewSyscall) != 0) return false;
+      return (view & kViewTraceProbe) == 0 || !function.starts_with("bpf_sk_storage");
     case uapi::BPF_FUNC_setsockopt:
     case uapi::BPF_FUNC_getsockopt:
       if ((view & kViewLsmCgroup) == 0) return true;
