@@ -134,6 +134,7 @@ Result<void> check_map_memory(Step& step, unsigned regno, const ArgSpec& arg, He
   if (call.map == UINT32_MAX) return step.diag.refuse(Rule::kNoMapForKey, {key ? "key" : "value"});
   const model::MapFacts& map = *step.prog.maps[call.map];
   const std::uint32_t bytes = key ? map.key_size : map.value_size;
+  if (bytes == 0) return step.diag.refuse(Rule::kZeroSizedRead);
   const bool write = (arg.flags & model::kArgWrite) != 0;
   const bool uninit = (arg.flags & model::kArgUninit) != 0;
   RING3_TRY(check_region(step, regno, bytes, false, write ? Purpose::kWrite : Purpose::kRead, uninit));
@@ -157,7 +158,7 @@ Result<void> check_map_ptr(Step& step, unsigned regno, HelperCall& call) {
   // One instruction reached with different maps has no map of its own.
   if (step.first_note(Step::kFactMap)) facts.map = reg.map;
   else if (facts.map != reg.map) facts.map = UINT32_MAX;
-  return check_map_for_helper(step, *step.prog.maps[reg.map], call.proto);
+  return {};
 }
 
 Result<void> check_arg(Step& step, unsigned i, HelperCall& call) {
@@ -301,9 +302,11 @@ bool touches_percpu(const Program& prog, const HelperCall& call) {
          type == uapi::BPF_MAP_TYPE_LRU_PERCPU_HASH;
 }
 
-void forget_packet_pointers(PathState& path) {
-  path.for_each_reg([](RegState& reg) {
-    if (reg.kind == RegKind::kPacket || reg.kind == RegKind::kPacketMeta || reg.kind == RegKind::kPacketEnd) reg = RegState{};
+void forget_packet_pointers(PathState& path, bool as_numbers) {
+  path.for_each_reg([as_numbers](RegState& reg) {
+    if (reg.kind != RegKind::kPacket && reg.kind != RegKind::kPacketMeta && reg.kind != RegKind::kPacketEnd) return;
+    if (as_numbers) set_unknown(reg);
+    else reg = RegState{};
   });
 }
 
@@ -316,9 +319,13 @@ Result<void> call_helper(Step& step) {
   HelperCall call{*proto};
   for (unsigned i = 0; i < 5; ++i) RING3_TRY(check_arg(step, i, call));
   if ((proto->flags & model::kHelperTailCall) != 0) {
+    // Linux notes the key of the call before it compares map and helper: these are its words.
+    if (call.map == UINT32_MAX || step.prog.maps[call.map]->type != uapi::BPF_MAP_TYPE_PROG_ARRAY)
+      return step.diag.refuse(Rule::kTailCallMap);
     RING3_TRY(check_tail_call(step));
     RING3_TRY(note_constant_arg(step, 3));
   }
+  if (call.map != UINT32_MAX) RING3_TRY(check_map_for_helper(step, *step.prog.maps[call.map], *proto));
   if ((proto->flags & model::kHelperLoops) != 0) RING3_TRY(note_constant_arg(step, 4));
   if (call.callback != UINT32_MAX) step.facts().callee = call.callback;
   RING3_TRY(run_callbacks(step, call));
@@ -328,7 +335,7 @@ Result<void> call_helper(Step& step) {
   step.out.touches_percpu |= touches_percpu(step.prog, call);
   step.out.may_sleep |= (proto->flags & model::kHelperMaySleep) != 0;
   if ((proto->flags & model::kHelperChangesPacket) != 0) {
-    forget_packet_pointers(step.path);
+    forget_packet_pointers(step.path, step.prog.allow_ptr_leaks);
     step.out.changes_packet = true;
   }
   forget_caller_saved(step);

@@ -90,7 +90,7 @@ Errno refuse_bounds(Step& step, unsigned regno, std::int64_t off, std::uint32_t 
     case RegKind::kMapValue: return say(Rule::kMapValueBounds, {bytes, off, size});
     case RegKind::kPacket:
     case RegKind::kPacketMeta:
-      return say(Rule::kPacketBounds, {off, size, regno, reg.id, reg.off, bytes});
+      return say(Rule::kPacketBounds, {off, size, regno, reg.id, off, bytes});
     default: return say(Rule::kMemoryBounds, {bytes, off, size});
   }
 }
