@@ -1,7 +1,10 @@
 #include "host_kfuncs.h"
 
 #include <cstdint>
+#include <string>
+#include <string_view>
 
+#include "model/kernel_kfuncs.h"
 #include "uapi/bpf.h"
 
 namespace ring3::conformance {
@@ -15,12 +18,10 @@ constexpr std::uint64_t types(std::initializer_list<unsigned> list) {
   return set;
 }
 constexpr std::uint64_t kAll = ~std::uint64_t{0};
-constexpr std::uint64_t kTraced =
+/// Those the module registers its functions for.
+constexpr std::uint64_t kTested =
     types({uapi::BPF_PROG_TYPE_TRACING, uapi::BPF_PROG_TYPE_TRACEPOINT, uapi::BPF_PROG_TYPE_PERF_EVENT, uapi::BPF_PROG_TYPE_LSM,
-           uapi::BPF_PROG_TYPE_STRUCT_OPS, uapi::BPF_PROG_TYPE_SYSCALL});
-constexpr std::uint64_t kGeneric =
-    kTraced | types({uapi::BPF_PROG_TYPE_SCHED_CLS, uapi::BPF_PROG_TYPE_CGROUP_SKB});
-constexpr std::uint64_t kLsm = types({uapi::BPF_PROG_TYPE_LSM});
+           uapi::BPF_PROG_TYPE_STRUCT_OPS, uapi::BPF_PROG_TYPE_SYSCALL, uapi::BPF_PROG_TYPE_SCHED_CLS});
 
 struct Row {
   const char* name;
@@ -55,14 +56,30 @@ void* address_of(const std::string& name) {
   return reinterpret_cast<void*>(nothing);
 }
 
+void give_back(void*) {}
+
+void add(Facts& facts, std::string_view name, std::uint32_t flags, std::uint64_t prog_types) {
+  const btf::TypeId func = facts.host_btf->find(name, btf::Kind::kFunc);
+  if (func == 0) return;  // another kernel's types
+  const std::string text(name);
+  facts.kfuncs.push_back({.name = text, .btf = facts.host_btf, .func = func, .flags = flags, .prog_types = prog_types,
+                          .address = address_of(text)});
+}
+
+/// Types that have a destructor in the kernel or in the selftests' module.
+constexpr std::string_view kStorable[] = {"task_struct", "cgroup", "bpf_cpumask", "bpf_crypto_ctx",
+                                          "prog_test_ref_kfunc", "prog_test_member", "bpf_testmod_ctx"};
+
 }  // namespace
 
 void add_host_kfuncs(Facts& facts) {
-  for (const Row& row : kRows) {
-    const btf::TypeId func = facts.host_btf->find(row.name, btf::Kind::kFunc);
-    if (func == 0) continue;  // another kernel's types
-    facts.kfuncs.push_back({.name = row.name, .btf = facts.host_btf, .func = func, .flags = row.flags,
-                            .prog_types = row.prog_types, .address = address_of(row.name)});
+  for (const KernelKfunc& row : kernel_kfuncs()) add(facts, row.name, row.flags, row.prog_types);
+  for (const Row& row : kRows) add(facts, row.name, row.flags, row.prog_types);
+  for (const std::string_view name : kStorable) {
+    const btf::TypeId type = facts.host_btf->find(name, btf::Kind::kStruct);
+    if (type == 0) continue;
+    facts.kptr_types.push_back({.name = std::string(name), .btf = facts.host_btf, .type = type,
+                                .rcu_safe = is_rcu_protected_type(name), .release = give_back});
   }
 }
 

@@ -1,11 +1,11 @@
-// The kernel's functions as the conformance host's: host_kfuncs.def.
+// The kernel's functions, and those of the selftests' module (host_kfuncs.def), as the conformance host's.
 #pragma once
 
 #include "model/facts.h"
 
 namespace ring3::conformance {
 
-/// Adds those that the host's BTF knows.
+/// Adds those that the host's BTF knows, and the types programs may store.
 void add_host_kfuncs(model::Facts& facts);
 
 }  // namespace ring3::conformance
