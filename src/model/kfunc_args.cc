@@ -38,11 +38,23 @@ KfuncArg describe_scalar(const btf::Btf& btf, btf::TypeId plain, const btf::Type
   return arg;
 }
 
-/// Structs the kernel gives a meaning of their own; not implemented yet, so never taken for plain memory.
-bool is_special_struct(std::string_view name) {
-  constexpr std::string_view kSpecial[] = {"bpf_dynptr", "bpf_dynptr_kern", "bpf_list_head", "bpf_list_node",
-                                           "bpf_rb_root", "bpf_rb_node", "bpf_wq", "bpf_timer", "bpf_spin_lock"};
-  return std::find(std::begin(kSpecial), std::end(kSpecial), name) != std::end(kSpecial) || name.starts_with("bpf_iter_");
+/// Structs with a meaning of their own: never plain memory.
+struct SpecialStruct {
+  std::string_view name;
+  KfuncArgKind kind;
+};
+constexpr SpecialStruct kSpecialStructs[] = {
+    {"bpf_list_head", KfuncArgKind::kListHead}, {"bpf_list_node", KfuncArgKind::kListNode},
+    {"bpf_rb_root", KfuncArgKind::kRbRoot},     {"bpf_rb_node", KfuncArgKind::kRbNode},
+    {"bpf_dynptr", KfuncArgKind::kUnsupported}, {"bpf_dynptr_kern", KfuncArgKind::kUnsupported},
+    {"bpf_wq", KfuncArgKind::kUnsupported},     {"bpf_timer", KfuncArgKind::kUnsupported},
+    {"bpf_spin_lock", KfuncArgKind::kUnsupported},
+};
+const SpecialStruct* special_struct(std::string_view name) {
+  static constexpr SpecialStruct kIter{"bpf_iter_", KfuncArgKind::kUnsupported};
+  for (const SpecialStruct& s : kSpecialStructs)
+    if (s.name == name) return &s;
+  return name.starts_with(kIter.name) ? &kIter : nullptr;
 }
 
 KfuncArg describe_pointer(const btf::Btf& btf, const btf::Type& pointer, std::string_view name, bool sized,
@@ -50,19 +62,22 @@ KfuncArg describe_pointer(const btf::Btf& btf, const btf::Type& pointer, std::st
   KfuncArg arg;
   arg.nullable = has_suffix(name, "__nullable") || has_suffix(name, "__opt");
   arg.uninit = has_suffix(name, "__uninit");
+  arg.sized = sized;
   arg.type = btf.skip_modifiers(pointer.type);
   const btf::Type* pointee = arg.type == 0 ? nullptr : btf.type(arg.type);
   arg.bytes = arg.type == 0 ? 0 : btf.size_of(arg.type).value_or(0);
   if (has_suffix(name, "__ign")) arg.kind = KfuncArgKind::kIgnored;
   else if (has_suffix(name, "__str")) arg.kind = KfuncArgKind::kConstStr;
   else if (has_suffix(name, "__map")) arg.kind = KfuncArgKind::kConstMap;
-  else if (has_suffix(name, "__alloc") || has_suffix(name, "__refcounted_kptr") || has_suffix(name, "__iter"))
-    arg.kind = KfuncArgKind::kUnsupported;
+  else if (has_suffix(name, "__alloc")) arg.kind = KfuncArgKind::kAllocObj;
+  else if (has_suffix(name, "__refcounted_kptr")) arg.kind = KfuncArgKind::kRefcounted;
+  else if (has_suffix(name, "__iter")) arg.kind = KfuncArgKind::kUnsupported;
   else if (sized) arg.kind = KfuncArgKind::kMemSized;
   else if (pointee == nullptr) arg.kind = KfuncArgKind::kUnsupported;
   else if (pointee->kind == Kind::kFuncProto) arg.kind = KfuncArgKind::kCallback;
   else if (pointee->kind == Kind::kStruct && !ctx_struct.empty() && pointee->name == ctx_struct) arg.kind = KfuncArgKind::kCtx;
-  else if (pointee->kind == Kind::kStruct && is_special_struct(pointee->name)) arg.kind = KfuncArgKind::kUnsupported;
+  else if (const SpecialStruct* special = pointee->kind == Kind::kStruct ? special_struct(pointee->name) : nullptr)
+    arg.kind = special->kind;
   else if (pointee->kind == Kind::kStruct) arg.kind = KfuncArgKind::kHostStruct;
   else if (is_scalar_kind(*pointee) || is_scalar_struct(btf, arg.type)) arg.kind = KfuncArgKind::kMem;
   else arg.kind = KfuncArgKind::kUnsupported;

@@ -24,14 +24,18 @@ enum class KfuncArgKind : std::uint8_t {
   kConstStr,     // __str
   kConstMap,     // __map, or struct bpf_map *
   kCallback,
+  kAllocObj,     // __alloc: an owned object of the program's
+  kRefcounted,   // __refcounted_kptr: an object with a bpf_refcount, owned or not
+  kListHead, kListNode, kRbRoot, kRbNode,  // inside a map value or an object
   kIter,         // an open coded iterator on the stack: arguments 0 of its functions, and __iter
-  kUnsupported,  // dynptr, iterator, list, tree, kptr, arena: refused for now
+  kUnsupported,  // dynptr, timer, work item, arena: refused for now
 };
 
 struct KfuncArg {
   KfuncArgKind kind = KfuncArgKind::kScalar;
   bool nullable = false;  // __nullable, __opt
   bool uninit = false;    // __uninit
+  bool sized = false;     // the next argument is its size
   btf::TypeId type = 0;   // pointee, modifiers skipped; scalars: the type
   std::uint32_t bytes = 0;
   bool is_signed = false;

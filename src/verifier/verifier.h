@@ -71,8 +71,20 @@ struct InsnFacts {
   std::uint32_t kfunc = UINT32_MAX;          // index into VerifiedProgram::kfuncs
   std::int64_t const_args_known = 0;         // bit n: argument n+1 is the same constant on all paths …
   std::int64_t const_arg[5] = {};            // … and this is it
+  std::uint32_t object = UINT32_MAX;         // call of an object, list or tree function: index into VerifiedProgram::objects
+  std::uint32_t node_off = 0;                // list push, tree add: byte offset of the node in its object
+  bool percpu_object = false;                // bpf_this_cpu_ptr, bpf_per_cpu_ptr: argument 1 is a per-CPU object, not a variable
   bool needs_nospec = false;
   bool zero_extend = false;                  // upper half of dst is read after this 32-bit write
+};
+
+/// A struct objects of which the program makes, keeps or ends; of the program's BTF, or of a map's.
+struct ObjectType {
+  std::shared_ptr<const btf::Btf> btf;
+  btf::TypeId type = 0;
+  std::uint32_t bytes = 0;
+  bool percpu = false;                       // one copy per CPU; never has special fields
+  model::FieldTable fields;                  // what making one initialises and its end gives back
 };
 
 struct Subprog {
@@ -98,6 +110,7 @@ struct VerifiedProgram {
   std::vector<InsnFacts> insns;              // one per slot
   std::vector<Subprog> subprogs;             // sorted by start, main first
   std::vector<model::KfuncRef> kfuncs;       // in order of first use
+  std::vector<ObjectType> objects;           // in order of first use; each type once
   std::uint32_t max_ctx_offset = 0;          // syscall programs: least context size
   bool touches_percpu = false;               // needs a CPU slot while it runs
   bool may_sleep = false;
