@@ -35,6 +35,7 @@ void add_replace(CLI::App& app, Commands& commands);
 void add_rmmod(CLI::App& app, Commands& commands);
 void add_lsmod(CLI::App& app, Commands& commands);
 void add_modinfo(CLI::App& app, Commands& commands);
+void add_top(CLI::App& app, Commands& commands);
 void add_logs(CLI::App& app, Commands& commands);
 void add_hosts(CLI::App& app, Commands& commands);
 

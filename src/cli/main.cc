@@ -21,6 +21,7 @@ void add_commands(CLI::App& app, Commands& commands) {
   add_rmmod(app, commands);
   add_lsmod(app, commands);
   add_modinfo(app, commands);
+  add_top(app, commands);
   add_logs(app, commands);
   add_hosts(app, commands);
 }

@@ -30,7 +30,7 @@ struct ProgramRow {
   std::string tag;         // 16 hex digits
   std::uint32_t insns = 0;
   std::uint64_t runs = 0;
-  std::uint64_t run_time_ns = 0;
+  std::uint64_t run_time_ns = 0;  // of the runs made while statistics were enabled
   std::uint64_t memory_bytes = 0;
 };
 

@@ -1,6 +1,7 @@
 // insmod, lsmod, modinfo, replace, rmmod, logs and hosts as an operator uses them.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "control/pin_client.h"
@@ -187,6 +188,27 @@ TEST_F(CliModules, LogsTellWhichModulePrinted) {
   const json record = json::parse(ring3({"logs", "policy_talks", "--json"}).out);
   EXPECT_EQ(record.at("module"), "policy_talks");
   EXPECT_EQ(record.at("text"), "asked for 0");
+}
+
+TEST_F(CliModules, TopShowsWhatRuns) {
+  ASSERT_EQ(ring3({"insmod", object("policy_one")}).code, 0);
+  std::atomic<bool> stop{false};
+  std::thread caller([&] {
+    while (!stop) choose();
+  });
+  const Outcome records = ring3({"top", "-d", "0.1", "-n", "2", "--json"});
+  const Outcome table = ring3({"top", "-d", "0.1", "-n", "1"});
+  stop = true;
+  caller.join();
+  ASSERT_EQ(records.code, 0) << records;
+  EXPECT_EQ(std::count(records.out.begin(), records.out.end(), '\n'), 2) << records;
+  const json program = json::parse(records.out.substr(0, records.out.find('\n'))).at("programs").at(0);
+  EXPECT_EQ(program.at("module"), "policy_one");
+  EXPECT_EQ(program.at("program"), "choose_one");
+  EXPECT_GT(program.at("runs_per_second").get<double>(), 0);
+  EXPECT_GT(program.at("ns_per_run").get<double>(), 0);
+  EXPECT_TRUE(table.says("MODULE      PROGRAM     ID")) << table;
+  EXPECT_EQ(ring3({"top", "-d", "0"}).code, 2);
 }
 
 TEST_F(CliModules, TheHostsReasonReachesTheOperator) {
