@@ -7,20 +7,6 @@
 
 static __u32 (*const get_prandom_u32)(void) = (void *)7;
 
-/* Two ways at every step that meet again: what pruning is for. */
-PROGRAM(diamonds) {
-  __u32 random = get_prandom_u32(), sum = 0;
-#pragma clang loop unroll(full)
-  for (int i = 0; i < 128; i++) {
-    if (random & (1u << i % 32))
-      sum += 3;
-    else
-      sum ^= 5;
-    asm volatile("" : "+r"(sum));
-  }
-  return sum & 1;
-}
-
 /* A loop whose counter the verifier has to follow to its end. */
 PROGRAM(long_loop) {
   __u32 sum = get_prandom_u32();

@@ -7,8 +7,8 @@
 namespace ring3::verifier {
 
 Checkpoint* Checkpoints::add(std::uint32_t idx, PathState&& state) {
-  all_.push_back(std::make_unique<Checkpoint>(Checkpoint{.state = std::move(state)}));
-  Checkpoint* checkpoint = all_.back().get();
+  all_.push_back(Checkpoint{.state = std::move(state)});
+  Checkpoint* checkpoint = &all_.back();
   if (checkpoint->state.parent != nullptr) checkpoint->depth = checkpoint->state.parent->depth + 1;
   at_[idx].push_back(checkpoint);
   most_ = std::max(most_, static_cast<std::uint32_t>(at_[idx].size()));

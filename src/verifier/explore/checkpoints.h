@@ -10,7 +10,7 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
+#include <deque>
 #include <vector>
 
 #include "verifier/diag/diag.h"
@@ -55,7 +55,7 @@ class Checkpoints {
 
   const Program& prog_;
   Diag& diag_;
-  std::vector<std::unique_ptr<Checkpoint>> all_;
+  std::deque<Checkpoint> all_;
   std::vector<std::vector<Checkpoint*>> at_;
   std::vector<BackEdge> back_edges_;
   std::uint32_t most_ = 0;

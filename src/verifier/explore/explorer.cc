@@ -217,12 +217,9 @@ Result<Explorer::Visit> Explorer::visit(PathState& path) {
 void Explorer::keep(PathState& path) {
   jumps_at_checkpoint_ = jumps_;
   insns_at_checkpoint_ = out_.stats.insns_processed;
-  PathState state;
-  // The history so far is the checkpoint's; the path starts a new one.
-  std::vector<HistoryEntry> history = std::move(path.history);
+  // The history so far is the checkpoint's; the path starts a new one, in the memory it has.
+  PathState state = path.fork(frames_);
   path.history.clear();
-  state = path.fork(frames_);
-  state.history = std::move(history);
   forget_dead(prog_, state);
   make_imprecise(state);
   forget_written(path);

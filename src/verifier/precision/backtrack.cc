@@ -1,5 +1,7 @@
 #include "verifier/precision/backtrack.h"
 
+#include <bit>
+
 #include "isa/reg_use.h"
 #include "verifier/diag/kernel_log.h"
 #include "verifier/explore/checkpoints.h"
@@ -159,19 +161,16 @@ bool Walk::step(const HistoryEntry& e, const HistoryEntry* later) {
 void apply(PathState& state, ValueSet& set) {
   for (std::uint32_t f = 0; f < state.frames.size(); ++f) {
     FrameState& frame = *state.frames[f];
-    for (unsigned r = 0; r < isa::kRegCount; ++r) {
-      const std::uint16_t mask = bit(r);
-      if ((set.regs[f] & mask) == 0) continue;
-      RegState& reg = frame.regs[r];
-      if (!reg.is_scalar() || reg.precise) set.regs[f] = static_cast<std::uint16_t>(set.regs[f] & ~mask);
+    for (std::uint16_t left = set.regs[f]; left != 0; left = static_cast<std::uint16_t>(left & (left - 1))) {
+      RegState& reg = frame.regs[std::countr_zero(left)];
+      if (!reg.is_scalar() || reg.precise) set.regs[f] = static_cast<std::uint16_t>(set.regs[f] & ~(left & -left));
       else reg.precise = true;
     }
-    for (std::uint32_t s = 0; s < 64; ++s) {
-      const std::uint64_t mask = std::uint64_t{1} << s;
-      if ((set.slots[f] & mask) == 0) continue;
+    for (std::uint64_t left = set.slots[f]; left != 0; left &= left - 1) {
+      const auto s = static_cast<std::uint32_t>(std::countr_zero(left));
       if (s >= frame.stack.size() || !frame.stack[s].is_spilled() || !frame.stack[s].spilled.is_scalar() ||
           frame.stack[s].spilled.precise)
-        set.slots[f] &= ~mask;
+        set.slots[f] &= ~(std::uint64_t{1} << s);
       else
         frame.stack[s].spilled.precise = true;
     }

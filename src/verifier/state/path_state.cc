@@ -4,16 +4,16 @@ namespace ring3::verifier {
 
 void FrameRelease::operator()(FrameState* frame) const { pool->give_back(frame); }
 
-FrameState* FramePool::allocate() {
-  free_.reserve(allocated_ + 1);  // so that giving back never needs memory
-  auto* frame = new FrameState;
-  ++allocated_;
-  return frame;
+void FramePool::grow() {
+  const std::size_t all = (slabs_.size() + 1) * kSlabFrames;
+  if (free_.capacity() < all) free_.reserve(2 * all);
+  slabs_.push_back(std::make_unique<FrameState[]>(kSlabFrames));
+  for (std::size_t i = kSlabFrames; i-- > 0;) free_.push_back(&slabs_.back()[i]);
 }
 
 FramePtr FramePool::take() {
-  if (free_.empty()) return FramePtr(allocate(), FrameRelease{this});
-  FramePtr frame(free_.back().release(), FrameRelease{this});
+  if (free_.empty()) grow();
+  FramePtr frame(free_.back(), FrameRelease{this});
   free_.pop_back();
   return frame;
 }
@@ -33,11 +33,10 @@ FramePtr FramePool::copy(const FrameState& from) {
   return frame;
 }
 
-void FramePool::give_back(FrameState* frame) noexcept { free_.emplace_back(frame); }
+void FramePool::give_back(FrameState* frame) noexcept { free_.push_back(frame); }
 
 PathState PathState::fork(FramePool& pool) const {
   PathState out;
-  out.frames.reserve(frames.size());
   for (const FramePtr& f : frames) out.frames.push_back(pool.copy(*f));
   out.refs = refs;
   out.history = history;

@@ -9,6 +9,7 @@
 #include <memory>
 #include <vector>
 
+#include "base/inline_vector.h"
 #include "verifier/state/frame_state.h"
 
 namespace ring3::verifier {
@@ -53,24 +54,26 @@ struct FrameRelease {
 };
 using FramePtr = std::unique_ptr<FrameState, FrameRelease>;
 
-/// Recycles frames; outlives every path.
+/// Recycles frames, which it makes many at a time; outlives every path.
 class FramePool {
  public:
   FramePtr make();
   FramePtr copy(const FrameState& from);
   void give_back(FrameState* frame) noexcept;
-  std::uint64_t bytes() const { return allocated_ * sizeof(FrameState); }
+  std::uint64_t bytes() const { return slabs_.size() * kSlabFrames * sizeof(FrameState); }
 
  private:
-  FrameState* allocate();
+  static constexpr std::size_t kSlabFrames = 16;
+
+  void grow();
   FramePtr take();
 
-  std::vector<std::unique_ptr<FrameState>> free_;
-  std::uint64_t allocated_ = 0;
+  std::vector<std::unique_ptr<FrameState[]>> slabs_;
+  std::vector<FrameState*> free_;  // has room for every frame
 };
 
 struct PathState {
-  std::vector<FramePtr> frames;            // main first, current last
+  InlineVector<FramePtr, kMaxFrames> frames;  // main first, current last
   std::vector<Reference> refs;
   std::vector<HistoryEntry> history;       // since `parent`
   Checkpoint* parent = nullptr;            // last checkpoint on this path
