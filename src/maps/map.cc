@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/try.h"
+#include "maps/map_memory.h"
 
 namespace ring3::maps {
 
@@ -27,8 +28,10 @@ std::uint64_t Map::memory_bytes() const {
   return ops_.control.memory_bytes ? ops_.control.memory_bytes(*this) : sizeof(Map);
 }
 
+Result<void> Map::freeze_memory() { return seal_writes(memory_fd_); }
+
 Result<void> Map::freeze() {
-  if (spec_.type == uapi::BPF_MAP_TYPE_STRUCT_OPS || !spec_.fields.empty()) return Errno::kNotSupp;
+  if (!can_freeze()) return Errno::kNotSupp;
   std::uint32_t idle = 0;
   if (!client_state_.compare_exchange_strong(idle, kFrozen, std::memory_order_acq_rel)) return Errno::kBusy;
   if (auto sealed = freeze_memory(); !sealed) {

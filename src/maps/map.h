@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "base/mutex.h"
@@ -106,15 +107,18 @@ class Map : public Object {
   int memory_fd() const { return memory_fd_; }
   /// Size of that memory in bytes, whole pages; 0 when there is none.
   std::uint64_t mappable_bytes() const { return mappable_bytes_; }
+  /// The addresses at which this process has that memory mapped for the map itself (it may be only a part of them).
+  std::span<const std::byte> host_view() const { return host_view_; }
   /// Bytes this map occupies (fdinfo memlock).
   std::uint64_t memory_bytes() const;
 
   bool frozen() const { return (client_state_.load(std::memory_order_acquire) & kFrozen) != 0; }
   /// No client writes from now on; programs go on writing.
-  /// Errors: kBusy a client write is in flight or already frozen; kNotSupp struct_ops or special fields.
-  /// A writable mapping made before is not noticed (descriptors are memfds); it can only reach maps that
-  /// programs may write as well, never BPF_F_RDONLY_PROG ones.
+  /// Nobody maps the memory writable from now on. Who did before is the caller's to find out (MAP_FREEZE does).
+  /// Errors: kBusy a client write is in flight or already frozen; kNotSupp !can_freeze().
   Result<void> freeze();
+  /// Not struct_ops, and no special fields.
+  bool can_freeze() const { return spec_.type != uapi::BPF_MAP_TYPE_STRUCT_OPS && spec_.fields.empty(); }
   /// Brackets one client write. kPerm when frozen.
   Result<void> begin_client_write();
   void end_client_write() noexcept;
@@ -123,10 +127,11 @@ class Map : public Object {
   Map(const MapOps& ops, const MapSpec& spec, MapHost& host);
   ~Map() override;
   void last_user_ref() noexcept override;
-  /// The kind's own part of freezing, after client writes have ended.
-  virtual Result<void> freeze_memory() { return {}; }
+  /// The kind's own part of freezing, after client writes have ended. Here: seals the memory, if there is any.
+  virtual Result<void> freeze_memory();
   int memory_fd_ = -1;
   std::uint64_t mappable_bytes_ = 0;
+  std::span<const std::byte> host_view_;
 
  private:
   static constexpr std::uint32_t kFrozen = 0x80000000;  // the other bits count client writes in flight

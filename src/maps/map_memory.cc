@@ -85,11 +85,16 @@ Result<MapMemory> MapMemory::shared(std::uint64_t bytes) {
   return m;
 }
 
-Result<void> MapMemory::seal_writes() {
-  if (fd_ < 0) return {};
+Result<void> seal_writes(int fd) {
+  if (fd < 0) return {};
   // Without this seal a client could change what the verifier took for constant: refuse, never go on.
-  if (fcntl(fd_, F_ADD_SEALS, F_SEAL_FUTURE_WRITE) != 0) return Errno::kNotSupp;
+  if (fcntl(fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE) != 0) return Errno::kNotSupp;
   return {};
+}
+
+bool writes_sealed(int fd) {
+  const int seals = fcntl(fd, F_GET_SEALS);
+  return seals >= 0 && (seals & F_SEAL_FUTURE_WRITE) != 0;
 }
 
 Result<void> MapMemory::protect() {

@@ -17,6 +17,11 @@ std::size_t page_bytes() noexcept;
 /// Rounded up to pages.
 constexpr std::uint64_t round_up(std::uint64_t n, std::uint64_t to) { return (n + to - 1) / to * to; }
 
+/// No new writable mapping of a memfd, and no write(2), by anybody; existing mappings stay. -1: nothing to seal.
+/// Errors: kNotSupp the machine's kernel cannot.
+Result<void> seal_writes(int fd);
+bool writes_sealed(int fd);
+
 class MapMemory {
  public:
   MapMemory() = default;
@@ -33,8 +38,7 @@ class MapMemory {
   std::uint64_t bytes() const { return bytes_; }  // whole pages
   int fd() const { return fd_; }                  // -1: not shared
 
-  /// No new writable mapping and no write(2) by anybody; existing mappings stay.
-  Result<void> seal_writes();
+  Result<void> seal_writes() { return maps::seal_writes(fd_); }
   /// The host's own mapping becomes read-only.
   Result<void> protect();
 

@@ -10,6 +10,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "ring3/result.h"
 
@@ -31,6 +32,8 @@ class RingMemory {
   std::uint64_t data_bytes() const { return data_bytes_; }
   std::uint64_t shared_bytes() const;
   int fd() const { return fd_; }
+  /// The shared part, where this process has it.
+  std::span<const std::byte> view() const { return {reinterpret_cast<const std::byte*>(consumer_pos_), shared_bytes()}; }
 
   /// What owner_of() finds.
   void set_owner(void* owner) { *reinterpret_cast<void**>(window_) = owner; }

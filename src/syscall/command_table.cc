@@ -74,7 +74,7 @@ constexpr std::array kCommands = {
            "no perf events here"),
   full   (21, "MAP_LOOKUP_AND_DELETE_ELEM", "elem", RING3_FIELD(flags),              kAnyone, map_lookup_and_delete_elem),
   partial(22, "MAP_FREEZE",           "elem",   RING3_FIELD(map_fd),                 kAnyone, map_freeze,
-           "a mapping that a client made writable before stays so, and does not make this EBUSY"),
+           "writable mappings are looked for where the host may look: its own user's processes"),
   full   (23, "BTF_GET_NEXT_ID",      "id",     RING3_FIELD(next_id),                kAdmin,  btf_get_next_id, kNextIdOut),
   full   (24, "MAP_LOOKUP_BATCH",     "batch",  RING3_SUBFIELD(batch, flags),        kAnyone, map_lookup_batch, kBatchOut),
   full   (25, "MAP_LOOKUP_AND_DELETE_BATCH", "batch", RING3_SUBFIELD(batch, flags),  kAnyone,

@@ -6,8 +6,10 @@
 #include "base/try.h"
 #include "maps/map_check.h"
 #include "maps/map_kinds.h"
+#include "maps/map_memory.h"
 #include "struct_ops/ops_map.h"
 #include "syscall/handlers.h"
+#include "syscall/writable_mappings.h"
 
 namespace ring3::syscall {
 namespace {
@@ -151,13 +153,16 @@ Result<long> map_create(Call& call, uapi::bpf_attr& attr) {
 
 Result<long> map_freeze(Call& call, uapi::bpf_attr& attr) {
   const Call::OpenMap open = RING3_TRY(call.map(static_cast<int>(attr.map_fd)));
-  if (!open.may_write()) {
-    // The map's own inability comes first.
-    if (open.map->spec().type == uapi::BPF_MAP_TYPE_STRUCT_OPS || !open.map->spec().fields.empty())
-      return Errno::kNotSupp;
-    return Errno::kPerm;
+  maps::Map& map = *open.map;
+  if (!map.can_freeze()) return Errno::kNotSupp;
+  if (!open.may_write()) return Errno::kPerm;
+  // Memory that is sealed already (BPF_F_RDONLY_PROG) never had a client that could write it.
+  if (map.memory_fd() >= 0 && !map.frozen() && !maps::writes_sealed(map.memory_fd()) &&
+      mapped_writable(map.memory_fd(), map.host_view())) {
+    call.explain("a client has the map's memory mapped writable");
+    return Errno::kBusy;
   }
-  RING3_TRY(open.map->freeze());
+  RING3_TRY(map.freeze());
   return 0L;
 }
 

@@ -1,4 +1,6 @@
 // Checks B-10, B-11, B-29, B-35 to B-38: who may, and what a restricted descriptor may (behaviour.md B.2, B.3).
+#include <sys/wait.h>
+
 #include "tests/integration/pin_world.h"
 
 namespace ring3::test {
@@ -65,6 +67,62 @@ TEST_F(PinAccess, B_29_FrozenMaps) {
   void* memory = ::mmap(nullptr, 4096, PROT_READ, MAP_SHARED, static_cast<int>(map), 0);
   EXPECT_NE(memory, MAP_FAILED);
   ::munmap(memory, 4096);
+}
+
+TEST_F(PinAccess, B_29_AWritableMappingKeepsAMapFromBeingFrozen) {
+  const long map = array(uapi::BPF_F_MMAPABLE);
+  void* memory = ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, static_cast<int>(map), 0);
+  ASSERT_NE(memory, MAP_FAILED);
+  EXPECT_EQ(bpf().freeze(map), -EBUSY);
+  std::uint64_t value = 5;
+  EXPECT_EQ(bpf().update(map, &value), 0) << "a refused freeze changes nothing";
+  EXPECT_EQ(static_cast<const std::uint64_t*>(memory)[0], 5u);
+  ::munmap(memory, 4096);
+  void* reader = ::mmap(nullptr, 4096, PROT_READ, MAP_SHARED, static_cast<int>(map), 0);
+  void* own_copy = ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE, static_cast<int>(map), 0);
+  ASSERT_NE(reader, MAP_FAILED);
+  EXPECT_EQ(bpf().freeze(map), 0) << "readers and copies do not count";
+  ::munmap(reader, 4096);
+  ::munmap(own_copy, 4096);
+}
+
+TEST_F(PinAccess, B_29_AWritableMappingOfAnotherProcessCounts) {
+  const long map = array(uapi::BPF_F_MMAPABLE);
+  int ready[2], done[2];
+  ASSERT_EQ(::pipe(ready), 0);
+  ASSERT_EQ(::pipe(done), 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::close(done[1]);
+    void* memory = ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, static_cast<int>(map), 0);
+    char byte = memory == MAP_FAILED ? 'x' : 'm';
+    [[maybe_unused]] const ssize_t said = ::write(ready[1], &byte, 1);
+    [[maybe_unused]] const ssize_t ended = ::read(done[0], &byte, 1);
+    ::_exit(0);
+  }
+  char byte = 0;
+  ASSERT_EQ(::read(ready[0], &byte, 1), 1);
+  EXPECT_EQ(byte, 'm');
+  EXPECT_EQ(bpf().freeze(map), -EBUSY);
+  ::close(done[1]);
+  ::waitpid(child, nullptr, 0);
+  EXPECT_EQ(bpf().freeze(map), 0);
+  for (const int fd : {ready[0], ready[1], done[0]}) ::close(fd);
+}
+
+TEST_F(PinAccess, B_29_RingsFreezeToo) {
+  uapi::bpf_attr attr = BpfClient::zero();
+  attr.map_type = uapi::BPF_MAP_TYPE_RINGBUF;
+  attr.max_entries = 4096;
+  const long ring = bpf().create(attr);
+  ASSERT_GE(ring, 0);
+  void* memory = ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, static_cast<int>(ring), 0);
+  ASSERT_NE(memory, MAP_FAILED);
+  EXPECT_EQ(bpf().freeze(ring), -EBUSY);
+  ::munmap(memory, 4096);
+  EXPECT_EQ(bpf().freeze(ring), 0);
+  EXPECT_EQ(::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, static_cast<int>(ring), 0), MAP_FAILED);
+  EXPECT_EQ(errno, EPERM);
 }
 
 TEST_F(PinAccess, B_29_ReadOnlyDescriptorsDoNotFreeze) {

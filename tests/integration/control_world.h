@@ -34,6 +34,13 @@ class ControlWorld : public World {
   }
   std::uint32_t first_map() { return bpf().next_id(uapi::BPF_MAP_GET_NEXT_ID, 0); }
 
+  struct LoaderRun {
+    int code = -1;       // exit code, or the negated signal
+    std::string errors;  // what it said on stderr
+  };
+  /// tests/integration/loader with modules/OBJECT.bpf.c; `when` and `packet`: its last step.
+  LoaderRun load(const std::string& object, const std::string& module = "", const char* when = nullptr, long packet = 0);
+
   std::string folder_;
   std::string path_;
 };

@@ -1,9 +1,7 @@
 // A loader that dies by SIGKILL at any step of a load leaves nothing behind (behaviour.md F.1.3): the steps are
 // the packets it exchanges with the host.
 #include <gtest/gtest.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include <signal.h>
 
 #include <chrono>
 #include <string>
@@ -23,20 +21,6 @@ constexpr int kKilled = -SIGKILL;
 
 class LoaderDeath : public ControlWorld {
  protected:
-  /// Exit code, or the negated signal.
-  int run_loader(const char* when, long packet) {
-    const std::string number = std::to_string(packet);
-    std::vector<const char*> arguments = {RING3_SOCKET_LOADER, path_.c_str(), RING3_MODULE_DIR "/calc.bpf.o", "calc"};
-    if (when != nullptr) arguments.insert(arguments.end(), {when, number.c_str()});
-    arguments.push_back(nullptr);
-    pid_t child;
-    if (::posix_spawn(&child, RING3_SOCKET_LOADER, nullptr, nullptr, const_cast<char**>(arguments.data()), environ) != 0)
-      return -1;
-    int status = 0;
-    ::waitpid(child, &status, 0);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
-  }
-
   std::size_t live() { return runtime_->impl().objects().live_count(); }
 
   /// The host notices a death in its own time; 20 s are for a machine under load.
@@ -83,7 +67,7 @@ class LoaderDeath : public ControlWorld {
   void dies_everywhere(const char* when) {
     const std::size_t before = live();
     for (long packet = 1;; ++packet) {
-      const int end = run_loader(when, packet);
+      const int end = load("calc", "calc", when, packet).code;
       if (end != kKilled) {
         EXPECT_EQ(end, kLoaded) << log_.take();
         EXPECT_GT(packet, 20) << "that is no whole load";

@@ -105,6 +105,7 @@ class ArenaMap final : public Map {
       : Map(arena_ops, spec, host), memory_(std::move(memory)), taken_(std::move(taken)) {
     memory_fd_ = memory_.fd();
     mappable_bytes_ = memory_.bytes();
+    host_view_ = {memory_.window(), kWindow};
   }
 
   /// While nobody else has the map.

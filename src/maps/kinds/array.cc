@@ -22,6 +22,7 @@ class ArrayMap final : public Map {
         stride_(static_cast<std::uint32_t>(round_up(spec.value_size, 8))) {
     memory_fd_ = memory_.fd();
     if (memory_fd_ >= 0) mappable_bytes_ = memory_.bytes();
+    host_view_ = {memory_.data(), memory_.bytes()};
   }
 
   std::byte* slot(std::uint32_t index) const { return data_ + std::size_t{index} * stride_; }

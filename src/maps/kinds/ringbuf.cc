@@ -36,6 +36,7 @@ class RingbufMap final : public Map {
     memory_.set_owner(this);
     memory_fd_ = memory_.fd();
     mappable_bytes_ = memory_.shared_bytes();
+    host_view_ = memory_.view();
   }
 
   std::uint64_t size() const { return memory_.data_bytes(); }

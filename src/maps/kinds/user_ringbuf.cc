@@ -28,6 +28,7 @@ class UserRingbufMap final : public Map {
       : Map(user_ringbuf_ops, spec, host), memory_(std::move(memory)) {
     memory_fd_ = memory_.fd();
     mappable_bytes_ = memory_.shared_bytes();
+    host_view_ = memory_.view();
   }
 
   long drain(UserRingbufCallback fn, void* data, std::uint64_t flags) noexcept;

@@ -18,6 +18,7 @@
 #include <cstring>
 #include <fstream>
 #include <iterator>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -89,6 +90,7 @@ int main(int argc, char** argv) {
   if (std::string wrong = ring3::cli::prepare_object(bytes, notes); !wrong.empty()) return refused(argv[2], wrong);
   bpf_object* object = bpf_object__open_mem(bytes.data(), bytes.size(), nullptr);
   if (object == nullptr) return refused("open", std::strerror(errno));
+  const std::unique_ptr<bpf_object, decltype(&bpf_object__close)> closes(object, &bpf_object__close);
   bpf_map* map = nullptr;
   bpf_object__for_each_map(map, object)
     if (bpf_map__type(map) == BPF_MAP_TYPE_STRUCT_OPS && notes.struct_ops_link)
@@ -99,7 +101,6 @@ int main(int argc, char** argv) {
   if (attach(object) != 0) return refused("attach", host.text());
   const auto id = ring3::control::commit(host, {.name = argv[3], .source = argv[2]});
   if (!id.ok()) return refused("commit", host.text());
-  bpf_object__close(object);
   std::printf("%u %ld\n", *id, packets);
   return 0;
 }

@@ -1,0 +1,3 @@
+/* Another idea of the same map: what is pinned does not fit. */
+#define ENTRIES 16
+#include "pinned.bpf.c"
