@@ -5,6 +5,7 @@
 #include <set>
 #include <sstream>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -15,6 +16,7 @@
 #include "model/kernel_kfuncs.h"
 #include "model/map_helpers.h"
 #include "model/prog_kind.h"
+#include "model/sock_fields.h"
 #include "model/target_lists.h"
 #include "tests/support/tsv.h"
 #include "uapi/bpf.h"
@@ -189,6 +191,20 @@ TEST(EvidenceTest, KernelFunctionsHaveTheFlagsAndTheCallersTheKernelSays) {
   for (const KernelKfunc& kfunc : kernel_kfuncs()) EXPECT_EQ(seen.count(std::string(kfunc.name)), 1u) << kfunc.name;
 }
 
+TEST(EvidenceTest, SocketFieldsAreWhatTheKernelShows) {
+  const std::map<std::string, RegKind> kinds{
+      {"sock_common", RegKind::kSockCommon}, {"sock", RegKind::kSocket}, {"tcp_sock", RegKind::kTcpSock}};
+  std::set<std::tuple<std::string, std::uint32_t, std::uint32_t>> shown;
+  for (const Row& row : read_table("probe_pointers.tsv"))
+    shown.insert({row.at("pointer"), number(row.at("offset")), number(row.at("size"))});
+  for (const auto& [name, kind] : kinds)
+    for (std::uint32_t off = 0; off < 128; ++off)
+      for (const std::uint32_t size : {1u, 2u, 4u, 8u})
+        EXPECT_EQ(sock_field_readable(kind, static_cast<std::int32_t>(off), size), shown.count({name, off, size}) != 0)
+            << name << " " << off << " " << size;
+  EXPECT_TRUE(shown.count({"flow_keys", kFlowKeysBytes - 8, 8}) != 0 && shown.count({"flow_keys", kFlowKeysBytes - 7, 8}) == 0);
+}
+
 TEST(EvidenceTest, ListsOfTheKernelAreOurs) {
   std::map<std::string, std::set<std::string>> sets;
   for (const Row& row : read_table("kernel_sets.tsv")) sets[row.at("set")].insert(row.at("name"));
@@ -199,6 +215,9 @@ TEST(EvidenceTest, ListsOfTheKernelAreOurs) {
   for (const std::string& hook : sets.at("sleepable_lsm_hooks")) EXPECT_TRUE(is_on(TargetList::kSleepableHooks, hook)) << hook;
   for (const std::string& hook : sets.at("bpf_lsm_disabled_hooks")) EXPECT_TRUE(is_on(TargetList::kDisabledHooks, hook)) << hook;
   for (const std::string& name : sets.at("btf_allowlist_d_path")) EXPECT_TRUE(is_on(TargetList::kDPathFunctions, name)) << name;
+  for (const std::string& hook : sets.at("untrusted_lsm_hooks")) EXPECT_TRUE(is_on(TargetList::kUntrustedHooks, hook)) << hook;
+  for (const char* set : {"bpf_test_modify_return_ids", "bpf_mptcp_fmodret_ids"})
+    for (const std::string& name : sets.at(set)) EXPECT_TRUE(result_is_modifiable(name)) << name;
   for (const std::string& hook : sets.at("bpf_lsm_hooks"))
     EXPECT_EQ(lsm_return_range(uapi::BPF_LSM_MAC, hook, false).max, sets.at("bool_lsm_hooks").count(hook) != 0 ? 1 : 0) << hook;
 }

@@ -25,6 +25,11 @@ bool is_on(TargetList list, std::string_view function) {
   return false;
 }
 
+bool result_is_modifiable(std::string_view function) {
+  // System calls are where Linux injects errors.
+  return function.starts_with("security_") || function.starts_with("__x64_sys_") || is_on(kModifiable, function);
+}
+
 bool helper_allows_target(const HelperProto& helper, ProgViews view, std::string_view function) {
   switch (helper.id) {
     case uapi::BPF_FUNC_d_path:

@@ -17,9 +17,14 @@ enum class TargetList : std::uint8_t {
   kDPathFunctions,        // functions whose tracing programs may use d_path
   kNeverReturning,        // functions that never return: no fexit, no fmod_ret
   kUntraceable,           // functions no tracing program may attach to
+  kUntrustedHooks,        // LSM hooks whose arguments may be half made or half gone
+  kModifiable,            // functions that are no hook and whose result programs may replace
 };
 
 bool is_on(TargetList list, std::string_view function);
+
+/// May a program replace the result of this function (fmod_ret)?
+bool result_is_modifiable(std::string_view function);
 
 /// A helper with kHelperTargetList: may a program of this view, attached to this function, call it?
 bool helper_allows_target(const HelperProto& helper, ProgViews view, std::string_view function);

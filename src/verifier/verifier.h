@@ -115,6 +115,8 @@ struct VerifiedProgram {
   bool touches_percpu = false;               // needs a CPU slot while it runs
   bool may_sleep = false;
   bool changes_packet = false;
+  /// Something the program does that no engine can run yet: it may be judged, not loaded. Empty: nothing.
+  std::string_view not_runnable;
   Stats stats;
 };
 

@@ -6,6 +6,7 @@
 #include "uapi/bpf.h"
 #include "verifier/call/call.h"
 #include "verifier/call/map_rules.h"
+#include "verifier/call/typed_args.h"
 #include "verifier/kinds/access.h"
 #include "verifier/transfer/regs.h"
 
@@ -24,6 +25,7 @@ struct HelperCall {
   std::uint32_t map_uid = 0;
   std::uint32_t alloc_bytes = 0;
   std::uint32_t released = 0;         // reference
+  std::uint32_t arg_ref = 0;          // reference of the last argument that has one
   std::uint32_t callback = UINT32_MAX;
   unsigned uninit_reg = 0;            // memory the helper writes: register …
   std::uint32_t uninit_bytes = 0;     // … and size; 0: none
@@ -103,6 +105,7 @@ const Accepted* accepted_kinds(ArgKind kind) {
 
 Result<void> check_kind(Step& step, unsigned regno, const ArgSpec& arg, const HelperProto& proto) {
   const RegState& reg = step.reg(regno);
+  if (is_typed_arg(arg.kind)) return check_typed_arg(step, regno, arg);
   const Accepted* accepted = accepted_kinds(arg.kind);
   if (accepted == nullptr) return step.diag.refuse(Rule::kNotSupported, {"this kind of helper argument"});
   const auto refuse = [&] { return step.diag.refuse(Rule::kRegType, {regno, kind_name(reg), accepted->text}); };
@@ -176,6 +179,7 @@ Result<void> check_arg(Step& step, unsigned i, HelperCall& call) {
     return step.search.mark_precise(step.path, regno);
   }
   RING3_TRY(check_kind(step, regno, arg, call.proto));
+  if (reg.ref_obj_id != 0) call.arg_ref = reg.ref_obj_id;
   if ((arg.flags & model::kArgRelease) != 0) {
     RING3_TRY(check_no_offset(step, reg, regno, false));
     call.released = reg.ref_obj_id;
@@ -255,6 +259,20 @@ Result<void> run_callbacks(Step& step, const HelperCall& call) {
   return {};
 }
 
+bool holds_sockets(const model::MapFacts& map) {
+  return map.type == uapi::BPF_MAP_TYPE_SOCKMAP || map.type == uapi::BPF_MAP_TYPE_SOCKHASH;
+}
+
+/// A socket that may be null: acquired, or the same socket under another kind.
+Result<void> set_socket(Step& step, const HelperCall& call, RegKind kind) {
+  RegState& r0 = step.reg(0);
+  set_pointer(r0, kind, model::kMaybeNull);
+  if ((call.proto.flags & model::kHelperAcquires) != 0) r0.id = r0.ref_obj_id = acquire_reference(step);
+  else r0.id = step.search.new_id();
+  if ((call.proto.flags & model::kHelperCasts) != 0) r0.ref_obj_id = call.arg_ref;
+  return {};
+}
+
 Result<void> set_result(Step& step, const HelperCall& call) {
   RegState& r0 = step.reg(0);
   r0.written = true;
@@ -270,6 +288,9 @@ Result<void> set_result(Step& step, const HelperCall& call) {
       maybe_null(RegKind::kMapValue, 0);
       r0.map = call.map;
       r0.btf = call.map_uid;
+      // What a map of sockets holds is a socket, and looking it up takes a reference.
+      if (call.proto.id == uapi::BPF_FUNC_map_lookup_elem && holds_sockets(*step.prog.maps[call.map]))
+        r0.id = r0.ref_obj_id = acquire_reference(step);
       return {};
     case RetKind::kRingbufMemOrNull: {
       // One number is both the reference and what a null test tells apart.
@@ -280,13 +301,32 @@ Result<void> set_result(Step& step, const HelperCall& call) {
       r0.ref_obj_id = ref;
       return {};
     }
-    case RetKind::kHostStructTrusted: {
+    case RetKind::kMemOrNull:
+      maybe_null(RegKind::kMem, 0);
+      r0.mem_bytes = call.alloc_bytes;
+      return {};
+    case RetKind::kMapValue:
+      if (call.map == UINT32_MAX) break;
+      set_pointer(r0, RegKind::kMapValue);
+      r0.map = call.map;
+      r0.btf = call.map_uid;
+      return {};
+    case RetKind::kSocketOrNull: return set_socket(step, call, RegKind::kSocket);
+    case RetKind::kSockCommonOrNull: return set_socket(step, call, RegKind::kSockCommon);
+    case RetKind::kTcpSockOrNull: return set_socket(step, call, RegKind::kTcpSock);
+    case RetKind::kHostStructTrusted:
+    case RetKind::kHostStruct:
+    case RetKind::kHostStructOrNull: {
       const auto& btf = step.prog.facts.host_btf;
       const btf::TypeId type = btf == nullptr ? 0 : btf->find(call.proto.ret_btf, btf::Kind::kStruct);
       if (type == 0) break;
-      set_pointer(r0, RegKind::kHostStruct, model::kTrusted);
+      const bool null = call.proto.ret == RetKind::kHostStructOrNull;
+      set_pointer(r0, RegKind::kHostStruct, call.proto.ret == RetKind::kHostStructTrusted ? std::uint16_t{model::kTrusted}
+                                            : null ? std::uint16_t{model::kMaybeNull} : std::uint16_t{0});
       r0.btf_type = type;
       r0.btf = 0;
+      if (null) r0.id = step.search.new_id();
+      if ((call.proto.flags & model::kHelperCasts) != 0) r0.ref_obj_id = call.arg_ref;
       return {};
     }
     default: break;

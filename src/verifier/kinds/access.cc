@@ -133,6 +133,8 @@ Result<void> check_access(Step& step, const Access& access) {
     case DerefRule::kStack: return access_stack(step, access, off);
     case DerefRule::kPacket: return access_packet(step, access, off);
     case DerefRule::kHostStruct: return access_host_struct(step, access, off);
+    case DerefRule::kSock: return access_sock(step, access, off);
+    case DerefRule::kFlowKeys: return access_flow_keys(step, access, off);
     case DerefRule::kMapPtr: return step.diag.refuse(Rule::kNotSupported, {"reading the fields of a map"});
     case DerefRule::kNever: break;
   }

@@ -28,9 +28,13 @@ Result<void> check_access(Step& step, const Access& access);
 // One per rule of model::DerefRule. `off` includes the pointer's fixed offset.
 Result<void> access_stack(Step& step, const Access& access, std::int32_t off);
 Result<void> access_ctx(Step& step, const Access& access, std::int32_t off);
+/// A context that holds the arguments of what the program is attached to.
+Result<void> access_target_args(Step& step, const Access& access, std::int32_t off);
 Result<void> access_map_value(Step& step, const Access& access, std::int32_t off);
 Result<void> access_sized(Step& step, const Access& access, std::int32_t off);
 Result<void> access_packet(Step& step, const Access& access, std::int32_t off);
+Result<void> access_sock(Step& step, const Access& access, std::int32_t off);
+Result<void> access_flow_keys(Step& step, const Access& access, std::int32_t off);
 Result<void> access_host_struct(Step& step, const Access& access, std::int32_t off);
 
 /// What a call wants with memory.

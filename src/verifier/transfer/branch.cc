@@ -2,6 +2,7 @@
 //
 // A jump whose outcome the operands decide is walked one way; the decision relied on their exact bounds, so
 // they become precise. Otherwise the taken side is put aside (forked) and the fall-through goes on.
+#include "uapi/bpf.h"
 #include "verifier/call/call.h"
 #include "verifier/domain/scalar_branch.h"
 #include "verifier/transfer/packet_range.h"
@@ -174,6 +175,8 @@ void mark_not_null(Program& prog, RegState& reg) {
   if (reg.kind == RegKind::kMapValue) {
     // An element of a map of maps is a map.
     const model::MapFacts& map = *prog.maps[reg.map];
+    if (map.type == uapi::BPF_MAP_TYPE_XSKMAP) reg.kind = RegKind::kXdpSock, reg.map = 0;
+    else if (map.type == uapi::BPF_MAP_TYPE_SOCKMAP || map.type == uapi::BPF_MAP_TYPE_SOCKHASH) reg.kind = RegKind::kSocket, reg.map = 0;
     if (map.inner != nullptr) {
       const std::uint32_t uid = reg.id;
       for (std::uint32_t i = 0; i < prog.maps.size(); ++i) {

@@ -1,0 +1,104 @@
+// Helper arguments that are sockets or pointers to host structs.
+//
+// A host struct fits if it is the wanted one or begins with it; what may dangle, is user memory or per CPU never fits.
+#include "verifier/call/typed_args.h"
+
+#include <algorithm>
+
+#include "verifier/kinds/access.h"
+#include "verifier/transfer/regs.h"
+
+namespace ring3::verifier {
+namespace {
+
+using model::ArgKind;
+
+constexpr std::string_view kSockets = "sock_common, sock, tcp_sock, xdp_sock";
+
+std::string_view expected_text(ArgKind kind) {
+  switch (kind) {
+    case ArgKind::kSocket: return "sock";
+    case ArgKind::kSockCommon: return kSockets;
+    case ArgKind::kBtfSockCommon: return "sock_common, sock, tcp_sock, xdp_sock, ptr_, trusted_ptr_";
+    default: return "ptr_, trusted_ptr_, rcu_ptr_";
+  }
+}
+
+bool is_any_socket(RegKind kind) {
+  return kind == RegKind::kSocket || kind == RegKind::kSockCommon || kind == RegKind::kTcpSock || kind == RegKind::kXdpSock;
+}
+
+Result<void> check_struct(Step& step, unsigned regno, const char* wanted_name, bool release) {
+  const RegState& reg = step.reg(regno);
+  const auto& host = step.prog.facts.host_btf;
+  const btf::TypeId wanted = host == nullptr ? 0 : host->find(wanted_name, btf::Kind::kStruct);
+  if (wanted == 0) return step.diag.refuse(Rule::kNotSupported, {std::string("struct ") + wanted_name + ", which the host's types lack,"});
+  RING3_TRY(check_no_offset(step, reg, regno, !release));
+  if (!is_struct_at(step.prog, reg, *host, wanted, release))
+    return step.diag.refuse(Rule::kHelperArgStruct, {regno, step.prog.btf_name(reg.btf, reg.btf_type), wanted_name});
+  return {};
+}
+
+}  // namespace
+
+bool is_struct_at(const Program& prog, const RegState& reg, const btf::Btf& btf, btf::TypeId wanted, bool exact) {
+  const btf::Btf* have_btf = prog.btfs[reg.btf];
+  const btf::Type* want = btf.type(wanted);
+  if (have_btf == nullptr || want == nullptr || reg.off < 0 || (exact && reg.off != 0)) return false;
+  btf::TypeId have = reg.btf_type;
+  auto off = static_cast<std::uint32_t>(reg.off);
+  for (int depth = 0; depth < 16; ++depth) {
+    const btf::Type* type = have_btf->type(have);
+    if (type == nullptr) return false;
+    const bool same = have_btf == &btf ? have == wanted : type->kind == want->kind && type->name == want->name && !type->name.empty();
+    if (same && off == 0) return true;
+    if (exact || type->kind != btf::Kind::kStruct) return false;
+    // The member that holds the offset.
+    btf::TypeId next = 0;
+    for (std::uint32_t i = 0; i < type->vlen && next == 0; ++i) {
+      const btf::Member m = have_btf->member(have, i);
+      const std::uint32_t at = m.bit_off / 8;
+      const std::uint32_t bytes = have_btf->size_of(m.type).value_or(0);
+      if (m.bitfield_bits != 0 || off < at || off >= at + bytes) continue;
+      next = have_btf->skip_modifiers(m.type);
+      off -= at;
+      const btf::Type* inner = have_btf->type(next);
+      while (inner != nullptr && inner->kind == btf::Kind::kArray) {
+        next = have_btf->skip_modifiers(have_btf->array(next)->elem);
+        const std::uint32_t elem = have_btf->size_of(next).value_or(0);
+        if (elem == 0) return false;
+        off %= elem;
+        inner = have_btf->type(next);
+      }
+    }
+    if (next == 0) return false;
+    have = next;
+  }
+  return false;
+}
+
+bool is_typed_arg(ArgKind kind) {
+  return kind == ArgKind::kSocket || kind == ArgKind::kSockCommon || kind == ArgKind::kBtfSockCommon || kind == ArgKind::kHostStruct;
+}
+
+Result<void> check_typed_arg(Step& step, unsigned regno, const model::ArgSpec& arg) {
+  const RegState& reg = step.reg(regno);
+  const bool release = (arg.flags & model::kArgRelease) != 0;
+  const auto refuse = [&] { return step.diag.refuse(Rule::kRegType, {regno, kind_name(reg), expected_text(arg.kind)}); };
+  const unsigned null = (arg.flags & model::kArgMaybeNull) != 0 ? unsigned{model::kMaybeNull} : 0u;
+  if (reg.kind == RegKind::kHostStruct) {
+    unsigned allowed = null | model::kTrusted;
+    if (arg.kind == ArgKind::kHostStruct) allowed |= model::kRcuPtr;
+    else if (arg.kind != ArgKind::kBtfSockCommon) return refuse();
+    if ((reg.flags & ~allowed) != 0) return refuse();
+    RING3_TRY(check_struct(step, regno, arg.kind == ArgKind::kHostStruct ? arg.btf_name : "sock_common", release));
+  } else {
+    const bool fits = arg.kind == ArgKind::kSocket ? reg.kind == RegKind::kSocket
+                                                   : arg.kind != ArgKind::kHostStruct && is_any_socket(reg.kind);
+    if (!fits || (reg.flags & ~null) != 0) return refuse();
+  }
+  if (release && reg.ref_obj_id == 0) return step.diag.refuse(Rule::kReleaseUnowned, {regno});
+  return {};
+}
+
+}  // namespace ring3::verifier
