@@ -120,6 +120,11 @@ Result<Ref<Program>> load_relocated(const LoadRequest& request, DescriptorSource
   Prepared p = RING3_TRY(prepare(request, descriptors, host, log));
   const verifier::ProgramInput in = verifier_input(request, p);
   const verifier::VerifiedProgram verified = RING3_TRY(verifier::verify(in, *p.facts, host.limits(), log));
+  RING3_TRY(check_target_offered(in.target, log));
+  if (!verified.not_runnable.empty()) {
+    log.write(std::string(verified.not_runnable) + " is not provided by this host\n");
+    return Errno::kNotSupp;
+  }
   Compiled compiled = RING3_TRY(compile(in, verified, p, host, log));
 
   ProgramMaker::Parts parts;

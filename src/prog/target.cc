@@ -74,17 +74,19 @@ Result<LoadTarget> find_struct_ops(const LoadRequest& request, const model::Fact
   return target;
 }
 
-/// Tracing and LSM programs: names are checked as Linux does, then refused, because this runtime has no such place.
-Errno refuse_tracing(const LoadRequest& request, ProgramHost& host, verifier::LogSink& log) {
+/// Tracing and LSM programs are verified for what they name; that this host has no such place is said after that.
+Result<LoadTarget> find_function(const LoadRequest& request, ProgramHost& host, verifier::LogSink& log) {
   if (request.attach_target && request.attach_target->kind() == ObjectKind::kProg)
     return fail(log, Errno::kInval, "tracing of programs is not supported by this runtime");
   if (request.attach_btf_id == 0) return fail(log, Errno::kInval, "Tracing programs must provide btf_id");
-  const btf::Type* type = host.host_btf()->btf()->type(request.attach_btf_id);
-  if (type == nullptr)
-    return fail(log, Errno::kInval, fmt::format("attach_btf_id {} is invalid", request.attach_btf_id));
-  if (type->kind != btf::Kind::kFunc)
-    return fail(log, Errno::kInval, fmt::format("attach_btf_id {} is not a function", request.attach_btf_id));
-  return fail(log, Errno::kInval, fmt::format("{} is not an attach point of this host", type->name));
+  Ref<BtfObject> btf = RING3_TRY(target_btf(request, host, log));
+  LoadTarget target;
+  target.facts.kind = model::AttachTarget::Kind::kFunction;
+  target.facts.btf = btf->btf();
+  target.facts.type = request.attach_btf_id;
+  target.btf_object_id = btf->id();
+  target.holder = btf;
+  return target;
 }
 
 }  // namespace
@@ -94,13 +96,18 @@ Result<LoadTarget> find_target(const LoadRequest& request, const model::Facts& f
   switch (request.prog_type) {
     case uapi::BPF_PROG_TYPE_STRUCT_OPS: return find_struct_ops(request, facts, host, log);
     case uapi::BPF_PROG_TYPE_TRACING:
-    case uapi::BPF_PROG_TYPE_LSM: return refuse_tracing(request, host, log);
+    case uapi::BPF_PROG_TYPE_LSM: return find_function(request, host, log);
     case uapi::BPF_PROG_TYPE_EXT:
       if (request.attach_target && request.attach_target->kind() == ObjectKind::kProg)
         return fail(log, Errno::kInval, "replacement of functions is not supported by this runtime");
       return fail(log, Errno::kInval, "Cannot replace kernel functions");
     default: return LoadTarget{};
   }
+}
+
+Result<void> check_target_offered(const model::AttachTarget& target, verifier::LogSink& log) {
+  if (target.kind != model::AttachTarget::Kind::kFunction) return {};
+  return fail(log, Errno::kNotSupp, fmt::format("{} is not an attach point of this host", target.btf->type(target.type)->name));
 }
 
 }  // namespace ring3::prog

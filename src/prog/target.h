@@ -20,4 +20,8 @@ struct LoadTarget {
 Result<LoadTarget> find_target(const LoadRequest& request, const model::Facts& facts, ProgramHost& host,
                                verifier::LogSink& log);
 
+/// For a program that passed the verifier: does this host have the place it wants to be attached to?
+/// kNotSupp: it does not; log names the place.
+Result<void> check_target_offered(const model::AttachTarget& target, verifier::LogSink& log);
+
 }  // namespace ring3::prog

@@ -25,6 +25,17 @@ struct GlobalArg {
   btf::TypeId type = 0;
 };
 
+/// The function whose arguments the context holds.
+struct TargetProto {
+  const btf::Btf* btf = nullptr;    // null: the context is no array of arguments
+  btf::TypeId proto = 0;            // FUNC_PROTO; 0: arguments are not known, all are numbers
+  std::string_view name;
+  std::uint32_t skip = 0;           // leading parameters programs do not see
+  std::uint32_t nullable = 0;       // bit per argument
+  bool trusted = false;             // pointers are valid for the whole run
+  bool shows_result = false;        // behind the arguments stands the result
+};
+
 struct SubprogInfo {
   std::uint32_t start = 0, end = 0;
   btf::TypeId func = 0;            // FUNC record, 0: none
@@ -63,6 +74,7 @@ struct Program {
   bool allow_ptr_leaks = false;      // perfmon rights
   bool allow_uninit_stack = false;
   bool strict_alignment = false;
+  TargetProto target;
 
   /// The maps of the program, then templates of inner maps: MapFacts of an index.
   std::vector<const model::MapFacts*> maps;

@@ -47,6 +47,7 @@ class Run {
     prepare();
     RING3_TRY(find_subprogs(prog_, diag_));
     RING3_TRY(check_owned_arguments(prog_, diag_));
+    RING3_TRY(check_attach_target(prog_, diag_));
     RING3_TRY(check_btf_info(prog_, diag_));
     RING3_TRY(check_maps());
     RING3_TRY(check_cfg(prog_, diag_));

@@ -8,8 +8,10 @@
 #include <algorithm>
 #include <span>
 
+#include "model/kernel_kfuncs.h"
 #include "model/kfunc_args.h"
 #include "verifier/call/call.h"
+#include "verifier/call/typed_args.h"
 #include "verifier/domain/scalar_alu.h"
 #include "verifier/kinds/access.h"
 #include "verifier/transfer/regs.h"
@@ -59,29 +61,15 @@ Result<void> check_available(Step& step, const KfuncCall& call) {
     return step.diag.refuse(Rule::kKfuncDestructive);
   if (call.has(model::kKfuncSleepable) && !step.prog.sleepable) return step.diag.refuse(Rule::kKfuncSleeps, {name});
   if (step.path.lock.held) return step.diag.refuse(Rule::kCallUnderLock);
+  const model::KernelKfunc* known = model::find_kernel_kfunc(name);
+  if (known != nullptr && known->special == model::KfuncSpecial::kIterCssTask && !step.prog.sleepable &&
+      (step.prog.view() & (model::kViewAnyLsm | model::kViewTraceIter)) == 0)
+    return step.diag.refuse(Rule::kCssTaskIter);
   return {};
 }
 
 bool is_trusted(const RegState& reg) {
   return !reg.has(model::kUntrusted) && (reg.ref_obj_id != 0 || reg.has(model::kTrusted | model::kAllocObj));
-}
-
-/// Same struct, or one whose first member (at any depth) it is.
-bool is_type(const Program& prog, const RegState& reg, const btf::Btf& btf, btf::TypeId want, bool exact) {
-  const btf::Btf* have_btf = prog.btfs[reg.btf];
-  btf::TypeId have = reg.btf_type;
-  for (int depth = 0; depth < 8; ++depth) {
-    const btf::Type* type = have_btf->type(have);
-    const btf::Type* wanted = btf.type(want);
-    if (type == nullptr || wanted == nullptr) return false;
-    const bool same_graph = have_btf == &btf;
-    if (same_graph ? have == want : (type->kind == wanted->kind && type->name == wanted->name && !type->name.empty())) return true;
-    if (exact || type->kind != btf::Kind::kStruct || type->vlen == 0) return false;
-    const btf::Member first = have_btf->member(have, 0);
-    if (first.bit_off != 0 || first.bitfield_bits != 0) return false;
-    have = have_btf->skip_modifiers(first.type);
-  }
-  return false;
 }
 
 Result<void> check_struct_arg(Step& step, unsigned i, const KfuncArg& arg, KfuncCall& call) {
@@ -92,8 +80,7 @@ Result<void> check_struct_arg(Step& step, unsigned i, const KfuncArg& arg, Kfunc
     // A struct of plain numbers may also be any memory of its size.
     if (!needs_trust && !call.has(model::kKfuncRcu) && model::is_scalar_struct(*call.kfunc.btf, arg.type) && reg.is_pointer())
       return check_region(step, regno, arg.bytes, false, Purpose::kReadWrite, false);
-    return step.diag.refuse(Rule::kKfuncArgStruct,
-                            {i, kind_name(reg), std::string("struct ") + std::string(call.kfunc.btf->type(arg.type)->name)});
+    return step.diag.refuse(Rule::kKfuncArgStruct, {i, call.kfunc.btf->type(arg.type)->name});
   }
   const bool release = call.has(model::kKfuncRelease) && reg.ref_obj_id != 0;
   if (needs_trust && !is_trusted(reg)) return step.diag.refuse(Rule::kMustBeTrusted, {regno});
@@ -101,9 +88,9 @@ Result<void> check_struct_arg(Step& step, unsigned i, const KfuncArg& arg, Kfunc
     return step.diag.refuse(Rule::kMustBeRcu, {regno});
   if (reg.has(model::kUntrusted | model::kUserMem | model::kPercpuPtr)) return step.diag.refuse(Rule::kMustBeTrusted, {regno});
   RING3_TRY(check_no_offset(step, reg, regno, !release));
-  if (reg.off != 0 || !is_type(step.prog, reg, *call.kfunc.btf, arg.type, call.has(model::kKfuncRelease)))
-    return step.diag.refuse(Rule::kKfuncArgType, {call.proto.name, i, "struct", call.kfunc.btf->type(arg.type)->name, regno,
-                                                  "struct", step.prog.btf_name(reg.btf, reg.btf_type)});
+  if (!is_struct_at(step.prog, reg, *call.kfunc.btf, arg.type, release))
+    return step.diag.refuse(Rule::kKfuncArgType, {call.proto.name, i, "STRUCT", call.kfunc.btf->type(arg.type)->name, regno,
+                                                  "STRUCT", step.prog.btf_name(reg.btf, reg.btf_type)});
   if (release) {
     if (call.released != 0) return step.diag.refuse(Rule::kReleaseTwo, {call.proto.name});
     call.released = reg.ref_obj_id;

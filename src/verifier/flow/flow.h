@@ -1,6 +1,7 @@
 // The program's shape, found before any path is walked, and the checks that follow the walk.
 //
 //   find_subprogs   entry points from calls and callback addresses; jumps stay inside their function
+//   check_attach_target  what the program is attached to, and whether programs of its kind may be
 //   check_btf_info  func_info and line_info against the program and its BTF; prototypes of global functions
 //   check_cfg       every instruction reachable, no loops without rights; marks where states are compared
 //   find_liveness   registers read later, per instruction
@@ -15,6 +16,7 @@
 namespace ring3::verifier {
 
 Result<void> find_subprogs(Program& prog, Diag& diag);
+Result<void> check_attach_target(Program& prog, Diag& diag);
 Result<void> check_btf_info(Program& prog, Diag& diag);
 Result<void> check_cfg(Program& prog, Diag& diag);
 void find_liveness(Program& prog);

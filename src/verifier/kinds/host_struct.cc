@@ -4,8 +4,10 @@
 //   trusted, or owning a reference   valid memory: direct loads, writes to fields the type names
 //   RCU                              valid while the read section lasts
 //   none, untrusted                  may dangle: every load may fault and then reads zero
-// A pointer loaded from a struct is not trusted. Inside a read section a member tagged `rcu` of a valid
-// object is RCU-valid, but may be null. What was loaded through an untrusted pointer is untrusted.
+// A pointer loaded from a struct is not trusted, unless model/member_trust.def says so. Inside a read section a member
+// tagged `rcu` of a valid object is RCU-valid, but may be null; outside one, what a valid object points to is untrusted.
+// What was loaded through an untrusted pointer is untrusted.
+#include "model/member_trust.h"
 #include "verifier/call/call.h"
 #include "verifier/kinds/access.h"
 #include "verifier/kinds/struct_walk.h"
@@ -30,14 +32,26 @@ Result<void> check_write_allowed(Step& step, const Access& access, const RegStat
   return step.diag.refuse(Rule::kOnlyRead);
 }
 
+/// The pointer in member `walk.member` of a valid object: what is known of it beyond its type.
+unsigned trust_of_member(const Step& step, const RegState& base, const StructWalk& walk) {
+  const unsigned tags = (walk.user_tag ? unsigned{model::kUserMem} : 0u) | (walk.percpu_tag ? unsigned{model::kPercpuPtr} : 0u);
+  const model::MemberTrust known = model::member_trust(walk.owner, walk.member);
+  if (known == model::MemberTrust::kTrusted) return tags | model::kTrusted;
+  if (known == model::MemberTrust::kTrustedOrNull) return tags | model::kTrusted | model::kMaybeNull;
+  // Outside a read section, or inside an object that may be null, it may be gone already.
+  if (!in_read_section(step) || base.maybe_null()) return tags | model::kUntrusted;
+  if (known == model::MemberTrust::kRcu) return tags | model::kRcuPtr;
+  if (known == model::MemberTrust::kRcuOrNull || walk.rcu_tag) return tags | model::kRcuPtr | model::kMaybeNull;
+  return tags;
+}
+
 std::uint16_t trust_of_loaded(const Step& step, const RegState& base, const StructWalk& walk) {
-  std::uint16_t flags = 0;
+  unsigned flags = 0;
   if (walk.user_tag) flags |= model::kUserMem;
   if (walk.percpu_tag) flags |= model::kPercpuPtr;
-  if (base.has(model::kUntrusted) || walk.through_union) return static_cast<std::uint16_t>(flags | model::kUntrusted);
-  if (is_valid(base) && walk.rcu_tag && in_read_section(step))
-    return static_cast<std::uint16_t>(flags | model::kRcuPtr | model::kMaybeNull);
-  return flags;
+  if (base.has(model::kUntrusted) || walk.through_union) flags |= model::kUntrusted;
+  else if (is_valid(base)) flags = trust_of_member(step, base, walk);
+  return static_cast<std::uint16_t>(flags);
 }
 
 }  // namespace

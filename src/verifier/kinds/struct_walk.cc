@@ -83,7 +83,10 @@ StructWalk walk_member(const btf::Btf& btf, const btf::Type& owner, const btf::M
   if (inside != 0 || size != 8)
     return refused(format_message("cannot access ptr member {} with moff {} in struct {} with off {} size {}",
                                   {m.name, moff, owner.name, off, size}));
-  return walk_pointer(btf, *type);
+  StructWalk w = walk_pointer(btf, *type);
+  w.owner = owner.name;
+  w.member = m.name;
+  return w;
 }
 
 }  // namespace

@@ -15,8 +15,18 @@ std::string bounds_text(const RegState& reg) {
   return out.empty() ? " unknown scalar value" : out;
 }
 
+/// What main may return.
+model::ReturnRange returns(const Program& prog) {
+  const TargetProto& target = prog.target;
+  if (prog.in.prog_type != uapi::BPF_PROG_TYPE_LSM || target.btf == nullptr)
+    return model::return_range(*prog.kind, prog.in.attach_type);
+  const btf::Type* proto = target.btf->type(target.proto);
+  return model::lsm_return_range(prog.in.attach_type, target.name, proto == nullptr || proto->type == btf::kVoid);
+}
+
 bool returns_nothing(const Program& prog) {
   const model::AttachTarget& t = prog.in.target;
+  if (prog.in.prog_type == uapi::BPF_PROG_TYPE_LSM) return returns(prog).any;
   if (t.kind != model::AttachTarget::Kind::kStructOpsMember || t.ops == nullptr || t.member >= t.ops->members.size()) return false;
   const btf::Type* proto = t.ops->btf->type(t.ops->members[t.member].proto);
   return proto != nullptr && proto->type == btf::kVoid;
@@ -34,7 +44,7 @@ Result<void> check_return_value(Step& step) {
     return {};
   }
   if (leaks_pointer(step, 0)) return step.diag.refuse(Rule::kLeakAsReturn, {0});
-  model::ReturnRange range = model::return_range(*step.prog.kind, step.prog.in.attach_type);
+  model::ReturnRange range = returns(step.prog);
   // What is no owned pointer of the right type can only be null.
   if (returns_pointer(step.prog)) range = {.any = false, .min = 0, .max = 0};
   if (range.any) {
