@@ -114,11 +114,31 @@ struct AttachTarget {
   std::uint32_t member = 0;
 };
 
+/// What a host says of a pointer in one of its structs, beyond the pointer's type.
+enum class MemberTrust : std::uint8_t {
+  kUnknown,
+  kTrusted,        // valid as long as the struct is
+  kTrustedOrNull,
+  kRcu,            // valid for a read section
+  kRcuOrNull,
+};
+struct MemberTrustRow {
+  std::string type_name, member;
+  MemberTrust trust;
+};
+
 struct Facts {
   std::shared_ptr<const btf::Btf> host_btf;
   std::vector<Kfunc> kfuncs;
   std::vector<KptrType> kptr_types;
   std::vector<std::shared_ptr<const StructOpsType>> struct_ops;
+  std::vector<MemberTrustRow> member_trust;
+
+  MemberTrust trust_of(std::string_view type_name, std::string_view member_name) const {
+    for (const MemberTrustRow& row : member_trust)
+      if (row.type_name == type_name && row.member == member_name) return row.trust;
+    return MemberTrust::kUnknown;
+  }
 };
 
 }  // namespace ring3::model

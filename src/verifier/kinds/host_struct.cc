@@ -4,10 +4,9 @@
 //   trusted, or owning a reference   valid memory: direct loads, writes to fields the type names
 //   RCU                              valid while the read section lasts
 //   none, untrusted                  may dangle: every load may fault and then reads zero
-// A pointer loaded from a struct is not trusted, unless model/member_trust.def says so. Inside a read section a member
+// A pointer loaded from a struct is not trusted, unless the host says so (model::MemberTrustRow). Inside a read section a member
 // tagged `rcu` of a valid object is RCU-valid, but may be null; outside one, what a valid object points to is untrusted.
 // What was loaded through an untrusted pointer is untrusted.
-#include "model/member_trust.h"
 #include "verifier/call/call.h"
 #include "verifier/kinds/access.h"
 #include "verifier/kinds/struct_walk.h"
@@ -35,7 +34,7 @@ Result<void> check_write_allowed(Step& step, const Access& access, const RegStat
 /// The pointer in member `walk.member` of a valid object: what is known of it beyond its type.
 unsigned trust_of_member(const Step& step, const RegState& base, const StructWalk& walk) {
   const unsigned tags = (walk.user_tag ? unsigned{model::kUserMem} : 0u) | (walk.percpu_tag ? unsigned{model::kPercpuPtr} : 0u);
-  const model::MemberTrust known = model::member_trust(walk.owner, walk.member);
+  const model::MemberTrust known = step.prog.facts.trust_of(walk.owner, walk.member);
   if (known == model::MemberTrust::kTrusted) return tags | model::kTrusted;
   if (known == model::MemberTrust::kTrustedOrNull) return tags | model::kTrusted | model::kMaybeNull;
   // Outside a read section, or inside an object that may be null, it may be gone already.

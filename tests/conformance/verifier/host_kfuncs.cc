@@ -81,6 +81,10 @@ void add_host_kfuncs(Facts& facts) {
     facts.kptr_types.push_back({.name = std::string(name), .btf = facts.host_btf, .type = type,
                                 .rcu_safe = is_rcu_protected_type(name), .release = give_back});
   }
+  using model::MemberTrust;
+#define RING3_MEMBER_TRUST(owner, member, trust) facts.member_trust.push_back({#owner, #member, MemberTrust::trust});
+#include "tests/conformance/verifier/host_member_trust.def"
+#undef RING3_MEMBER_TRUST
 }
 
 }  // namespace ring3::conformance

@@ -5,7 +5,7 @@
 
 namespace ring3::conformance {
 
-/// Adds those that the host's BTF knows, and the types programs may store.
+/// Adds those that the host's BTF knows, the types programs may store, and what the kernel says of pointers in its structs.
 void add_host_kfuncs(model::Facts& facts);
 
 }  // namespace ring3::conformance
