@@ -83,7 +83,7 @@ void add_host_kfuncs(Facts& facts) {
   }
   using model::MemberTrust;
 #define RING3_MEMBER_TRUST(owner, member, trust) facts.member_trust.push_back({#owner, #member, MemberTrust::trust});
-#include "tests/conformance/verifier/host_member_trust.def"
+#include "host_member_trust.def"
 #undef RING3_MEMBER_TRUST
 }
 
