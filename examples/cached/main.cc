@@ -57,10 +57,8 @@ int serve(const Options& options) {
   std::unique_ptr<ring3::Runtime> runtime = std::move(created).value();
   if (auto offered = cache.seat().offer(*runtime); !offered.ok())
     return fail(std::string("the policy type is refused: ") + ring3::errno_name(offered.error()));
-#ifdef CACHED_LISTENS
   if (auto listening = runtime->listen({.path = options.socket}); !listening.ok())
     return fail(std::string("no control socket: ") + ring3::errno_name(listening.error()));
-#endif
   cached::Server server(cache);
   if (const std::string problem = server.open(options.port); !problem.empty()) return fail(problem);
   std::printf("cached: host %s, port %u, %llu objects\n", options.name.c_str(), unsigned{server.port()},

@@ -98,12 +98,12 @@ StructOpsDef::Writable writable(M S::*member) {
 /// How a host offers the ops struct T with one active instance at a time.
 template <typename T>
 struct StructOpsOptions {
-  std::vector<Member<T>> required;     ///< an instance without one of them is refused: kInval
-  std::vector<Member<T>> unsupported;  ///< programs for them do not load: kNotSupp
-  std::vector<Member<T>> sleepable;    ///< may be implemented by sleepable programs
-  std::vector<Member<T>> annotated;    ///< must have a stub function <T>__<member> in the BTF
-  std::vector<StructOpsDef::Writable> writable;
-  std::vector<std::uint32_t> helpers;  ///< helper ids beyond the base set
+  std::vector<Member<T>> required = {};     ///< an instance without one of them is refused: kInval
+  std::vector<Member<T>> unsupported = {};  ///< programs for them do not load: kNotSupp
+  std::vector<Member<T>> sleepable = {};    ///< may be implemented by sleepable programs
+  std::vector<Member<T>> annotated = {};    ///< must have a stub function <T>__<member> in the BTF
+  std::vector<StructOpsDef::Writable> writable = {};
+  std::vector<std::uint32_t> helpers = {};  ///< helper ids beyond the base set
   /// What a member does that the client left out; a null one is unsupported. Null pointer: all are supported, and one
   /// that was left out returns 0. Copied.
   const T* stubs = nullptr;
