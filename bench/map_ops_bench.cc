@@ -103,9 +103,10 @@ class Ours {
     std::uint32_t state = 1;
     const double start = thread_ns();
     for (std::uint32_t r = 0; r < repeats; ++r) {
-      rcu::read_lock_inline();
-      for (std::uint32_t i = 0; i < kOps; ++i) step(ops, key_of(c_, static_cast<std::uint32_t>(next_number(state))));
-      rcu::read_unlock_inline();
+      {
+        rcu::InlineReadSection readers;
+        for (std::uint32_t i = 0; i < kOps; ++i) step(ops, key_of(c_, static_cast<std::uint32_t>(next_number(state))));
+      }
       if (c_.what == What::kRing) drain();
     }
     return (thread_ns() - start) / kOps / repeats;

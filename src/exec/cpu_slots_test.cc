@@ -45,6 +45,55 @@ TEST(CpuSlotsTest, SleeperGetsTheSlotThatIsGivenBack) {
   EXPECT_TRUE(leased.load());
 }
 
+/// A slot that one thread has leased often is its own; others get it all the same.
+TEST(CpuSlotsTest, AnIdleThreadsOwnSlotIsTakenAway) {
+  CpuSlots slots(1);
+  for (int i = 0; i < 100; ++i) slots.release(slots.acquire());
+  for (int round = 0; round < 20; ++round) {
+    std::thread other([&] {
+      for (int i = 0; i < 40; ++i) slots.release(slots.acquire());
+    });
+    other.join();
+    for (int i = 0; i < 40; ++i) slots.release(slots.acquire());
+  }
+}
+
+TEST(CpuSlotsTest, ABusyThreadsOwnSlotIsNot) {
+  CpuSlots slots(1);
+  for (int i = 0; i < 100; ++i) slots.release(slots.acquire());
+  const std::uint32_t slot = slots.acquire();
+  std::atomic<bool> started{false}, leased{false};
+  std::thread other([&] {
+    started = true;
+    const std::uint32_t got = slots.acquire();
+    leased = true;
+    slots.release(got);
+  });
+  while (!started) std::this_thread::yield();
+  for (int i = 0; i < 50; ++i) std::this_thread::yield();
+  EXPECT_FALSE(leased);
+  slots.release(slot);
+  other.join();
+  EXPECT_TRUE(leased);
+  slots.release(slots.acquire());
+}
+
+TEST(CpuSlotsTest, AThreadsOwnSlotOutlivesNeitherThreadNorSlots) {
+  for (int round = 0; round < 3; ++round) {
+    CpuSlots first(1), second(1);
+    std::thread([&] {
+      for (CpuSlots* slots : {&first, &second, &first})
+        for (int i = 0; i < 20; ++i) slots->release(slots->acquire());
+      // Both at a time, as programs of two runtimes nest.
+      const std::uint32_t outer = first.acquire(), inner = second.acquire();
+      second.release(inner);
+      first.release(outer);
+    }).join();
+    first.release(first.acquire());
+    second.release(second.acquire());
+  }
+}
+
 /// More threads than slots; plain counters per slot must add up. TSan sees a missing order.
 TEST(CpuSlotsTest, PlainCountersPerSlotAreExact) {
   constexpr std::uint32_t kSlots = 3;
@@ -62,6 +111,7 @@ TEST(CpuSlotsTest, PlainCountersPerSlotAreExact) {
         const std::uint32_t slot = slots.acquire();
         ++counters[slot].value;
         slots.release(slot);
+        if (i % 100 == t) std::this_thread::yield();  // so that slots change hands
       }
     });
   for (std::thread& t : threads) t.join();

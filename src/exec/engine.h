@@ -21,6 +21,9 @@ struct CodeListing {
   std::span<const std::uint32_t> original_idx;     // per instruction: its index in the program as loaded
 };
 
+/// A whole program that never looks at its run: it calls nothing outside itself and cannot fault.
+using LeafFn = std::uint64_t (*)(void* ctx);
+
 /// One compiled form of one program. Immutable; any number of threads run it at once.
 class Code {
  public:
@@ -50,6 +53,9 @@ class Code {
                                      std::uint64_t r2 = 0, std::uint64_t r3 = 0, std::uint64_t r4 = 0,
                                      std::uint64_t r5 = 0) const = 0;
 
+  /// Null where the tier has none. Callers of it need a read section and nothing else of what run() asks for.
+  LeafFn leaf() const noexcept { return leaf_; }
+
   virtual const char* tier() const = 0;
 
   /// For BPF_OBJ_GET_INFO_BY_FD's jited_* and for dumps.
@@ -64,6 +70,7 @@ class Code {
 
   /// The C function enter() would only call, where a tier has one: saves the detour.
   rewrite::HelperFn direct_ = nullptr;
+  LeafFn leaf_ = nullptr;
 
  private:
   /// The function is machine code without the marks a sanitizer looks for.

@@ -6,6 +6,8 @@
 //   3. leases a CPU slot when the program touches per-CPU state, unless an outer run holds one;
 //   4. counts the run, and its time while statistics are enabled;
 //   5. calls the current tier's code through one atomic pointer.
+// A program that calls nothing and touches no per-CPU state can neither nest nor be asked who runs: of all this it needs
+// 1, 4 and 5, and code made for it (struct_ops thunks) does them in line.
 //
 // Threads: run() from any thread, concurrently, also while set_code() swaps tiers.
 // Lifetime: the owner is destroyed after readers (Object), so no thread is inside at destruction; a caller
@@ -64,6 +66,11 @@ class ProgramEntry {
   /// The current code; valid inside a read section.
   const Code* code() const noexcept { return code_.load(std::memory_order_acquire); }
 
+  /// Where code that enters a leaf by itself looks; see RunStats::own_runs() and Code::leaf(). The function is null
+  /// while there is none.
+  const std::atomic<LeafFn>& leaf_slot() const noexcept { return leaf_; }
+  const RunStats& stats() const noexcept { return stats_; }
+
   RunTotals totals() const noexcept { return stats_.totals(); }
   const EntryOptions& options() const noexcept { return options_; }
   Machine& machine() const noexcept { return machine_; }
@@ -72,12 +79,15 @@ class ProgramEntry {
 
  private:
   struct Keeper;
+  std::uint64_t run_no_leaf(void* ctx) const noexcept;
+  std::uint64_t run_plain(void* ctx, const Code* code) const noexcept;
   RunContext context_of(const RunArgs& args, RunContext* outer) const noexcept;
   std::uint64_t run_nested_or_measured(const RunArgs& args, RunContext* outer, const Code* code) const noexcept;
 
   Machine& machine_;
   const EntryOptions options_;
   std::atomic<const Code*> code_{nullptr};
+  std::atomic<LeafFn> leaf_{nullptr};  // of code_, where this entry may use it
   Mutex set_code_;
   Keeper* keeper_ RING3_GUARDED_BY(set_code_) = nullptr;  // owns what code_ points to
   mutable RunStats stats_;

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 
 namespace ring3::exec {
@@ -32,6 +33,11 @@ class RunStats {
  public:
   static constexpr std::uint32_t kShards = 32;
 
+  /// For code that counts by itself: the runs of the thread with ordinal n < kShards are 64-bit words n * kShardBytes
+  /// behind this address; threads with greater ordinals call count_run().
+  static constexpr std::size_t kShardBytes = 64;
+  const void* own_runs() const noexcept { return &shards_[0].runs; }
+
   void count_run() noexcept { add(&Shard::runs, 1); }
   void count_time(std::uint64_t ns) noexcept { add(&Shard::run_time_ns, ns); }
   void count_miss() noexcept { add(&Shard::misses, 1); }
@@ -47,7 +53,7 @@ class RunStats {
   }
 
  private:
-  struct alignas(64) Shard {
+  struct alignas(kShardBytes) Shard {
     std::atomic<std::uint64_t> runs{0};
     std::atomic<std::uint64_t> run_time_ns{0};
     std::atomic<std::uint64_t> misses{0};

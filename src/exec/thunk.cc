@@ -34,8 +34,12 @@ std::size_t ThunkShape::slots() const {
 ThunkSet::ThunkSet(CodeMemory& memory, std::size_t max_pages) : memory_(memory), max_pages_(max_pages) {}
 
 Result<void*> ThunkSet::add(const ThunkShape& shape, ThunkTarget target, void* data) {
+  return add(shape, target, data, LeafWay{});
+}
+
+Result<void*> ThunkSet::add(const ThunkShape& shape, ThunkTarget target, void* data, const LeafWay& way) {
   if (!is_valid(shape)) return Errno::kNotSupp;
-  const std::vector<std::byte> code = RING3_TRY(emit_thunk(shape, target, data));
+  const std::vector<std::byte> code = RING3_TRY(emit_thunk(shape, target, data, way));
   if (code.size() > kPageBytes - used_) {
     if (pages_.size() == max_pages_) return Errno::kTooBig;
     pages_.push_back(RING3_TRY(memory_.allocate(kPageBytes)));
@@ -47,7 +51,8 @@ Result<void*> ThunkSet::add(const ThunkShape& shape, ThunkTarget target, void* d
 }
 
 Result<void*> ThunkSet::add(const ThunkShape& shape, const ProgramEntry& entry) {
-  return add(shape, enter_program, const_cast<ProgramEntry*>(&entry));
+  const LeafWay way{.leaf = &entry.leaf_slot(), .measuring = &entry.machine().stats_users, .runs = entry.stats().own_runs()};
+  return add(shape, enter_program, const_cast<ProgramEntry*>(&entry), way);
 }
 
 void ThunkSet::free_after_readers(std::unique_ptr<ThunkSet> set) noexcept {

@@ -21,6 +21,7 @@
 namespace ring3::exec {
 
 class ProgramEntry;
+struct LeafWay;
 
 struct ThunkArg {
   std::uint8_t bytes = 8;   // 1 … 16; above 8 two slots
@@ -66,6 +67,8 @@ class ThunkSet {
   static void free_after_readers(std::unique_ptr<ThunkSet> set) noexcept;
 
  private:
+  Result<void*> add(const ThunkShape& shape, ThunkTarget target, void* data, const LeafWay& way);
+
   CodeMemory& memory_;
   const std::size_t max_pages_;
   std::vector<CodeBlock> pages_;

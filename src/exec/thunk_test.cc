@@ -8,7 +8,13 @@
 #include <thread>
 #include <type_traits>
 
+#include "exec/jit.h"
+#include "exec/program_entry.h"
+#include "isa/assemble.h"
+#include "isa/decode.h"
 #include "object/rcu.h"
+#include "ring3/read_section.h"
+#include "tests/support/fake_host.h"
 
 namespace ring3::exec {
 namespace {
@@ -224,6 +230,58 @@ TEST(ThunkLifetimeTest, FreedOnlyAfterReaders) {
   for (std::thread& t : callers) t.join();
   rcu::drain();
   EXPECT_GT(calls, 0u);
+}
+
+/// A program that calls nothing is entered by the thunk itself; whatever stands in the way, the result is the same.
+TEST_F(ThunkTest, LeafProgramsAreCountedAndMeasured) {
+  if (!jit_available()) GTEST_SKIP() << "no compiler for this machine";
+  const auto compile = [&](std::string_view text) {
+    auto program = std::make_shared<rewrite::XlatedProgram>();
+    program->insns = isa::decode(isa::assemble(text).value()).value();
+    const auto count = static_cast<std::uint32_t>(program->insns.size());
+    program->subprogs.push_back({0, count, 0});
+    program->original_idx.resize(count);
+    auto code = make_jit(memory_)->compile(program).value();
+    EXPECT_NE(code->leaf(), nullptr);
+    return code;
+  };
+  test::FakeHost host;
+  Machine machine(host);
+  ProgramEntry entry(machine, {});
+  ThunkShape shape;
+  shape.args.assign(2, ThunkArg{});
+  const auto member = reinterpret_cast<std::uint64_t (*)(std::uint64_t, std::uint64_t)>(set_.add(shape, entry).value());
+  EXPECT_EQ(member(1, 2), 0u);  // no code yet
+  ASSERT_TRUE(entry.set_code(compile("r2 = *(u64 *)(r1 +8)\nr0 = *(u64 *)(r1 +0)\nr0 += r2\nexit")).ok());
+  EXPECT_EQ(member(1, 2), 3u);  // outside of any section
+  for (int i = 0; i < 3; ++i) {
+    ReadSection readers;
+    EXPECT_EQ(member(5, 6), 11u);
+  }
+  EXPECT_EQ(entry.totals().runs, 4u);
+  machine.stats_users = 1;
+  EXPECT_EQ(member(1, 2), 3u);
+  machine.stats_users = 0;
+  ASSERT_TRUE(entry.set_code(compile("r0 = 7\nexit")).ok());
+  {
+    ReadSection readers;
+    EXPECT_EQ(member(1, 2), 7u);
+  }
+  EXPECT_EQ(entry.totals().runs, 6u);
+  rcu::drain();  // the first code lives in memory_
+}
+
+TEST_F(ThunkTest, ProgramsThatNeedASlotAreNoLeaves) {
+  test::FakeHost host;
+  Machine machine(host);
+  ProgramEntry entry(machine, {.touches_percpu = true});
+  auto program = std::make_shared<rewrite::XlatedProgram>();
+  program->insns = isa::decode(isa::assemble("r0 = 7\nexit").value()).value();
+  program->subprogs.push_back({0, 2, 0});
+  program->original_idx.resize(2);
+  ASSERT_TRUE(entry.set_code(make_best_engine(memory_)->compile(program).value()).ok());
+  EXPECT_EQ(entry.leaf_slot().load(), nullptr);
+  EXPECT_EQ(entry.run(nullptr), 7u);
 }
 
 }  // namespace

@@ -50,7 +50,10 @@ class JitCode final : public Code {
     for (const std::uint32_t off : function_offset_)
       functions_.push_back(reinterpret_cast<HelperFn>(reinterpret_cast<std::uintptr_t>(base + off)));
     for (const jit::FaultPair& pair : code.faults) faults_.push_back({base + pair.insn, base + pair.fixup});
-    if (faults_.empty()) direct_ = functions_[0];
+    if (!faults_.empty()) return;
+    direct_ = functions_[0];
+    if (source_->helpers.empty() && source_->kfuncs.empty()) 
+      leaf_ = reinterpret_cast<LeafFn>(reinterpret_cast<std::uintptr_t>(base + function_offset_[0]));
   }
 
   std::uint64_t call_subprog(RunContext& run, std::uint32_t subprog, std::uint64_t r1, std::uint64_t r2,
