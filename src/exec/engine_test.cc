@@ -91,7 +91,7 @@ TEST_P(EngineTest, GivesEachFrameAStackAndKeepsCalleeSavedRegisters) {
 }
 
 TEST_P(EngineTest, ShowsZeroesWhereTheProgramWroteNothing) {
-  EXPECT_EQ(run_text("r0 = *(u64 *)(r10 -64)\ncall sub\nexit\nsub: r1 = *(u64 *)(r10 -64)\nr0 |= r1\nexit"), 0u);
+  EXPECT_EQ(run_text("r6 = *(u64 *)(r10 -64)\ncall sub\nr0 |= r6\nexit\nsub: r0 = *(u64 *)(r10 -64)\nexit"), 0u);
 }
 
 TEST_P(EngineTest, EndsLoopsWithoutBound) {

@@ -5,6 +5,7 @@
 #include <bit>
 
 #include "exec/jit/emitter.h"
+#include "exec/jit/reciprocal.h"
 
 namespace ring3::exec::jit {
 namespace {
@@ -51,12 +52,52 @@ bool Emitter::divide_by_easy_constant(const Insn& insn) {
   return true;
 }
 
+/// Unsigned division by any other constant: a multiplication by its reciprocal.
+bool Emitter::divide_by_multiplying(const Insn& insn) {
+  const bool wide = insn.bits == 64;
+  const bool small = !wide || (upper_zero_ >> insn.dst & 1) != 0;  // the dividend fits 32 bits
+  if (is_signed(insn.op) || insn.imm < 3 || options_.blind_constants) return false;
+  const auto divisor = static_cast<std::uint64_t>(insn.imm);
+  const Gp dst = r64(insn.dst);
+  if (const auto r = small ? reciprocal(divisor, 32, 32) : std::nullopt) {
+    a_.mov(kScratch.r32(), dst.r32());
+    if (r->before != 0) a_.shr(kScratch.r32(), r->before);
+    a_.mov(kScratch2.r32(), asmjit::Imm(r->factor));
+    a_.imul(kScratch, kScratch2);
+    a_.shr(kScratch, 32 + r->shift);
+  } else if (const auto s = cpu_.bmi2 ? reciprocal(divisor, small ? 32 : 64, 64) : std::nullopt) {
+    // mulx takes one factor from rdx and leaves the flags and rax alone.
+    if (insn.dst != kRemainderReg) a_.mov(kScratch3, x86::rdx);
+    if (insn.dst != kRemainderReg || !wide) a_.mov(sized(kRemainderReg, wide), sized(insn.dst, wide));
+    const bool shifted = s->before != 0;
+    if (shifted && insn.dst == kRemainderReg) a_.mov(kScratch3, x86::rdx);
+    if (shifted) a_.shr(x86::rdx, s->before);
+    a_.mov(kScratch2, asmjit::Imm(s->factor));
+    a_.mulx(kScratch, kScratch2, kScratch2);
+    if (insn.dst != kRemainderReg || shifted) a_.mov(x86::rdx, kScratch3);
+    if (s->shift != 0) a_.shr(kScratch, s->shift);
+  } else {
+    return false;
+  }
+  if (!is_remainder(insn.op)) {
+    a_.mov(resized(dst, !small), resized(kScratch, !small));
+  } else {
+    a_.imul(kScratch, kScratch, asmjit::Imm(insn.imm));
+    a_.sub(resized(dst, !small), resized(kScratch, !small));
+  }
+  return true;
+}
+
 void Emitter::divide(const Insn& insn) {
   const bool wide = insn.bits == 64;
   const bool remainder = is_remainder(insn.op);
-  if (wide) upper_zero_ &= ~(1u << insn.dst);
-  else upper_zero_ |= 1u << insn.dst;
-  if (!insn.src_is_reg && divide_by_easy_constant(insn)) return;
+  const bool was_small = (upper_zero_ >> insn.dst & 1) != 0;
+  if (!insn.src_is_reg && (divide_by_easy_constant(insn) || divide_by_multiplying(insn))) {
+    const bool negated = is_signed(insn.op) && insn.imm == -1;
+    set_upper_zero(insn.dst, !wide || (was_small && !negated));
+    return;
+  }
+  set_upper_zero(insn.dst, !wide);
 
   const Gp divisor = resized(kScratch, wide);
   const Gp dst = sized(insn.dst, wide);

@@ -1,7 +1,10 @@
 // Jumps and calls.
 #if defined(__x86_64__)
 
+#include <utility>
+
 #include "exec/jit/emitter.h"
+#include "exec/jit/jumps.h"
 #include "uapi/bpf.h"
 
 namespace ring3::exec::jit {
@@ -9,25 +12,6 @@ namespace {
 
 using isa::Insn;
 using isa::Op;
-
-x86::CondCode condition(Op op) {
-  switch (op) {
-    case Op::kJeq: return x86::CondCode::kE;
-    case Op::kJne: case Op::kJset: return x86::CondCode::kNE;
-    case Op::kJgt: return x86::CondCode::kA;
-    case Op::kJge: return x86::CondCode::kAE;
-    case Op::kJlt: return x86::CondCode::kB;
-    case Op::kJle: return x86::CondCode::kBE;
-    case Op::kJsgt: return x86::CondCode::kG;
-    case Op::kJsge: return x86::CondCode::kGE;
-    case Op::kJslt: return x86::CondCode::kL;
-    default: return x86::CondCode::kLE;
-  }
-}
-
-std::uint32_t target_of(std::uint32_t idx, const Insn& insn) {
-  return static_cast<std::uint32_t>(std::int64_t{idx} + 1 + insn.jump);
-}
 
 constexpr std::uint32_t kLostByCalls = 0x3f;  // r0 … r5
 
@@ -41,15 +25,18 @@ void Emitter::jump(std::uint32_t idx, const Insn& insn) {
 }
 
 void Emitter::conditional_jump(std::uint32_t idx, const Insn& insn) {
+  if (select(idx, insn) || jump_the_other_way(idx, insn)) return;
   const std::uint32_t target = target_of(idx, insn);
-  const Flags known = flags_;
-  flags_ = {};
-  const bool tests_zero = (insn.op == Op::kJeq || insn.op == Op::kJne) && !insn.src_is_reg && insn.imm == 0;
-  // A 32-bit result is zero exactly when its whole register is.
-  const bool in_flags = tests_zero && known.reg == insn.dst && (known.wide == (insn.bits == 64) || !known.wide);
-  if (!in_flags) compare(insn);
+  if (!is_in_flags(insn, std::exchange(flags_, {}))) compare(insn);
   if (is_near(idx, target)) a_.short_();
   a_.j(condition(insn.op), label_of(target));
+}
+
+/// Whether what the last instruction left in the flags answers the comparison.
+bool Emitter::is_in_flags(const Insn& insn, const Flags& known) const {
+  const bool tests_zero = (insn.op == Op::kJeq || insn.op == Op::kJne) && !insn.src_is_reg && insn.imm == 0;
+  // A 32-bit result is zero exactly when its whole register is.
+  return tests_zero && known.reg == insn.dst && (known.wide == (insn.bits == 64) || !known.wide);
 }
 
 void Emitter::compare(const Insn& insn) {

@@ -9,7 +9,7 @@ namespace {
 using isa::Insn;
 using isa::Op;
 
-x86::Mem memory(unsigned base, std::int32_t off, std::uint32_t bytes) { return x86::ptr(r64(base), off, bytes); }
+x86::Mem operand(unsigned base, std::int32_t off, std::uint32_t bytes) { return x86::ptr(r64(base), off, bytes); }
 
 bool is_fetch_logic(Op op) {
   return op == Op::kAtomicFetchOr || op == Op::kAtomicFetchAnd || op == Op::kAtomicFetchXor;
@@ -17,9 +17,18 @@ bool is_fetch_logic(Op op) {
 
 }  // namespace
 
+/// The operand of a load or store, as it was planned.
+x86::Mem Emitter::memory(std::uint32_t idx, unsigned base, std::int32_t off, std::uint32_t bytes) const {
+  const Step& step = plan_.steps[idx];
+  if (!step.folded) return operand(base, off, bytes);
+  if (step.index == kNoRegister) return operand(step.base, step.off, bytes);
+  return x86::ptr(r64(step.base), r64(step.index), step.shift, step.off, bytes);
+}
+
 void Emitter::load(std::uint32_t idx, const Insn& insn) {
+  while (next_fault_ < program_.faulting.size() && program_.faulting[next_fault_] < idx) ++next_fault_;
   const bool may_fault = next_fault_ < program_.faulting.size() && program_.faulting[next_fault_] == idx;
-  const x86::Mem from = memory(insn.src, insn.off, insn.size);
+  const x86::Mem from = memory(idx, insn.src, insn.off, insn.size);
   const Gp dst = r64(insn.dst);
   const auto at = static_cast<std::uint32_t>(a_.offset());
   if (insn.op == Op::kLoadSx) {
@@ -40,8 +49,8 @@ void Emitter::load(std::uint32_t idx, const Insn& insn) {
   faults_.push_back({at, 0});
 }
 
-void Emitter::store(const Insn& insn) {
-  const x86::Mem to = memory(insn.dst, insn.off, insn.size);
+void Emitter::store(std::uint32_t idx, const Insn& insn) {
+  const x86::Mem to = memory(idx, insn.dst, insn.off, insn.size);
   if (insn.src_is_reg) {
     a_.mov(to, at_width(r64(insn.src), insn.size));
     return;
@@ -58,7 +67,7 @@ void Emitter::store(const Insn& insn) {
 
 void Emitter::atomic(const Insn& insn) {
   if (is_fetch_logic(insn.op)) return atomic_loop(insn);
-  const x86::Mem at = memory(insn.dst, insn.off, insn.size);
+  const x86::Mem at = operand(insn.dst, insn.off, insn.size);
   const Gp src = at_width(r64(insn.src), insn.size);
   const std::uint32_t src_bit = 1u << insn.src;
   switch (insn.op) {

@@ -39,8 +39,8 @@ std::uint32_t longest(const isa::Insn& insn) {
     case Op::kExit: return 32;
     case Op::kLdImm64: return 10;
     case Op::kLdImm64Hi: return 0;
-    case Op::kStore: return 12;
-    case Op::kLoad: case Op::kLoadSx: return 8;
+    case Op::kStore: return 14;
+    case Op::kLoad: case Op::kLoadSx: return 12;
     case Op::kAtomicFetchOr: case Op::kAtomicFetchAnd: case Op::kAtomicFetchXor: return 48;
     case Op::kLsh: case Op::kRsh: case Op::kArsh: return insn.src_is_reg ? 24 : 4;
     case Op::kJa: return 5;
@@ -56,8 +56,8 @@ CpuFeatures CpuFeatures::host() {
 }
 
 Emitter::Emitter(const rewrite::XlatedProgram& program, const CheckedProgram& checked, const ProgramShape& shape,
-                 const JitOptions& options)
-    : program_(program), checked_(checked), shape_(shape), options_(options),
+                 const Plan& plan, const JitOptions& options)
+    : program_(program), checked_(checked), shape_(shape), plan_(plan), options_(options),
       cpu_(options.baseline_cpu ? CpuFeatures{} : CpuFeatures::host()) {}
 
 Result<MachineCode> Emitter::emit(bool short_jumps) {
@@ -180,10 +180,15 @@ void Emitter::insn(std::uint32_t idx) {
     upper_zero_ = 0;
   }
   insn_offset_[idx] = static_cast<std::uint32_t>(a_.offset());
+  const Step& step = plan_.steps[idx];
+  if (idx < next_idx_ || step.action == Step::kDrop) return;
+  next_idx_ = idx + 1;
   const Flags before = flags_;
   flags_ = {};
   if (insn.op >= Op::kJeq && insn.op <= Op::kJne) flags_ = before;
-  dispatch(idx, insn);
+  if (step.action == Step::kGather) gather(step);
+  else if (step.action == Step::kRotate) rotate(step);
+  else if (!move_and_operate(idx, insn)) dispatch(idx, insn);
 }
 
 void Emitter::dispatch(std::uint32_t idx, const Insn& insn) {
@@ -204,7 +209,7 @@ void Emitter::dispatch(std::uint32_t idx, const Insn& insn) {
     case Op::kCallSubprog: return call_subprog(idx);
     case Op::kExit: return epilogue();
     case Op::kLoad: case Op::kLoadSx: return load(idx, insn);
-    case Op::kStore: return store(insn);
+    case Op::kStore: return store(idx, insn);
     case Op::kLdImm64: return load_constant(r64(insn.dst), static_cast<std::uint64_t>(insn.imm));
     case Op::kLdImm64Hi: return;
     case Op::kAtomicAdd: case Op::kAtomicOr: case Op::kAtomicAnd: case Op::kAtomicXor:

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "exec/jit/analysis.h"
+#include "exec/jit/plan.h"
 #include "exec/jit.h"
 #include "exec/jit/registers.h"
 #include "ring3/result.h"
@@ -42,7 +43,7 @@ struct CpuFeatures {
 class Emitter {
  public:
   Emitter(const rewrite::XlatedProgram& program, const CheckedProgram& checked, const ProgramShape& shape,
-          const JitOptions& options);
+          const Plan& plan, const JitOptions& options);
 
   /// short_jumps: jumps whose distance is estimated to fit in a byte are made short; an estimate that is wrong
   /// fails with kRange, and the caller tries again without. Errors: kNoMem.
@@ -53,6 +54,12 @@ class Emitter {
   using Op = isa::Op;
   using Gp = x86::Gp;
   using Label = asmjit::Label;
+
+  /// What the last BPF instruction left in the machine's flags: whether this register is zero. -1: nothing.
+  struct Flags {
+    int reg = -1;
+    bool wide = false;
+  };
 
   // emitter.cc: the walk, frames, cold code
   void function(const FunctionShape& shape);
@@ -81,13 +88,26 @@ class Emitter {
   /// True: the constant may stand in an instruction. Else it has been put in the third scratch register.
   bool may_embed(std::int64_t imm, bool wide);
 
+  // emit_idioms.cc: several BPF instructions at once
+  void gather(const Step& step);
+  void rotate(const Step& step);
+  bool move_and_operate(std::uint32_t idx, const Insn& insn);
+  bool select(std::uint32_t idx, const Insn& insn);
+  bool jump_the_other_way(std::uint32_t idx, const Insn& insn);
+  Gp selected_value(const Insn& insn, bool& keeps_flags);
+  std::uint32_t next_kept(std::uint32_t idx) const;
+  bool nothing_between(std::uint32_t from, std::uint32_t to) const;
+  void set_upper_zero(unsigned reg, bool zero);
+
   // emit_divide.cc
+  bool divide_by_multiplying(const Insn& insn);
   void divide(const Insn& insn);
   bool divide_by_easy_constant(const Insn& insn);
 
   // emit_memory.cc
   void load(std::uint32_t idx, const Insn& insn);
-  void store(const Insn& insn);
+  void store(std::uint32_t idx, const Insn& insn);
+  x86::Mem memory(std::uint32_t idx, unsigned base, std::int32_t off, std::uint32_t bytes) const;
   void atomic(const Insn& insn);
   void atomic_loop(const Insn& insn);
 
@@ -95,17 +115,12 @@ class Emitter {
   void jump(std::uint32_t idx, const Insn& insn);
   void conditional_jump(std::uint32_t idx, const Insn& insn);
   void compare(const Insn& insn);
+  bool is_in_flags(const Insn& insn, const Flags& known) const;
   void may_goto(std::uint32_t idx, const Insn& insn);
   void call_address(const void* target);
   void call_helper(const Insn& insn);
   void call_kfunc(const Insn& insn);
   void call_subprog(std::uint32_t idx);
-
-  /// What the last BPF instruction left in the machine's flags: whether this register is zero. -1: nothing.
-  struct Flags {
-    int reg = -1;
-    bool wide = false;
-  };
 
   struct Frame {
     const FunctionShape* shape = nullptr;
@@ -130,6 +145,7 @@ class Emitter {
   const rewrite::XlatedProgram& program_;
   const CheckedProgram& checked_;
   const ProgramShape& shape_;
+  const Plan& plan_;
   const JitOptions& options_;
   const CpuFeatures cpu_;
   bool short_jumps_ = false;
@@ -143,6 +159,7 @@ class Emitter {
   std::vector<Cold> cold_;
   std::size_t next_fault_ = 0;                 // into program_.faulting
   Frame frame_;
+  std::uint32_t next_idx_ = 0;                 // what comes before has been emitted, alone or with another
   Flags flags_;
   std::uint32_t upper_zero_ = 0;               // bit n: bits 32 to 63 of BPF register n are known to be zero
 };

@@ -103,8 +103,9 @@ class Jit final : public Engine {
 
   Result<std::unique_ptr<Code>> compile(std::shared_ptr<const rewrite::XlatedProgram> program) override {
     const CheckedProgram checked = RING3_TRY(check_program(*program));
-    const jit::ProgramShape shape = jit::analyse(*program, checked);
-    jit::MachineCode code = RING3_TRY(emit(*program, checked, shape));
+    jit::ProgramShape shape = jit::analyse(*program, checked);
+    const jit::Plan plan = jit::make_plan(*program, checked, shape);
+    jit::MachineCode code = RING3_TRY(emit(*program, checked, shape, plan));
     CodeBlock block = RING3_TRY(memory_.allocate(code.bytes.size()));
     block.write(0, code.bytes);
     return std::unique_ptr<Code>(new JitCode(std::move(program), std::move(block), std::move(code)));
@@ -112,10 +113,10 @@ class Jit final : public Engine {
 
  private:
   Result<jit::MachineCode> emit(const rewrite::XlatedProgram& program, const CheckedProgram& checked,
-                                const jit::ProgramShape& shape) const {
-    auto code = jit::Emitter(program, checked, shape, options_).emit(true);
+                                const jit::ProgramShape& shape, const jit::Plan& plan) const {
+    auto code = jit::Emitter(program, checked, shape, plan, options_).emit(true);
     if (code || code.error() != Errno::kRange) return code;
-    return jit::Emitter(program, checked, shape, options_).emit(false);
+    return jit::Emitter(program, checked, shape, plan, options_).emit(false);
   }
 
   CodeMemory& memory_;

@@ -115,6 +115,13 @@ class RandomProgram {
         case 4: case 5: open.push_back(branch()); break;
         case 6: if (chance(3)) call(function); break;
         case 7: idiom(); break;
+        case 8: chance(2) ? jump_over_one() : indexed(); break;
+        case 9:
+          if (!chance(4)) break;
+          compare(1);  // over a jump
+          push({.op = Op::kJa, .bits = 64});
+          open.push_back(size() - 1);
+          break;
         default: alu(); break;
       }
     }
@@ -182,14 +189,53 @@ class RandomProgram {
     if (chance(8)) {
       push({.op = Op::kMayGoto, .bits = 64});
     } else {
-      const auto op = static_cast<Op>(static_cast<std::uint32_t>(Op::kJeq) + below(11));
-      Insn insn{.op = op, .bits = static_cast<std::uint8_t>(chance(2) ? 64 : 32), .src_is_reg = chance(2), .dst = any_reg(),
-                .src = any_reg(), .imm = chance(3) ? 0 : imm32()};
-      if (insn.src_is_reg) insn.imm = 0;
-      else insn.src = 0;
-      push(insn);
+      compare(0);
     }
     return size() - 1;
+  }
+
+  void compare(std::int32_t jump) {
+    const auto op = static_cast<Op>(static_cast<std::uint32_t>(Op::kJeq) + below(11));
+    Insn insn{.op = op, .bits = static_cast<std::uint8_t>(chance(2) ? 64 : 32), .src_is_reg = chance(2), .dst = any_reg(),
+              .src = any_reg(), .jump = jump, .imm = chance(3) ? 0 : imm32()};
+    if (insn.src_is_reg) insn.imm = 0;
+    else insn.src = 0;
+    push(insn);
+  }
+
+  /// One instruction that may be skipped, by one jump or by two that meet.
+  void jump_over_one() {
+    if (chance(2)) alu();  // leaves something in the flags
+    const bool meets = chance(2);
+    compare(meets ? 2 : 1);
+    alu();
+    if (meets) push({.op = Op::kJa, .bits = 64});
+  }
+
+  /// Accesses by a sum of registers. The pointer is overwritten at the end, as programs here compute nothing from it.
+  void indexed() {
+    const Reg index = any_reg();
+    const Reg pointer = static_cast<Reg>((index + 1 + below(8)) % 9);
+    push({.op = Op::kAnd, .bits = 64, .dst = index, .imm = 7});
+    const bool scaled = chance(2);
+    const Reg summand = scaled ? static_cast<Reg>(pointer == (index + 1) % 9 ? (index + 2) % 9 : (index + 1) % 9) : index;
+    if (scaled) {
+      mov(summand, index);
+      push({.op = Op::kLsh, .bits = 64, .dst = summand, .imm = 1 + below(3)});
+    }
+    mov(pointer, kMemoryReg);
+    if (chance(2)) push({.op = Op::kAdd, .bits = 64, .dst = pointer, .imm = below(16)});
+    push({.op = Op::kAdd, .bits = 64, .src_is_reg = true, .dst = pointer, .src = summand});
+    for (std::uint32_t n = below(3); n-- > 0;) {
+      if (chance(4)) push({.op = Op::kAdd, .bits = 64, .dst = index, .imm = imm32()});
+      const Reg other = static_cast<Reg>((pointer + 1 + below(8)) % 9);
+      if (chance(2))
+        push({.op = Op::kLoad, .bits = 64, .size = 4, .src_is_reg = true, .dst = other, .src = pointer, .off = 8});
+      else
+        push({.op = Op::kStore, .bits = 64, .size = 2, .src_is_reg = true, .dst = pointer, .src = other, .off = 4});
+    }
+    if (chance(2)) bytes_to_word({pointer, 3}, static_cast<Reg>((pointer + 1) % 9), static_cast<Reg>((pointer + 2) % 9), true);
+    push({.op = Op::kLoad, .bits = 64, .size = 1, .src_is_reg = true, .dst = pointer, .src = pointer, .off = 2});
   }
 
   /// A helper, or a function with a higher number: calls never recurse.
@@ -231,25 +277,40 @@ class RandomProgram {
     }
   }
 
-  /// A word read byte by byte, in either order.
   void bytes_to_word() {
+    const Reg acc = any_reg();
+    bytes_to_word(place(8, false), acc, static_cast<Reg>((acc + 1 + below(8)) % 9), false);
+  }
+
+  /// A word read byte by byte, in either order; the last load may take the place of the pointer.
+  void bytes_to_word(std::pair<Reg, std::int16_t> from, Reg acc, Reg part, bool through_pointer) {
     const std::uint32_t count = chance(2) ? 2 : chance(2) ? 4 : 8;
     const bool big = chance(2);
     const std::uint8_t bits = count < 8 && chance(2) ? 32 : 64;
-    const std::pair<Reg, std::int16_t> from = place(8, false);
-    const Reg acc = any_reg();
-    const Reg part = static_cast<Reg>((acc + 1 + below(8)) % 9);
     const auto lane = [&](std::uint32_t i) { return static_cast<std::int64_t>(8 * (big ? count - 1 - i : i)); };
     const auto byte = [&](Reg to, std::uint32_t i) {
       push({.op = Op::kLoad, .bits = 64, .size = 1, .src_is_reg = true, .dst = to, .src = from.first,
             .off = static_cast<std::int16_t>(from.second + static_cast<std::int32_t>(i))});
       if (lane(i) != 0) push({.op = Op::kLsh, .bits = bits, .dst = to, .imm = lane(i)});
     };
+    // What the compiler must see: something between that keeps the parts from being one word.
+    const auto disturb = [&] {
+      if (!chance(40)) return;
+      if (through_pointer || chance(2)) push({.op = Op::kStore, .bits = 64, .size = 1, .dst = kMemoryReg, .off = static_cast<std::int16_t>(below(48)), .imm = imm32()});
+      else alu();
+    };
     byte(acc, 0);
     for (std::uint32_t i = 1; i < count; ++i) {
-      byte(part, i);
-      push({.op = Op::kOr, .bits = bits, .src_is_reg = true, .dst = acc, .src = part});
+      disturb();
+      const bool last = i + 1 == count && through_pointer;
+      byte(last ? from.first : part, i);
+      disturb();
+      push({.op = Op::kOr, .bits = bits, .src_is_reg = true, .dst = acc, .src = last ? from.first : part});
+      if (last) {  // the pointer is gone: a new one, for what follows
+        mov(from.first, kMemoryReg);
+      }
     }
+    if (chance(4)) push({.op = Op::kBswap, .bits = 64, .dst = acc, .imm = 16 << below(3)});
   }
 
   std::mt19937_64 random_;

@@ -1,0 +1,181 @@
+// Sums that only make an address become part of the memory operands that use them. plan.h has the argument for
+// soundness.
+#include <array>
+
+#include "exec/jit/plan.h"
+
+namespace ring3::exec::jit {
+namespace {
+
+using isa::Insn;
+using isa::Op;
+using isa::RegMask;
+
+using ValueId = std::uint32_t;
+constexpr ValueId kNone = UINT32_MAX;
+constexpr std::uint32_t kNowhere = UINT32_MAX;
+constexpr unsigned kRegs = isa::kRegCount;
+constexpr std::int64_t kFarthest = 1 << 20;
+
+/// base + (index << shift) + off, of other values.
+struct Sum {
+  ValueId base = kNone;
+  ValueId index = kNone;
+  unsigned shift = 0;
+  std::int64_t off = 0;
+
+  bool is_plain() const { return index == kNone && base != kNone; }
+};
+
+struct Value {
+  Sum sum;
+  std::uint32_t def = kNowhere;
+};
+
+struct Access {
+  std::uint32_t idx;
+  std::uint32_t def;     // what made the address
+  std::uint8_t address;  // the register it was in
+  std::uint8_t base, index;
+  unsigned shift;
+  std::int64_t off;
+};
+
+class AddressFolder {
+ public:
+  AddressFolder(std::span<const Insn> insns, const Block& block, Plan& plan) : insns_(insns), block_(block), plan_(plan) {}
+
+  void run() {
+    users_.assign(block_.end - block_.start, 0);
+    accesses_of_.assign(block_.end - block_.start, 0);
+    for (ValueId& value : now_) value = opaque(kNowhere);
+    for (std::uint32_t idx = block_.start; idx < block_.end; ++idx)
+      if (!plan_.dropped(idx)) walk(idx);
+    for (unsigned reg = 0; reg < kRegs; ++reg)
+      if (block_.live_out >> reg & 1) use(now_[reg]);
+    for (const Access& access : accesses_)
+      if (users_[access.def - block_.start] == accesses_of_[access.def - block_.start]) fold(access);
+  }
+
+ private:
+  ValueId opaque(std::uint32_t def) {
+    const auto id = static_cast<ValueId>(values_.size());
+    values_.push_back({.sum = {.base = id, .index = kNone, .shift = 0, .off = 0}, .def = def});
+    return id;
+  }
+
+  void use(ValueId value) {
+    if (values_[value].def != kNowhere) ++users_[values_[value].def - block_.start];
+  }
+
+  void walk(std::uint32_t idx) {
+    note_access(idx);
+    for (unsigned reg = 0; reg < kRegs; ++reg)
+      if (plan_.reads[idx] >> reg & 1) use(now_[reg]);
+    if (plan_.writes[idx] == 0) return;
+    const Insn& insn = insns_[idx];
+    const bool kept = plan_.steps[idx].action == Step::kKeep;
+    if (kept && insn.bits == 64 && insn.op == Op::kMov && insn.src_is_reg) {
+      now_[insn.dst] = now_[insn.src];
+      return;
+    }
+    Sum sum;
+    const bool is_sum = kept && insn.bits == 64 && sum_of(insn, sum);
+    for (unsigned reg = 0; reg < kRegs; ++reg)
+      if (plan_.writes[idx] >> reg & 1) now_[reg] = opaque(idx);
+    if (is_sum) values_[now_[insn.dst]].sum = sum;
+  }
+
+  bool sum_of(const Insn& insn, Sum& sum) const {
+    sum = values_[now_[insn.dst]].sum;
+    switch (insn.op) {
+      case Op::kAdd:
+        if (insn.src_is_reg) return add(sum, values_[now_[insn.src]].sum);
+        sum.off += insn.imm;
+        break;
+      case Op::kSub:
+        if (insn.src_is_reg) return false;
+        sum.off -= insn.imm;
+        break;
+      case Op::kLsh:
+        if (insn.src_is_reg || insn.imm < 1 || insn.imm > 3 || !sum.is_plain()) return false;
+        sum = {.base = kNone, .index = sum.base, .shift = static_cast<unsigned>(insn.imm), .off = sum.off * (1 << insn.imm)};
+        break;
+      default: return false;
+    }
+    return sum.off > -kFarthest && sum.off < kFarthest;
+  }
+
+  static bool add(Sum& to, const Sum& with) {
+    const std::int64_t off = to.off + with.off;
+    if (off <= -kFarthest || off >= kFarthest) return false;
+    if (to.is_plain() && with.is_plain()) to.index = with.base;
+    else if (to.is_plain() && with.base == kNone) to.index = with.index, to.shift = with.shift;
+    else if (with.is_plain() && to.base == kNone) to.base = with.base;
+    else return false;
+    to.off = off;
+    return true;
+  }
+
+  void note_access(std::uint32_t idx) {
+    const Insn& insn = insns_[idx];
+    const Step& step = plan_.steps[idx];
+    std::uint8_t address = 0;
+    std::int64_t off = insn.off;
+    if (step.action == Step::kGather) address = step.base, off = step.off;
+    else if (step.action != Step::kKeep) return;
+    else if (insn.op == Op::kLoad || insn.op == Op::kLoadSx) address = insn.src;
+    else if (insn.op == Op::kStore && !(insn.src_is_reg && insn.src == insn.dst)) address = insn.dst;
+    else return;
+    const ValueId id = now_[address];
+    const Value& value = values_[id];
+    if (value.def == kNowhere || value.sum.base == id || value.sum.base == kNone) return;
+    const std::uint8_t base = holder(value.sum.base);
+    const std::uint8_t index = value.sum.index == kNone ? kNoRegister : holder(value.sum.index);
+    if (base == kNoRegister || (value.sum.index != kNone && index == kNoRegister)) return;
+    ++accesses_of_[value.def - block_.start];
+    accesses_.push_back({idx, value.def, address, base, index, value.sum.shift, value.sum.off + off});
+  }
+
+  std::uint8_t holder(ValueId value) const {
+    for (std::uint8_t reg = kRegs; reg-- > 0;)
+      if (now_[reg] == value) return reg;
+    return kNoRegister;
+  }
+
+  void fold(const Access& access) {
+    Step& step = plan_.steps[access.idx];
+    step.folded = true;
+    step.base = access.base;
+    step.index = access.index;
+    step.shift = static_cast<std::uint8_t>(access.shift);
+    step.off = static_cast<std::int32_t>(access.off);
+    unsigned reads = plan_.reads[access.idx] & ~(1u << access.address);
+    reads |= 1u << access.base;
+    if (access.index != kNoRegister) reads |= 1u << access.index;
+    plan_.reads[access.idx] = static_cast<RegMask>(reads);
+  }
+
+  const std::span<const Insn> insns_;
+  const Block& block_;
+  Plan& plan_;
+  std::vector<Value> values_;
+  std::array<ValueId, kRegs> now_{};
+  std::vector<std::uint32_t> users_;         // per instruction: how often its result is read
+  std::vector<std::uint32_t> accesses_of_;   // … as an address that can be folded
+  std::vector<Access> accesses_;
+};
+
+}  // namespace
+
+void fold_addresses(std::span<const isa::Insn> insns, const Block& block, Plan& plan) {
+  bool accesses = false, sums = false;
+  for (std::uint32_t idx = block.start; idx < block.end; ++idx) {
+    const Op op = insns[idx].op;
+    accesses |= op == Op::kLoad || op == Op::kLoadSx || op == Op::kStore;
+    sums |= op == Op::kAdd;
+  }
+  if (accesses && sums) AddressFolder(insns, block, plan).run();
+}
+
+}  // namespace ring3::exec::jit
