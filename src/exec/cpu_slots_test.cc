@@ -106,7 +106,7 @@ TEST(CpuSlotsTest, PlainCountersPerSlotAreExact) {
   std::array<Counter, kSlots> counters;
   std::vector<std::thread> threads;
   for (int t = 0; t < kThreads; ++t)
-    threads.emplace_back([&] {
+    threads.emplace_back([&, t] {
       for (int i = 0; i < kRuns; ++i) {
         const std::uint32_t slot = slots.acquire();
         ++counters[slot].value;
