@@ -1,5 +1,6 @@
 // Calls become indices into the program's own tables, so that a tier never searches.
 #include "base/try.h"
+#include "model/kernel_kfuncs.h"
 #include "rewrite/passes.h"
 
 namespace ring3::rewrite {
@@ -37,9 +38,16 @@ ReturnShape return_shape(const model::Kfunc& kfunc) {
   return {static_cast<std::uint8_t>(*size), integer ? integer->is_signed : is_enum && type->kind_flag};
 }
 
+/// Functions that work on objects of the program's own types: no tier can run them yet.
+bool needs_objects(const model::Kfunc& kfunc) {
+  const model::KernelKfunc* row = model::find_kernel_kfunc(kfunc.name);
+  return row != nullptr && row->special >= model::KfuncSpecial::kObjNew && row->special <= model::KfuncSpecial::kRbtreeFirst;
+}
+
 Result<KfuncCall> kfunc_call(Rewriting& r, std::uint32_t idx, std::uint32_t index) {
   if (index >= r.in.facts.kfuncs.size()) return r.refuse(Errno::kInval, idx, "a kfunc that was not resolved");
   const model::Kfunc& kfunc = r.in.facts.kfuncs[index];
+  if (needs_objects(kfunc)) return r.refuse(Errno::kNotSupp, idx, "running kfunc " + kfunc.name + " is not supported yet");
   if (kfunc.address == nullptr)
     return r.refuse(Errno::kInval, idx, "kfunc " + kfunc.name + " has no address");
   const ReturnShape ret = return_shape(kfunc);

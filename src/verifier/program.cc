@@ -26,6 +26,16 @@ const model::Kfunc* Program::find_kfunc(const isa::Insn& insn, std::uint32_t& in
   return nullptr;
 }
 
+model::KfuncSpecial Program::special_of(std::uint32_t kfunc) {
+  if (specials.empty()) specials.assign(facts.kfuncs.size(), -1);
+  std::int8_t& known = specials[kfunc];
+  if (known < 0) {
+    const model::KernelKfunc* row = model::find_kernel_kfunc(facts.kfuncs[kfunc].name);
+    known = static_cast<std::int8_t>(row == nullptr ? model::KfuncSpecial::kNone : row->special);
+  }
+  return static_cast<model::KfuncSpecial>(known);
+}
+
 std::uint32_t Program::btf_index(const btf::Btf* btf) {
   for (std::size_t i = 0; i < btfs.size(); ++i)
     if (btfs[i] == btf) return static_cast<std::uint32_t>(i);

@@ -3,12 +3,14 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "isa/insn.h"
 #include "model/facts.h"
+#include "model/kernel_kfuncs.h"
 #include "model/kfunc_args.h"
 #include "model/prog_kind.h"
 #include "verifier/verifier.h"
@@ -81,6 +83,16 @@ struct Program {
   /// 0: the host's BTF (null without one); others in order of first use.
   std::vector<const btf::Btf*> btfs;
 
+  /// Special fields of the structs that objects were seen of; filled as the walk meets them.
+  struct StructFields {
+    std::uint32_t btf = 0;
+    btf::TypeId type = 0;
+    bool valid = false;
+    model::FieldTable table;
+  };
+  std::deque<StructFields> struct_fields{};
+  std::vector<std::int8_t> specials{};  // per facts.kfuncs: KfuncSpecial, or -1 before it was looked up
+
   std::vector<std::uint32_t> wide_of;   // per instruction: index into in.wide, or kNoIndex
   std::vector<SubprogInfo> subprogs;    // sorted by start, main first
   std::vector<std::uint8_t> marks;      // per instruction: InsnMark
@@ -98,6 +110,8 @@ struct Program {
   std::uint32_t subprog_starting(std::uint32_t idx) const;
   /// The host function a call names, and its place in facts.kfuncs; null: none registered.
   const model::Kfunc* find_kfunc(const isa::Insn& insn, std::uint32_t& index) const;
+  /// What the verifier knows of a host function by its name; kfunc: index into facts.kfuncs.
+  model::KfuncSpecial special_of(std::uint32_t kfunc);
   std::uint32_t btf_index(const btf::Btf* btf);
   const btf::Type* btf_type(std::uint32_t btf, btf::TypeId id) const { return btfs[btf] ? btfs[btf]->type(id) : nullptr; }
   std::string_view btf_name(std::uint32_t btf, btf::TypeId id) const;

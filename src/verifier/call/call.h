@@ -3,6 +3,7 @@
 #pragma once
 
 #include "model/helper.h"
+#include "model/kernel_kfuncs.h"
 #include "verifier/verification.h"
 
 namespace ring3::verifier {
@@ -18,6 +19,10 @@ Result<void> return_from_frame(Step& step);
 std::uint32_t acquire_reference(Step& step);
 /// Ends a reference: its pointers are nothing any more. False: the path does not own it.
 bool release_reference(Step& step, std::uint32_t id);
+/// A pointer to what the path has lost is a number, if anything.
+void forget_pointer(const Step& step, RegState& reg);
+/// Ends a reference, but what becomes of its pointers is the caller's to say.
+bool forget_reference(Step& step, std::uint32_t id);
 /// The path owns nothing that would be lost when the current frame ends (all: when the program does).
 Result<void> check_no_leak(Step& step, bool all);
 
@@ -27,13 +32,18 @@ FrameState* push_frame(Step& step, PathState& path, std::uint32_t subprog, std::
 
 /// What a helper promises its callback.
 struct CallbackPlan {
-  enum class Args : std::uint8_t { kLoop, kMapElement } args;
+  enum class Args : std::uint8_t { kLoop, kMapElement, kTreeNodes } args;
   std::uint32_t subprog;
   std::uint32_t map = 0;      // kMapElement
   unsigned ctx_reg;           // caller's register passed on
+  const model::Field* root = nullptr;  // kTreeNodes
 };
 /// Puts a path aside that runs the callback once and comes back to this call (callbacks.cc).
 Result<void> run_callback(Step& step, const CallbackPlan& plan);
+/// Arguments of a tree's `less`: two nodes of the tree (graph_calls.cc).
+void set_less_arguments(Step& step, FrameState& callee, const model::Field& root);
+/// The path is inside a tree's `less`, at any depth.
+bool in_tree_callback(const Program& prog, const PathState& path);
 /// R0 at the callback's exit, and loop convergence.
 Result<void> return_from_callback(Step& step);
 
@@ -50,9 +60,9 @@ bool in_read_section(const Step& step);
 Result<void> check_no_section(Step& step, const char* what);
 /// Nothing is left open at the end of the program.
 Result<void> check_sections_closed(Step& step);
-/// bpf_rcu_read_lock and its like, known by name. sleeps: the call may sleep.
+/// bpf_rcu_read_lock and its like. sleeps: the call may sleep.
 enum class SectionCall : std::uint8_t { kNone, kRcuLock, kRcuUnlock, kPreemptDisable, kPreemptEnable };
-SectionCall section_call(std::string_view kfunc);
+SectionCall section_call(model::KfuncSpecial special);
 Result<void> enter_or_leave_section(Step& step, SectionCall call, std::string_view name, bool sleeps);
 
 // Open coded iterators (iterators.cc).

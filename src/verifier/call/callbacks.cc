@@ -54,6 +54,8 @@ Result<void> run_callback(Step& step, const CallbackPlan& plan) {
     // u64 index below the number of iterations, and the context.
     set_unknown(callee->regs[1]);
     callee->regs[2] = ctx;
+  } else if (plan.args == CallbackPlan::Args::kTreeNodes) {
+    set_less_arguments(step, *callee, *plan.root);
   } else {
     set_pointer(callee->regs[1], RegKind::kMapPtr);
     callee->regs[1].map = plan.map;

@@ -8,6 +8,8 @@
 #include "verifier/call/map_rules.h"
 #include "verifier/call/typed_args.h"
 #include "verifier/kinds/access.h"
+#include "verifier/kinds/kptr_field.h"
+#include "verifier/kinds/object.h"
 #include "verifier/transfer/regs.h"
 
 namespace ring3::verifier {
@@ -27,6 +29,8 @@ struct HelperCall {
   std::uint32_t released = 0;         // reference
   std::uint32_t arg_ref = 0;          // reference of the last argument that has one
   std::uint32_t callback = UINT32_MAX;
+  const model::Field* kptr = nullptr; // bpf_kptr_xchg
+  RegState percpu{};                  // bpf_this_cpu_ptr and its like: their argument
   unsigned uninit_reg = 0;            // memory the helper writes: register …
   std::uint32_t uninit_bytes = 0;     // … and size; 0: none
 };
@@ -63,7 +67,7 @@ Result<void> check_available(Step& step, const HelperProto* proto, std::uint32_t
     if (step.path.rcu_depth > 0) return step.diag.refuse(Rule::kSleepInSection, {helper_text(id)});
     if (step.path.preempt_depth > 0) return step.diag.refuse(Rule::kSleepNoPreempt, {helper_text(id)});
   }
-  if (step.path.lock.held && id != uapi::BPF_FUNC_spin_unlock) return step.diag.refuse(Rule::kCallUnderLock);
+  if (step.path.lock.held && (proto->flags & model::kHelperUnderLock) == 0) return step.diag.refuse(Rule::kCallUnderLock);
   return {};
 }
 
@@ -86,7 +90,9 @@ const Accepted* accepted_kinds(ArgKind kind) {
   static const Accepted func{{kFunc}, 0, "func"};
   static const Accepted stack{{kStack}, 0, "fp"};
   static const Accepted value{{kMapValue}, 0, "map_value"};
-  static const Accepted lock{{kMapValue}, 0, "map_value, ptr_"};
+  static const Accepted lock{{kMapValue, kHostStruct}, 0, "map_value, ptr_"};
+  static const Accepted percpu{{kHostStruct}, model::kPercpuPtr | model::kRcuPtr | model::kTrusted,
+                               "percpu_ptr_, percpu_rcu_ptr_, percpu_trusted_ptr_"};
   static const Accepted ringbuf{{kMem}, model::kRingbufMem, "ringbuf_mem"};
   switch (kind) {
     case ArgKind::kMapKey: case ArgKind::kMapValue: return &key_value;
@@ -99,6 +105,7 @@ const Accepted* accepted_kinds(ArgKind kind) {
     case ArgKind::kConstStr: return &value;
     case ArgKind::kRingbufMem: return &ringbuf;
     case ArgKind::kSpinLock: return &lock;
+    case ArgKind::kPercpuVar: return &percpu;
     default: return nullptr;
   }
 }
@@ -111,7 +118,10 @@ Result<void> check_kind(Step& step, unsigned regno, const ArgSpec& arg, const He
   const auto refuse = [&] { return step.diag.refuse(Rule::kRegType, {regno, kind_name(reg), accepted->text}); };
   if (std::find(accepted->kinds.begin(), accepted->kinds.end(), reg.kind) == accepted->kinds.end()) return refuse();
   const unsigned allowed = accepted->flags | ((arg.flags & model::kArgMaybeNull) != 0 ? unsigned{model::kMaybeNull} : 0u);
+  if (arg.kind == ArgKind::kSpinLock && reg.kind == RegKind::kHostStruct) return is_owning_object(reg) ? Result<void>{} : refuse();
   if ((reg.flags & ~allowed) != 0) return refuse();
+  if (arg.kind == ArgKind::kPercpuVar && (!reg.has(model::kPercpuPtr) || (reg.has(model::kRcuPtr) && reg.has(model::kTrusted))))
+    return refuse();
   if (arg.kind == ArgKind::kRingbufMem && !reg.has(model::kRingbufMem)) return refuse();
   const bool packet = reg.kind == RegKind::kPacket || reg.kind == RegKind::kPacketMeta;
   if (packet && (proto.flags & model::kHelperPacketArgs) == 0) return step.diag.refuse(Rule::kHelperPacket);
@@ -178,6 +188,14 @@ Result<void> check_arg(Step& step, unsigned i, HelperCall& call) {
     // A null buffer goes with a size of zero, judged at the size.
     return step.search.mark_precise(step.path, regno);
   }
+  if (arg.kind == ArgKind::kKptr) {
+    call.kptr = RING3_TRY(kptr_slot(step, regno));
+    return {};
+  }
+  if (arg.kind == ArgKind::kKptrValue) {
+    call.released = RING3_TRY(kptr_source(step, regno, *call.kptr));
+    return {};
+  }
   RING3_TRY(check_kind(step, regno, arg, call.proto));
   if (reg.ref_obj_id != 0) call.arg_ref = reg.ref_obj_id;
   if ((arg.flags & model::kArgRelease) != 0) {
@@ -215,6 +233,15 @@ Result<void> check_arg(Step& step, unsigned i, HelperCall& call) {
     case ArgKind::kConstStr: return check_const_string(step, regno);
     case ArgKind::kCallback: call.callback = reg.subprog; return {};
     case ArgKind::kCtx: return check_no_offset(step, reg, regno, false);
+    case ArgKind::kPercpuVar: {
+      RING3_TRY(check_no_offset(step, reg, regno, false));
+      call.percpu = reg;
+      const bool object = !is_host_type(step.prog, reg);
+      if (object && !reg.has(model::kRcuPtr)) return step.diag.refuse(Rule::kInvalidMemAccess, {regno, kind_name(reg)});
+      if (step.first_note(Step::kFactPercpu)) step.facts().percpu_object = object;
+      else if (step.facts().percpu_object != object) return step.diag.refuse(Rule::kMixedPointers);
+      return {};
+    }
     case ArgKind::kSpinLock:
       return call.proto.id == uapi::BPF_FUNC_spin_lock ? take_lock(step, regno) : give_lock(step, regno);
     default: return {};
@@ -329,6 +356,18 @@ Result<void> set_result(Step& step, const HelperCall& call) {
       if ((call.proto.flags & model::kHelperCasts) != 0) r0.ref_obj_id = call.arg_ref;
       return {};
     }
+    case RetKind::kKptrOrNull: set_taken_kptr(step, *call.kptr); return {};
+    case RetKind::kMemPercpuOrVar:
+    case RetKind::kMemPercpuOrVarOrNull: {
+      // This CPU's copy of an object is an object; of a variable, a struct nobody vouches for.
+      const bool object = !is_host_type(step.prog, call.percpu);
+      const std::uint16_t flags = object ? std::uint16_t{model::kAllocObj | model::kRcuPtr} : std::uint16_t{0};
+      if (call.proto.ret == RetKind::kMemPercpuOrVarOrNull) maybe_null(RegKind::kHostStruct, flags);
+      else set_pointer(r0, RegKind::kHostStruct, flags);
+      r0.btf = call.percpu.btf;
+      r0.btf_type = call.percpu.btf_type;
+      return {};
+    }
     default: break;
   }
   return step.diag.refuse(Rule::kNotSupported, {"the result of this helper"});
@@ -370,7 +409,8 @@ Result<void> call_helper(Step& step) {
   if (call.callback != UINT32_MAX) step.facts().callee = call.callback;
   RING3_TRY(run_callbacks(step, call));
   if (call.uninit_bytes != 0) mark_region_written(step, step.reg(call.uninit_reg), call.uninit_bytes);
-  if (call.released != 0 && !release_reference(step, call.released))
+  const auto give = call.kptr != nullptr ? store_reference : release_reference;
+  if (call.released != 0 && !give(step, call.released))
     return step.diag.refuse(Rule::kReleaseNotOwned, {call.released});
   step.out.touches_percpu |= touches_percpu(step.prog, call);
   step.out.may_sleep |= (proto->flags & model::kHelperMaySleep) != 0;

@@ -4,16 +4,17 @@
 // Trust (behaviour.md C.3.6, C.3.7): with kTrustedArgs every struct pointer must be trusted or own a reference,
 // with kRcu an RCU pointer will do. No function takes a pointer that may be null unless it says __nullable.
 // Without either flag a pointer walked out of a struct is accepted, as Linux does: such a function promises to
-// cope with any address of the type. Pointers marked untrusted are never accepted.
+// cope with any address of the type. Pointers marked untrusted are never accepted, nor are objects of programs' types
+// where a host type is wanted.
 #include <algorithm>
 #include <span>
 
-#include "model/kernel_kfuncs.h"
 #include "model/kfunc_args.h"
-#include "verifier/call/call.h"
-#include "verifier/call/typed_args.h"
+#include "verifier/call/kfunc_call.h"
 #include "verifier/domain/scalar_alu.h"
 #include "verifier/kinds/access.h"
+#include "verifier/kinds/object.h"
+#include "verifier/kinds/type_match.h"
 #include "verifier/transfer/regs.h"
 
 namespace ring3::verifier {
@@ -22,80 +23,95 @@ namespace {
 using model::KfuncArg;
 using model::KfuncArgKind;
 using model::KfuncRet;
-
-struct KfuncCall {
-  const model::Kfunc& kfunc;
-  model::KfuncProto proto;
-  std::uint32_t released = 0;
-  std::uint32_t ref_obj_id = 0;       // of an argument: what is returned lives as long
-  bool rcu_iter = false;
-  std::uint32_t ret_bytes = 0;
-  bool ret_size_known = false;
-  unsigned uninit_reg = 0;
-  std::uint32_t uninit_bytes = 0;
-
-  bool has(std::uint32_t flag) const { return (kfunc.flags & flag) != 0; }
-};
+using model::KfuncSpecial;
 
 /// Functions whose meaning the verifier has to know, and does not yet: never taken for ordinary ones.
-bool has_unmodelled_meaning(std::string_view name) {
-  constexpr std::string_view kNames[] = {
-      "bpf_throw",        "bpf_obj_new_impl",           "bpf_obj_drop_impl",        "bpf_percpu_obj_new_impl",
-      "bpf_percpu_obj_drop_impl", "bpf_refcount_acquire_impl", "bpf_list_push_front_impl", "bpf_list_push_back_impl",
-      "bpf_list_pop_front", "bpf_list_pop_back",        "bpf_rbtree_remove",        "bpf_rbtree_add_impl",
-      "bpf_rbtree_first", "bpf_dynptr_slice",           "bpf_dynptr_slice_rdwr",    "bpf_dynptr_clone",
-      "bpf_dynptr_from_skb", "bpf_dynptr_from_xdp",     "bpf_rdonly_cast",          "bpf_cast_to_kern_ctx",
-      "bpf_wq_init",      "bpf_wq_set_callback_impl",   "bpf_wq_start",             "bpf_arena_alloc_pages",
-      "bpf_arena_free_pages", "bpf_session_cookie",     "bpf_session_is_return"};
-  return std::find(std::begin(kNames), std::end(kNames), name) != std::end(kNames);
+bool is_modelled(KfuncSpecial special, std::string_view name) {
+  switch (special) {
+    case KfuncSpecial::kObjNew: case KfuncSpecial::kPercpuObjNew: case KfuncSpecial::kObjDrop: case KfuncSpecial::kPercpuObjDrop:
+    case KfuncSpecial::kRefcountAcquire: case KfuncSpecial::kListPush: case KfuncSpecial::kListPop:
+    case KfuncSpecial::kRbtreeAdd: case KfuncSpecial::kRbtreeRemove: case KfuncSpecial::kRbtreeFirst:
+    case KfuncSpecial::kRcuLock: case KfuncSpecial::kRcuUnlock: case KfuncSpecial::kPreemptDisable:
+    case KfuncSpecial::kPreemptEnable: case KfuncSpecial::kIterCssTask:
+      return true;
+    case KfuncSpecial::kNone: return name != "bpf_wq_start" && name != "bpf_session_cookie" && name != "bpf_session_is_return";
+    default: return false;
+  }
+}
+
+/// Functions of lists and trees: the only ones that are called under a lock.
+bool is_under_lock(KfuncSpecial special) {
+  switch (special) {
+    case KfuncSpecial::kListPush: case KfuncSpecial::kListPop: case KfuncSpecial::kRbtreeAdd: case KfuncSpecial::kRbtreeRemove:
+    case KfuncSpecial::kRbtreeFirst: case KfuncSpecial::kRefcountAcquire:
+      return true;
+    default: return false;
+  }
 }
 
 Result<void> check_available(Step& step, const KfuncCall& call) {
   const std::string_view name = call.proto.name;
-  if (has_unmodelled_meaning(name)) return step.diag.refuse(Rule::kNotSupported, {name});
-  if (call.proto.unsupported != nullptr) return step.diag.refuse(Rule::kKfuncShape, {name, call.proto.unsupported});
+  if (step.path.lock.held && !is_under_lock(call.special)) return step.diag.refuse(Rule::kCallUnderLock);
   const std::uint32_t type = step.prog.in.prog_type;
   if (type >= 64 || (call.kfunc.prog_types >> type & 1) == 0) return step.diag.refuse(Rule::kKfuncNotAllowed, {name});
+  if (!is_modelled(call.special, name)) return step.diag.refuse(Rule::kNotSupported, {name});
+  if (call.proto.unsupported != nullptr) return step.diag.refuse(Rule::kKfuncShape, {name, call.proto.unsupported});
   if (!step.prog.in.gpl_compatible) return step.diag.refuse(Rule::kKfuncGpl);
   if (call.has(model::kKfuncDestructive) && !step.prog.in.rights.sys_admin)
     return step.diag.refuse(Rule::kKfuncDestructive);
   if (call.has(model::kKfuncSleepable) && !step.prog.sleepable) return step.diag.refuse(Rule::kKfuncSleeps, {name});
-  if (step.path.lock.held) return step.diag.refuse(Rule::kCallUnderLock);
-  const model::KernelKfunc* known = model::find_kernel_kfunc(name);
-  if (known != nullptr && known->special == model::KfuncSpecial::kIterCssTask && !step.prog.sleepable &&
+  if (call.special == KfuncSpecial::kIterCssTask && !step.prog.sleepable &&
       (step.prog.view() & (model::kViewAnyLsm | model::kViewTraceIter)) == 0)
     return step.diag.refuse(Rule::kCssTaskIter);
   return {};
 }
 
+/// Owned, or by its kind valid for the whole run and nothing else.
 bool is_trusted(const RegState& reg) {
-  return !reg.has(model::kUntrusted) && (reg.ref_obj_id != 0 || reg.has(model::kTrusted | model::kAllocObj));
+  constexpr std::uint16_t kGood = model::kTrusted | model::kAllocObj | model::kNonOwning;
+  return reg.ref_obj_id != 0 || (reg.has(kGood) && (reg.flags & ~kGood) == 0);
 }
 
-Result<void> check_struct_arg(Step& step, unsigned i, const KfuncArg& arg, KfuncCall& call) {
+/// Where in its object a pointer may point when it is passed on.
+Result<void> check_arg_offset(Step& step, const RegState& reg, unsigned regno, bool release) {
+  if (release && reg.off != 0) return step.diag.refuse(Rule::kReleaseOffset, {regno});
+  switch (reg.kind) {
+    case RegKind::kStack: case RegKind::kPacket: case RegKind::kPacketMeta: case RegKind::kMapKey: case RegKind::kMapValue:
+    case RegKind::kMem: case RegKind::kBuf: case RegKind::kArena: case RegKind::kScalar:
+      return reg.maybe_null() ? check_no_offset(step, reg, regno, false) : Result<void>{};
+    case RegKind::kHostStruct: {
+      constexpr unsigned kObject = model::kAllocObj, kUser = model::kAllocObj | model::kNonOwning;
+      const bool fixed_ok = reg.flags == 0 || reg.flags == kObject || reg.flags == model::kTrusted || reg.flags == model::kRcuPtr ||
+                            reg.flags == kUser || reg.flags == (kUser | model::kRcuPtr);
+      return check_no_offset(step, reg, regno, fixed_ok);
+    }
+    default: return check_no_offset(step, reg, regno, false);
+  }
+}
+
+Result<void> check_struct_arg(Step& step, unsigned i, const KfuncArg& arg, const KfuncCall& call) {
   const unsigned regno = i + 1;
   const RegState& reg = step.reg(regno);
+  const btf::Type& wanted = *call.kfunc.btf->type(arg.type);
   const bool needs_trust = call.has(model::kKfuncTrustedArgs | model::kKfuncRelease);
   if (reg.kind != RegKind::kHostStruct) {
+    if (!model::is_scalar_struct(*call.kfunc.btf, arg.type)) return step.diag.refuse(Rule::kKfuncArgMem, {i, "STRUCT", wanted.name, ""});
     // A struct of plain numbers may also be any memory of its size.
-    if (!needs_trust && !call.has(model::kKfuncRcu) && model::is_scalar_struct(*call.kfunc.btf, arg.type) && reg.is_pointer())
+    if (!needs_trust && !call.has(model::kKfuncRcu) && reg.is_pointer())
       return check_region(step, regno, arg.bytes, false, Purpose::kReadWrite, false);
-    return step.diag.refuse(Rule::kKfuncArgStruct, {i, call.kfunc.btf->type(arg.type)->name});
+    return step.diag.refuse(Rule::kKfuncArgStruct, {i, kind_name(reg), "ptr_ or socket"});
   }
-  const bool release = call.has(model::kKfuncRelease) && reg.ref_obj_id != 0;
   if (needs_trust && !is_trusted(reg)) return step.diag.refuse(Rule::kMustBeTrusted, {regno});
   if (call.has(model::kKfuncRcu) && !is_trusted(reg) && !reg.has(model::kRcuPtr))
     return step.diag.refuse(Rule::kMustBeRcu, {regno});
-  if (reg.has(model::kUntrusted | model::kUserMem | model::kPercpuPtr)) return step.diag.refuse(Rule::kMustBeTrusted, {regno});
-  RING3_TRY(check_no_offset(step, reg, regno, !release));
-  if (!is_struct_at(step.prog, reg, *call.kfunc.btf, arg.type, release))
-    return step.diag.refuse(Rule::kKfuncArgType, {call.proto.name, i, "STRUCT", call.kfunc.btf->type(arg.type)->name, regno,
-                                                  "STRUCT", step.prog.btf_name(reg.btf, reg.btf_type)});
-  if (release) {
-    if (call.released != 0) return step.diag.refuse(Rule::kReleaseTwo, {call.proto.name});
-    call.released = reg.ref_obj_id;
-  }
-  if (reg.ref_obj_id != 0) call.ref_obj_id = reg.ref_obj_id;
+  const bool release = call.has(model::kKfuncRelease) && reg.ref_obj_id != 0;
+  RING3_TRY(check_arg_offset(step, reg, regno, release));
+  if (reg.has(model::kUntrusted | model::kUserMem | model::kPercpuPtr | model::kMaybeNull))
+    return step.diag.refuse(Rule::kKfuncArgStruct, {i, kind_name(reg), "ptr_ or socket"});
+  const std::string_view have = step.prog.btf_name(reg.btf, reg.btf_type);
+  const bool exact = release || is_nocast_alias(have, wanted.name);
+  if (!struct_holds(step.prog, *step.prog.btfs[reg.btf], reg.btf_type, reg.off, *call.kfunc.btf, arg.type, exact))
+    return step.diag.refuse(Rule::kKfuncArgType, {call.proto.name, i, "STRUCT", wanted.name, regno, "STRUCT", have});
   return {};
 }
 
@@ -105,12 +121,23 @@ Result<void> check_scalar_arg(Step& step, unsigned regno, const KfuncArg& arg, K
   if (arg.kind == KfuncArgKind::kScalar) return {};
   if (!reg.val.is_const()) return step.diag.refuse(Rule::kNotKnownConstant, {regno});
   RING3_TRY(step.search.mark_precise(step.path, regno));
+  if (arg.kind == KfuncArgKind::kConst) call.constant = reg.val.const_value();
   if (arg.kind == KfuncArgKind::kRetSize) {
     if (reg.val.const_value() >= static_cast<std::uint64_t>(kMaxVarOff)) return step.diag.refuse(Rule::kSizeUnbounded, {regno});
     call.ret_bytes = static_cast<std::uint32_t>(reg.val.const_value());
     call.ret_size_known = true;
   }
   return {};
+}
+
+/// Pointers to what BTF describes, as opposed to memory, maps and contexts.
+bool is_struct_kind(KfuncArgKind kind) {
+  switch (kind) {
+    case KfuncArgKind::kHostStruct: case KfuncArgKind::kAllocObj: case KfuncArgKind::kRefcounted: case KfuncArgKind::kListHead:
+    case KfuncArgKind::kListNode: case KfuncArgKind::kRbRoot: case KfuncArgKind::kRbNode:
+      return true;
+    default: return false;
+  }
 }
 
 Result<void> check_arg(Step& step, unsigned i, KfuncCall& call) {
@@ -145,13 +172,30 @@ Result<void> check_arg(Step& step, unsigned i, KfuncCall& call) {
   }
   if (is_null_constant(reg) || reg.maybe_null()) {
     if (arg.nullable && is_null_constant(reg)) return step.search.mark_precise(step.path, regno);
-    if (!arg.nullable) return step.diag.refuse(Rule::kPossiblyNull, {i});
+    const bool judged_below = reg.maybe_null() && is_struct_kind(arg.kind) &&
+                              !call.has(model::kKfuncTrustedArgs | model::kKfuncRelease | model::kKfuncRcu);
+    if (!arg.nullable && !judged_below) return step.diag.refuse(Rule::kPossiblyNull, {i});
   }
+  if (reg.ref_obj_id != 0) {
+    if (call.has(model::kKfuncRelease) && call.released != 0) return step.diag.refuse(Rule::kReleaseTwo, {call.proto.name});
+    call.ref_obj_id = reg.ref_obj_id;
+    if (call.has(model::kKfuncRelease)) call.released = reg.ref_obj_id;
+  }
+  if (arg.kind == KfuncArgKind::kHostStruct) return check_struct_arg(step, i, arg, call);
+  if (arg.kind == KfuncArgKind::kAllocObj && !is_trusted(reg)) return step.diag.refuse(Rule::kMustBeTrusted, {regno});
+  if (is_struct_kind(arg.kind)) RING3_TRY(check_arg_offset(step, reg, regno, call.has(model::kKfuncRelease) && reg.ref_obj_id != 0));
   switch (arg.kind) {
     case KfuncArgKind::kCtx:
       if (reg.kind != RegKind::kCtx) return step.diag.refuse(Rule::kKfuncArgCtx, {i, kind_name(reg)});
       return check_no_offset(step, reg, regno, false);
-    case KfuncArgKind::kHostStruct: return check_struct_arg(step, i, arg, call);
+    case KfuncArgKind::kAllocObj: return check_alloc_arg(step, i, call);
+    case KfuncArgKind::kRefcounted: return check_refcounted_arg(step, i, call);
+    case KfuncArgKind::kListHead: case KfuncArgKind::kRbRoot: return check_graph_root(step, i, call);
+    case KfuncArgKind::kListNode: case KfuncArgKind::kRbNode: return check_graph_node(step, i, call);
+    case KfuncArgKind::kCallback:
+      if (reg.kind != RegKind::kFunc) return step.diag.refuse(Rule::kKfuncArgFunc, {i});
+      call.callback = reg.subprog;
+      return {};
     case KfuncArgKind::kMem: {
       if (reg.is_scalar()) return step.diag.refuse(Rule::kRegType, {regno, kind_name(reg), "fp, map_value, mem"});
       RING3_TRY(check_region(step, regno, arg.bytes, false, arg.uninit ? Purpose::kWrite : Purpose::kReadWrite, arg.uninit));
@@ -166,28 +210,56 @@ Result<void> check_arg(Step& step, unsigned i, KfuncCall& call) {
   }
 }
 
+/// Another reference to what the path owns anyway cannot fail.
+bool may_return_null(const KfuncCall& call) {
+  return call.has(model::kKfuncRetNull) && !(call.special == KfuncSpecial::kRefcountAcquire && call.owning);
+}
+
+/// The object a function of objects, lists or trees returns.
+Result<bool> set_special_result(Step& step, const KfuncCall& call, std::uint16_t null) {
+  switch (call.special) {
+    case KfuncSpecial::kObjNew: case KfuncSpecial::kPercpuObjNew: case KfuncSpecial::kRefcountAcquire:
+      RING3_TRY(set_object_result(step, call, null));
+      return true;
+    case KfuncSpecial::kListPop: case KfuncSpecial::kRbtreeRemove: case KfuncSpecial::kRbtreeFirst:
+      set_node_result(step, call, null);
+      return true;
+    default: return false;
+  }
+}
+
 Result<void> set_result(Step& step, const KfuncCall& call) {
   RegState& r0 = step.reg(0);
   r0.written = true;
-  const bool maybe_null = call.has(model::kKfuncRetNull);
-  switch (call.proto.ret) {
-    case KfuncRet::kVoid: r0 = RegState{}; return {};
-    case KfuncRet::kScalar:
-      if (call.has(model::kKfuncAcquire)) return step.diag.refuse(Rule::kAcquireNoStruct);
-      set_scalar(r0, zero_extend(Scalar64::unknown(), 64));
-      return {};
-    case KfuncRet::kHostStruct: {
-      set_pointer(r0, RegKind::kHostStruct, maybe_null ? std::uint16_t{model::kMaybeNull} : std::uint16_t{0});
+  const bool maybe_null = may_return_null(call);
+  const std::uint16_t null = maybe_null ? std::uint16_t{model::kMaybeNull} : std::uint16_t{0};
+  const bool special = RING3_TRY(set_special_result(step, call, null));
+  if (special || call.proto.ret == KfuncRet::kHostStruct) {
+    if (!special) {
+      set_pointer(r0, RegKind::kHostStruct, null);
       if (call.has(model::kKfuncIterNext))
         r0.flags = static_cast<std::uint16_t>(r0.flags | (call.rcu_iter ? model::kRcuPtr : model::kTrusted));
       else if (call.has(model::kKfuncRcuProtected))
         r0.flags = static_cast<std::uint16_t>(r0.flags | model::kRcuPtr);
       r0.btf = step.prog.btf_index(call.kfunc.btf.get());
       r0.btf_type = call.proto.ret_type;
-      if (call.has(model::kKfuncAcquire)) r0.ref_obj_id = acquire_reference(step);
-      if (maybe_null) r0.id = r0.ref_obj_id != 0 ? r0.ref_obj_id : step.search.new_id();
-      return {};
     }
+    // Linux numbers the null test first, then the reference, which takes its place.
+    if (maybe_null) r0.id = step.search.new_id();
+    if (call.has(model::kKfuncAcquire)) {
+      r0.ref_obj_id = acquire_reference(step);
+      if (maybe_null) r0.id = r0.ref_obj_id;
+    }
+    if (r0.id == 0 && may_hold_lock(step.prog, r0)) r0.id = step.search.new_id();
+    return {};
+  }
+  switch (call.proto.ret) {
+    case KfuncRet::kVoid: r0 = RegState{}; return {};
+    case KfuncRet::kScalar:
+      if (call.has(model::kKfuncAcquire)) return step.diag.refuse(Rule::kAcquireNoStruct);
+      set_scalar(r0, zero_extend(Scalar64::unknown(), 64));
+      return {};
+    case KfuncRet::kHostStruct: break;
     case KfuncRet::kMem: {
       if (call.has(model::kKfuncAcquire)) return step.diag.refuse(Rule::kAcquireNoStruct);
       if (!call.ret_size_known && call.proto.ret_bytes == 0)
@@ -223,10 +295,18 @@ Result<void> call_kfunc(Step& step) {
     if (type == nullptr || type->kind != btf::Kind::kFunc) return step.diag.refuse(Rule::kKfuncNoFunction, {step.insn().imm});
     return step.diag.refuse(Rule::kKfuncNotAllowed, {type->name});
   }
-  KfuncCall call{*kfunc, model::describe_kfunc(*kfunc, step.prog.kind->ctx_struct)};
+  KfuncCall call{.kfunc = *kfunc, .proto = model::describe_kfunc(*kfunc, step.prog.kind->ctx_struct)};
+  call.special = step.prog.special_of(index);
   RING3_TRY(check_available(step, call));
   for (unsigned i = 0; i < call.proto.args.size(); ++i) RING3_TRY(check_arg(step, i, call));
-  RING3_TRY(enter_or_leave_section(step, section_call(call.proto.name), call.proto.name, call.has(model::kKfuncSleepable)));
+  if (call.special == KfuncSpecial::kRbtreeAdd) {
+    step.facts().callee = call.callback;
+    RING3_TRY(run_callback(step, {.args = CallbackPlan::Args::kTreeNodes, .subprog = call.callback, .ctx_reg = 3, .root = call.root}));
+    step.frame().callback_depth = 0;
+  }
+  RING3_TRY(enter_or_leave_section(step, section_call(call.special), call.proto.name, call.has(model::kKfuncSleepable)));
+  if (call.special == KfuncSpecial::kListPush || call.special == KfuncSpecial::kRbtreeAdd) RING3_TRY(give_node_to_root(step, call));
+  if (call.special == KfuncSpecial::kObjDrop || call.special == KfuncSpecial::kPercpuObjDrop) RING3_TRY(note_dropped_object(step, call));
   if (call.has(model::kKfuncRelease)) {
     if (call.released == 0) return step.diag.refuse(Rule::kReleaseExpects, {call.proto.name});
     if (!release_reference(step, call.released)) return step.diag.refuse(Rule::kReleaseNotOwned, {call.released});

@@ -16,7 +16,12 @@ void forget_arguments(Step& step) {
   }
 }
 
-bool release_reference(Step& step, std::uint32_t id) {
+void forget_pointer(const Step& step, RegState& reg) {
+  if (step.prog.allow_ptr_leaks) set_unknown(reg);
+  else reg = RegState{};
+}
+
+bool forget_reference(Step& step, std::uint32_t id) {
   // A callback runs any number of times: it may not give back what its callers own.
   std::uint32_t oldest_frame = 0;
   for (std::uint32_t f = step.path.depth(); f > 0; --f) {
@@ -25,11 +30,13 @@ bool release_reference(Step& step, std::uint32_t id) {
     break;
   }
   const auto owned = [&](const Reference& r) { return r.id == id && r.frameno >= oldest_frame; };
-  if (std::erase_if(step.path.refs, owned) == 0) return false;
+  return std::erase_if(step.path.refs, owned) != 0;
+}
+
+bool release_reference(Step& step, std::uint32_t id) {
+  if (!forget_reference(step, id)) return false;
   step.path.for_each_reg([&](RegState& reg) {
-    if (reg.ref_obj_id != id || !reg.is_pointer()) return;
-    if (step.prog.allow_ptr_leaks) set_unknown(reg);
-    else reg = RegState{};
+    if (reg.ref_obj_id == id && reg.is_pointer()) forget_pointer(step, reg);
   });
   return true;
 }

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "verifier/kinds/access.h"
+#include "verifier/kinds/type_match.h"
 #include "verifier/transfer/regs.h"
 
 namespace ring3::verifier {
@@ -34,48 +35,12 @@ Result<void> check_struct(Step& step, unsigned regno, const char* wanted_name, b
   const btf::TypeId wanted = host == nullptr ? 0 : host->find(wanted_name, btf::Kind::kStruct);
   if (wanted == 0) return step.diag.refuse(Rule::kNotSupported, {std::string("struct ") + wanted_name + ", which the host's types lack,"});
   RING3_TRY(check_no_offset(step, reg, regno, !release));
-  if (!is_struct_at(step.prog, reg, *host, wanted, release))
+  if (!struct_holds(step.prog, *step.prog.btfs[reg.btf], reg.btf_type, reg.off, *host, wanted, release))
     return step.diag.refuse(Rule::kHelperArgStruct, {regno, step.prog.btf_name(reg.btf, reg.btf_type), wanted_name});
   return {};
 }
 
 }  // namespace
-
-bool is_struct_at(const Program& prog, const RegState& reg, const btf::Btf& btf, btf::TypeId wanted, bool exact) {
-  const btf::Btf* have_btf = prog.btfs[reg.btf];
-  const btf::Type* want = btf.type(wanted);
-  if (have_btf == nullptr || want == nullptr || reg.off < 0 || (exact && reg.off != 0)) return false;
-  btf::TypeId have = reg.btf_type;
-  auto off = static_cast<std::uint32_t>(reg.off);
-  for (int depth = 0; depth < 16; ++depth) {
-    const btf::Type* type = have_btf->type(have);
-    if (type == nullptr) return false;
-    const bool same = have_btf == &btf ? have == wanted : type->kind == want->kind && type->name == want->name && !type->name.empty();
-    if (same && off == 0) return true;
-    if (exact || type->kind != btf::Kind::kStruct) return false;
-    // The member that holds the offset.
-    btf::TypeId next = 0;
-    for (std::uint32_t i = 0; i < type->vlen && next == 0; ++i) {
-      const btf::Member m = have_btf->member(have, i);
-      const std::uint32_t at = m.bit_off / 8;
-      const std::uint32_t bytes = have_btf->size_of(m.type).value_or(0);
-      if (m.bitfield_bits != 0 || off < at || off >= at + bytes) continue;
-      next = have_btf->skip_modifiers(m.type);
-      off -= at;
-      const btf::Type* inner = have_btf->type(next);
-      while (inner != nullptr && inner->kind == btf::Kind::kArray) {
-        next = have_btf->skip_modifiers(have_btf->array(next)->elem);
-        const std::uint32_t elem = have_btf->size_of(next).value_or(0);
-        if (elem == 0) return false;
-        off %= elem;
-        inner = have_btf->type(next);
-      }
-    }
-    if (next == 0) return false;
-    have = next;
-  }
-  return false;
-}
 
 bool is_typed_arg(ArgKind kind) {
   return kind == ArgKind::kSocket || kind == ArgKind::kSockCommon || kind == ArgKind::kBtfSockCommon || kind == ArgKind::kHostStruct;

@@ -70,10 +70,13 @@ struct Walker {
 
 }  // namespace
 
-bool calls_callback(const Program& prog, const isa::Insn& insn) {
+bool calls_callback(Program& prog, const isa::Insn& insn) {
+  if (insn.op == Op::kCallKfunc) {
+    std::uint32_t index = 0;
+    return prog.find_kfunc(insn, index) != nullptr && prog.special_of(index) == model::KfuncSpecial::kRbtreeAdd;
+  }
   if (insn.op != Op::kCallHelper) return false;
   const model::HelperProto* proto = model::find_helper(static_cast<std::uint32_t>(insn.imm));
-  (void)prog;
   return proto != nullptr && (proto->flags & (model::kHelperLoops | model::kHelperForEach)) != 0;
 }
 

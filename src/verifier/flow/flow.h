@@ -21,7 +21,7 @@ Result<void> check_btf_info(Program& prog, Diag& diag);
 Result<void> check_cfg(Program& prog, Diag& diag);
 void find_liveness(Program& prog);
 /// Helpers and kfuncs that run a callback before they return.
-bool calls_callback(const Program& prog, const isa::Insn& insn);
+bool calls_callback(Program& prog, const isa::Insn& insn);
 /// Calls that take one step of an open coded iterator.
 bool advances_iterator(const Program& prog, const isa::Insn& insn);
 Result<void> check_stack_depth(Program& prog, Diag& diag);

@@ -33,7 +33,8 @@ AccessKind access_kind(const RegState& reg) {
     case RegKind::kPacket:
     case RegKind::kPacketMeta: return AccessKind::kPacket;
     case RegKind::kHostStruct: {
-      const bool valid = (reg.has(model::kTrusted | model::kRcuPtr) || reg.ref_obj_id != 0) && !reg.has(model::kUntrusted);
+      const bool valid =
+          (reg.has(model::kTrusted | model::kRcuPtr | model::kNonOwning) || reg.ref_obj_id != 0) && !reg.has(model::kUntrusted);
       return valid ? AccessKind::kHostStruct : AccessKind::kUntrusted;
     }
     default: return AccessKind::kMem;

@@ -9,6 +9,7 @@
 // What was loaded through an untrusted pointer is untrusted.
 #include "verifier/call/call.h"
 #include "verifier/kinds/access.h"
+#include "verifier/kinds/object.h"
 #include "verifier/kinds/struct_walk.h"
 #include "verifier/transfer/regs.h"
 
@@ -16,7 +17,7 @@ namespace ring3::verifier {
 namespace {
 
 bool is_valid(const RegState& reg) {
-  return !reg.has(model::kUntrusted) && (reg.ref_obj_id != 0 || reg.has(model::kTrusted | model::kRcuPtr | model::kAllocObj));
+  return !reg.has(model::kUntrusted) && (reg.ref_obj_id != 0 || reg.has(model::kTrusted | model::kRcuPtr));
 }
 
 Result<void> check_write_allowed(Step& step, const Access& access, const RegState& reg, std::int32_t off) {
@@ -60,15 +61,22 @@ Result<void> access_host_struct(Step& step, const Access& access, std::int32_t o
   const btf::Btf* btf = step.prog.btfs[reg.btf];
   const std::string_view name = step.prog.btf_name(reg.btf, reg.btf_type);
   if (!step.prog.allow_ptr_leaks) return step.diag.refuse(Rule::kStructNeedsRights, {name});
-  if (!step.prog.in.gpl_compatible) return step.diag.refuse(Rule::kStructNeedsGpl, {name});
+  if (!step.prog.in.gpl_compatible && is_host_type(step.prog, reg)) return step.diag.refuse(Rule::kStructNeedsGpl, {name});
   if (off < 0) return step.diag.refuse(Rule::kStructNegative, {access.base, name, off});
   if (!reg.val.is_const(0)) return step.diag.refuse(Rule::kStructVariable, {access.base, name, off, tnum_text(reg.val)});
   if (reg.has(model::kPercpuPtr)) return step.diag.refuse(Rule::kStructPercpu, {access.base, name, off});
-  if (access.write) return check_write_allowed(step, access, reg, off);
+  if (reg.has(model::kAllocObj)) {
+    if (!is_object(reg)) return step.diag.refuse(Rule::kInvalidMemAccess, {access.base, kind_name(reg)});
+    RING3_TRY(check_object_fields(step, reg, off, access.size));
+  } else if (access.write) {
+    return check_write_allowed(step, access, reg, off);
+  }
 
   const StructWalk walk = walk_struct(*btf, reg.btf_type, static_cast<std::uint32_t>(off), access.size);
   if (walk.result == StructWalk::Result::kRefused) return step.diag.refuse(Rule::kStructField, {walk.refusal});
-  if (walk.result == StructWalk::Result::kScalar || access.value == kNoReg || access.sign_extend) {
+  if (access.write) return {};
+  // A pointer out of a program's object is whatever the program left there.
+  if (walk.result == StructWalk::Result::kScalar || access.value == kNoReg || access.sign_extend || reg.has(model::kAllocObj)) {
     load_unknown(step, access);
     return {};
   }

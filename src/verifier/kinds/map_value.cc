@@ -1,32 +1,16 @@
 // Map values: bounds, read-only and write-only maps, special fields, constants of frozen maps.
 #include <cstring>
 
+#include "model/field_kinds.h"
 #include "uapi/bpf.h"
 #include "verifier/domain/scalar_alu.h"
 #include "verifier/kinds/access.h"
+#include "verifier/kinds/kptr_field.h"
+#include "verifier/kinds/object.h"
 #include "verifier/transfer/regs.h"
 
 namespace ring3::verifier {
 namespace {
-
-using model::FieldKind;
-
-const char* field_name(FieldKind kind) {
-  switch (kind) {
-    case FieldKind::kSpinLock: return "bpf_spin_lock";
-    case FieldKind::kTimer: return "bpf_timer";
-    case FieldKind::kWork: return "bpf_wq";
-    case FieldKind::kRefcount: return "bpf_refcount";
-    case FieldKind::kListHead: return "bpf_list_head";
-    case FieldKind::kListNode: return "bpf_list_node";
-    case FieldKind::kRbRoot: return "bpf_rb_root";
-    case FieldKind::kRbNode: return "bpf_rb_node";
-    case FieldKind::kKptrUntrusted:
-    case FieldKind::kKptrRef:
-    case FieldKind::kKptrPercpu: return "kptr";
-  }
-  return "";
-}
 
 bool may_write(const model::MapFacts& map) { return (map.flags & uapi::BPF_F_RDONLY_PROG) == 0 && !map.client_read_only; }
 bool may_read(const model::MapFacts& map) { return (map.flags & uapi::BPF_F_WRONLY_PROG) == 0 && !map.client_write_only; }
@@ -39,22 +23,24 @@ Result<void> check_rights(Step& step, const model::MapFacts& map, Purpose purpos
   return {};
 }
 
-/// No byte of [off, off + size), for any value of the variable part, belongs to a special field.
-Result<void> check_fields(Step& step, const RegState& reg, std::int32_t off, std::uint32_t size, bool by_callee) {
+/// The kptr field that the access is at, or null. Of any other special field no byte may be touched, for any value of
+/// the variable part; by callees not of kptrs either.
+Result<const model::Field*> check_fields(Step& step, const RegState& reg, std::int32_t off, std::uint32_t size, bool by_callee) {
+  const model::Field* kptr = nullptr;
   for (const model::Field& f : step.prog.maps[reg.map]->fields.fields) {
     const std::int64_t first = smin(reg) + off;
     const std::int64_t last = static_cast<std::int64_t>(umax(reg)) + off + size;
     if (first >= std::int64_t{f.off} + f.size || last <= std::int64_t{f.off}) continue;
-    const bool kptr = f.kind == FieldKind::kKptrRef || f.kind == FieldKind::kKptrPercpu || f.kind == FieldKind::kKptrUntrusted;
-    if (kptr && by_callee) return step.diag.refuse(Rule::kKptrIndirect, {field_name(f.kind)});
-    if (kptr) return step.diag.refuse(Rule::kNotSupported, {"loads and stores of kptr fields"});
-    return step.diag.refuse(Rule::kFieldDirect, {field_name(f.kind)});
+    if (!model::is_kptr(f.kind)) return step.diag.refuse(Rule::kFieldDirect, {field_struct(f.kind)});
+    if (by_callee) return step.diag.refuse(Rule::kKptrIndirect, {"kptr"});
+    RING3_TRY(check_kptr_access(step, reg, f, off, size));
+    kptr = &f;
   }
-  return {};
+  return kptr;
 }
 
-Result<void> check_value_bounds(Step& step, unsigned regno, std::int32_t off, std::uint32_t size, bool zero_ok,
-                                bool by_callee) {
+Result<const model::Field*> check_value_bounds(Step& step, unsigned regno, std::int32_t off, std::uint32_t size, bool zero_ok,
+                                               bool by_callee) {
   const RegState& reg = step.reg(regno);
   RING3_TRY(check_object_bounds(step, regno, off, size, step.prog.maps[reg.map]->value_size, zero_ok));
   return check_fields(step, reg, off, size, by_callee);
@@ -82,7 +68,8 @@ Result<void> access_map_value(Step& step, const Access& access, std::int32_t off
   const model::MapFacts& map = *step.prog.maps[reg.map];
   const Purpose purpose = access.write ? Purpose::kWrite : Purpose::kRead;
   RING3_TRY(check_rights(step, map, purpose, off, access.size));
-  RING3_TRY(check_value_bounds(step, access.base, off, access.size, false, false));
+  const model::Field* kptr = RING3_TRY(check_value_bounds(step, access.base, off, access.size, false, false));
+  if (kptr != nullptr) return access_kptr(step, access, *kptr);
   if (!access.write && !load_constant(step, access, off)) load_unknown(step, access);
   return {};
 }
@@ -90,7 +77,8 @@ Result<void> access_map_value(Step& step, const Access& access, std::int32_t off
 Result<void> region_in_map_value(Step& step, unsigned regno, std::uint32_t size, bool zero_ok, Purpose purpose) {
   const RegState& reg = step.reg(regno);
   RING3_TRY(check_rights(step, *step.prog.maps[reg.map], purpose, reg.off, size));
-  return check_value_bounds(step, regno, reg.off, size, zero_ok, true);
+  RING3_TRY(check_value_bounds(step, regno, reg.off, size, zero_ok, true));
+  return {};
 }
 
 }  // namespace ring3::verifier

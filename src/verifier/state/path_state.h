@@ -40,8 +40,15 @@ struct HistoryEntry {
 struct HeldLock {
   bool held = false;
   bool in_map = false;
-  std::uint32_t object = 0;  // map index, or btf type
+  std::uint32_t object = 0;  // map index, or index of the object's BTF
   std::uint32_t id = 0;      // the pointer it was taken through
+
+  /// The lock of the value or object the register points to.
+  static HeldLock of(const RegState& reg) {
+    const bool in_map = reg.kind == RegKind::kMapValue;
+    return {.held = true, .in_map = in_map, .object = in_map ? reg.map : reg.btf, .id = reg.id};
+  }
+  bool covers(const RegState& reg) const { return *this == of(reg); }
   friend bool operator==(const HeldLock&, const HeldLock&) = default;
 };
 

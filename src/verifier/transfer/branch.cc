@@ -5,6 +5,7 @@
 #include "uapi/bpf.h"
 #include "verifier/call/call.h"
 #include "verifier/domain/scalar_branch.h"
+#include "verifier/kinds/object.h"
 #include "verifier/transfer/packet_range.h"
 #include "verifier/transfer/regs.h"
 #include "verifier/transfer/transfer.h"
@@ -202,7 +203,7 @@ void learn_null_test(Program& prog, PathState& path, std::uint32_t id, bool is_n
     }
     mark_not_null(prog, reg);
     // The id has served; references and packet-like families keep theirs elsewhere.
-    if (reg.kind != RegKind::kMapValue || prog.maps[reg.map]->fields.empty()) reg.id = 0;
+    if (!may_hold_lock(prog, reg)) reg.id = 0;
   });
   // A null result of an acquiring call owns nothing.
   if (released != 0)

@@ -2,6 +2,7 @@
 #include "uapi/bpf.h"
 #include "verifier/call/call.h"
 #include "verifier/kinds/access.h"
+#include "verifier/kinds/object.h"
 #include "verifier/transfer/regs.h"
 #include "verifier/transfer/transfer.h"
 
@@ -55,7 +56,7 @@ Result<void> transfer_atomic(Step& step) {
   if (!step.reg(insn.src).is_scalar()) return step.diag.refuse(Rule::kLeaksIntoMem, {insn.src});
   const RegState base = step.reg(insn.dst);
   if (base.kind == RegKind::kCtx || base.kind == RegKind::kPacket || base.kind == RegKind::kPacketMeta ||
-      base.kind == RegKind::kFlowKeys || base.kind == RegKind::kHostStruct || base.kind == RegKind::kSocket)
+      base.kind == RegKind::kFlowKeys || base.kind == RegKind::kSocket || (base.kind == RegKind::kHostStruct && !is_object(base)))
     return step.diag.refuse(Rule::kAtomicTarget, {insn.dst, kind_name(base)});
   // Read and write both have to be fine; the old value is unknown, whatever the slot was known to hold.
   RING3_TRY(check_access(step, {.base = insn.dst, .off = insn.off, .size = insn.size, .atomic = true}));
