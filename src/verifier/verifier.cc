@@ -112,6 +112,8 @@ class Run {
     const bool tracing = (prog_.kind->flags & model::kProgTracing) != 0;
     const bool filter = prog_.in.prog_type == uapi::BPF_PROG_TYPE_SOCKET_FILTER;
     for (const model::MapFacts& map : prog_.in.maps) {
+      if (tracing && (map.fields.has(FieldKind::kListHead) || map.fields.has(FieldKind::kRbRoot)))
+        return diag_.refuse(Rule::kMapFieldForProg, {"tracing progs cannot use bpf_{list_head,rb_root} yet"});
       if (filter && map.fields.has(FieldKind::kSpinLock))
         return diag_.refuse(Rule::kMapFieldForProg, {"socket filter progs cannot use bpf_spin_lock yet"});
       if (!tracing) continue;
@@ -121,8 +123,6 @@ class Run {
         return diag_.refuse(Rule::kMapFieldForProg, {"tracing progs cannot use bpf_timer yet"});
       if (map.fields.has(FieldKind::kWork))
         return diag_.refuse(Rule::kMapFieldForProg, {"tracing progs cannot use bpf_wq yet"});
-      if (map.fields.has(FieldKind::kListHead) || map.fields.has(FieldKind::kRbRoot))
-        return diag_.refuse(Rule::kMapFieldForProg, {"tracing progs cannot use bpf_{list_head,rb_root} yet"});
     }
     for (const WideImmediate& w : prog_.in.wide) {
       const bool names_map = w.pseudo != isa::Pseudo::kBtfId && w.pseudo != isa::Pseudo::kFunc;

@@ -102,8 +102,10 @@ Result<void> give_node_to_root(Step& step, const KfuncCall& call) {
   // In a callback of the tree a second insertion would move what the first one walks over.
   if (call.special == KfuncSpecial::kRbtreeAdd && in_tree_callback(step.prog, step.path))
     return step.diag.refuse(Rule::kAddInCallback);
+  InsnFacts& facts = step.facts();
+  if (facts.object != UINT32_MAX && facts.node_off != call.root->node_off) return step.diag.refuse(Rule::kMixedObjects);
   RING3_TRY(note_object(step, call.object_btf, call.object_type, false));
-  step.facts().node_off = call.root->node_off;
+  facts.node_off = call.root->node_off;
   const std::uint32_t id = call.ref_obj_id;
   if (!forget_reference(step, id)) return step.diag.refuse(Rule::kReleaseNotOwned, {id});
   const std::uint16_t flags = non_owning_flags(step, call.object_btf, call.object_type);

@@ -101,9 +101,11 @@ Result<void> check_struct_arg(Step& step, unsigned i, const KfuncArg& arg, const
       return check_region(step, regno, arg.bytes, false, Purpose::kReadWrite, false);
     return step.diag.refuse(Rule::kKfuncArgStruct, {i, kind_name(reg), "ptr_ or socket"});
   }
-  if (needs_trust && !is_trusted(reg)) return step.diag.refuse(Rule::kMustBeTrusted, {regno});
-  if (call.has(model::kKfuncRcu) && !is_trusted(reg) && !reg.has(model::kRcuPtr))
-    return step.diag.refuse(Rule::kMustBeRcu, {regno});
+  if (!is_trusted(reg) && call.has(model::kKfuncRcu)) {
+    if (!reg.has(model::kRcuPtr)) return step.diag.refuse(Rule::kMustBeRcu, {regno});
+  } else if (!is_trusted(reg) && needs_trust) {
+    return step.diag.refuse(Rule::kMustBeTrusted, {regno});
+  }
   const bool release = call.has(model::kKfuncRelease) && reg.ref_obj_id != 0;
   RING3_TRY(check_arg_offset(step, reg, regno, release));
   if (reg.has(model::kUntrusted | model::kUserMem | model::kPercpuPtr | model::kMaybeNull))

@@ -65,7 +65,7 @@ Result<void> check_refcounted_arg(Step& step, unsigned i, KfuncCall& call) {
 }
 
 Result<void> note_dropped_object(Step& step, const KfuncCall& call) {
-  return note_object(step, call.object_btf, call.object_type, call.special == KfuncSpecial::kPercpuObjDrop);
+  return note_object(step, call.object_btf, call.object_type, call.special == KfuncSpecial::kPercpuObjDrop, ObjectUse::kEnd);
 }
 
 Result<void> set_object_result(Step& step, const KfuncCall& call, std::uint16_t null) {

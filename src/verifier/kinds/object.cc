@@ -44,6 +44,13 @@ const Program::StructFields& known_fields(Program& prog, std::uint32_t btf, btf:
   return added;
 }
 
+/// Nothing is left to do at the end of such an object but to free it: one is like the other.
+bool ends_plainly(const ObjectType& object) {
+  constexpr model::FieldSet kOwnNothing = model::field_bit(FieldKind::kSpinLock) | model::field_bit(FieldKind::kListNode) |
+                                          model::field_bit(FieldKind::kRbNode) | model::field_bit(FieldKind::kKptrUntrusted);
+  return (object.fields.kinds() & ~kOwnNothing) == 0;
+}
+
 }  // namespace
 
 bool is_object(const RegState& reg) {
@@ -85,7 +92,7 @@ Result<void> check_object_fields(Step& step, const RegState& reg, std::int32_t o
   return {};
 }
 
-Result<void> note_object(Step& step, std::uint32_t btf, btf::TypeId type, bool percpu) {
+Result<void> note_object(Step& step, std::uint32_t btf, btf::TypeId type, bool percpu, ObjectUse use) {
   std::uint32_t at = 0;
   const btf::Btf* graph = step.prog.btfs[btf];
   for (; at < step.out.objects.size(); ++at) {
@@ -98,9 +105,11 @@ Result<void> note_object(Step& step, std::uint32_t btf, btf::TypeId type, bool p
                                 .percpu = percpu, .fields = fields == nullptr ? FieldTable{} : *fields});
   }
   std::uint32_t& noted = step.facts().object;
-  if (noted != UINT32_MAX && noted != at) return step.diag.refuse(Rule::kMixedObjects);
-  noted = at;
-  return {};
+  if (noted == UINT32_MAX) noted = at;
+  if (noted == at) return {};
+  const ObjectType &before = step.out.objects[noted], &now = step.out.objects[at];
+  if (use == ObjectUse::kEnd && ends_plainly(before) && ends_plainly(now) && before.percpu == now.percpu) return {};
+  return step.diag.refuse(Rule::kMixedObjects);
 }
 
 const char* field_struct(FieldKind kind) {

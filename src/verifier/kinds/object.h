@@ -31,8 +31,10 @@ bool may_hold_lock(Program& prog, const RegState& reg);
 /// A load or store of an object touches no special field.
 Result<void> check_object_fields(Step& step, const RegState& reg, std::int32_t off, std::uint32_t size);
 
-/// Records that the instruction works on objects of this type; two types on one instruction are refused.
-Result<void> note_object(Step& step, std::uint32_t btf, btf::TypeId type, bool percpu);
+/// Records that the instruction works on objects of this type. Two types on one instruction are refused, unless it ends them
+/// and both end alike: then the first is noted.
+enum class ObjectUse : std::uint8_t { kOther, kEnd };
+Result<void> note_object(Step& step, std::uint32_t btf, btf::TypeId type, bool percpu, ObjectUse use = ObjectUse::kOther);
 
 /// "bpf_list_head", as the kernel's log names a kind of field.
 const char* field_struct(model::FieldKind kind);
