@@ -24,7 +24,7 @@ namespace ring3::conformance {
 namespace {
 
 struct Options {
-  std::string objects, sources, btf, backend = "ring3", filter, json;
+  std::string objects, sources, btf, backend = "ring3", filter, json, verdicts;
   bool verbose = false;
   bool list_passed = false;
   bool loader_text = false;  // what libbpf has to say, on stderr
@@ -112,11 +112,31 @@ std::size_t run_some(const Options& options, const std::string& file, const std:
   return finished + 1;
 }
 
+/// Programs without annotations that are named in the file must be refused: OBJECT PROGRAM MESSAGE…, tabs between.
+void read_verdicts(const std::string& file, std::vector<Case>& cases) {
+  std::ifstream in(file);
+  for (std::string line; std::getline(in, line);) {
+    std::vector<std::string> words;
+    for (std::size_t at = 0; at <= line.size();) {
+      const std::size_t end = std::min(line.find('\t', at), line.size());
+      words.push_back(line.substr(at, end - at));
+      at = end + 1;
+    }
+    if (words.size() < 2) continue;
+    for (Case& test : cases) {
+      if (test.object != words[0] || (words[1] != "*" && test.program != words[1]) || test.expected.tagged) continue;
+      test.expected.privileged.failure = true;
+      test.expected.privileged.messages.assign(words.begin() + 2, words.end());
+    }
+  }
+}
+
 std::vector<Record> run_object(const Options& options, const std::string& file) {
   std::vector<Record> records;
   std::string problem;
   std::vector<Case> cases = list_cases(file, problem);
   if (!problem.empty()) std::fprintf(stderr, "%s: %s\n", file.c_str(), problem.c_str());
+  if (!options.verdicts.empty()) read_verdicts(options.verdicts, cases);
   std::erase_if(cases, [&](const Case& test) { return test.name().find(options.filter) == std::string::npos; });
   for (std::size_t next = 0; next < cases.size();) next = run_some(options, file, cases, next, records);
   return records;
@@ -174,6 +194,7 @@ bool parse(int argc, char** argv, Options& options) {
     else if (arg == "--backend") value(options.backend);
     else if (arg == "--filter") value(options.filter);
     else if (arg == "--json") value(options.json);
+    else if (arg == "--verdicts") value(options.verdicts);
     else if (arg == "--expect") value(number), options.expect = std::atoi(number.c_str());
     else if (arg == "--case-seconds") value(number), options.case_seconds = static_cast<unsigned>(std::atoi(number.c_str()));
     else if (arg == "--verbose") options.verbose = true;
@@ -189,7 +210,7 @@ int run(int argc, char** argv) {
   if (!parse(argc, argv, options)) {
     std::fprintf(stderr,
                  "usage: ring3-verifier-conformance --objects FOLDER --btf VMLINUX [--sources FOLDER] [--backend ring3|native]\n"
-                 "         [--filter TEXT] [--json FILE] [--expect N] [--case-seconds N] [--list] [--verbose] [--libbpf]\n");
+                 "         [--filter TEXT] [--json FILE] [--verdicts FILE] [--expect N] [--case-seconds N] [--list] [--verbose] [--libbpf]\n");
     return 2;
   }
   if (!options.loader_text) libbpf_set_print(nullptr);
