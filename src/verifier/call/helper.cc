@@ -116,6 +116,10 @@ Result<void> check_kind(Step& step, unsigned regno, const ArgSpec& arg, const He
   const Accepted* accepted = accepted_kinds(arg.kind);
   if (accepted == nullptr) return step.diag.refuse(Rule::kNotSupported, {"this kind of helper argument"});
   const auto refuse = [&] { return step.diag.refuse(Rule::kRegType, {regno, kind_name(reg), accepted->text}); };
+  if (arg.kind == ArgKind::kMem && reg.kind == RegKind::kHostStruct && reg.flags == model::kTrusted) {
+    if ((arg.flags & (model::kArgWrite | model::kArgUninit)) == 0) return {};
+    return step.diag.refuse(Rule::kHelperWritesStruct, {isa::helper_name(proto.id), regno, kind_name(reg)});
+  }
   if (std::find(accepted->kinds.begin(), accepted->kinds.end(), reg.kind) == accepted->kinds.end()) return refuse();
   const unsigned allowed = accepted->flags | ((arg.flags & model::kArgMaybeNull) != 0 ? unsigned{model::kMaybeNull} : 0u);
   if (arg.kind == ArgKind::kSpinLock && reg.kind == RegKind::kHostStruct) return is_owning_object(reg) ? Result<void>{} : refuse();

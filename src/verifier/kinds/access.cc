@@ -188,6 +188,9 @@ Result<void> check_region(Step& step, unsigned regno, std::uint32_t size, bool z
       const Rule outside = Rule::kPacketOutside;
       return refuse_bounds(step, regno, reg.off, size, range, &outside);
     }
+    case RegKind::kHostStruct:
+      if (reg.flags == model::kTrusted && !write) return region_in_host_struct(step, regno, size, zero_ok);
+      [[fallthrough]];
     default:
       if (zero_ok && size == 0 && is_null_constant(reg)) return {};
       return step.diag.refuse(Rule::kRegType, {regno, kind_name(reg), "fp, pkt, pkt_meta, map_key, map_value, mem"});

@@ -56,15 +56,35 @@ std::uint16_t trust_of_loaded(const Step& step, const RegState& base, const Stru
 
 }  // namespace
 
-Result<void> access_host_struct(Step& step, const Access& access, std::int32_t off) {
-  const RegState reg = step.reg(access.base);
-  const btf::Btf* btf = step.prog.btfs[reg.btf];
+namespace {
+
+/// Who may look, and where: what loads and callees have in common.
+Result<void> check_struct_place(Step& step, unsigned regno, std::int32_t off) {
+  const RegState& reg = step.reg(regno);
   const std::string_view name = step.prog.btf_name(reg.btf, reg.btf_type);
   if (!step.prog.allow_ptr_leaks) return step.diag.refuse(Rule::kStructNeedsRights, {name});
   if (!step.prog.in.gpl_compatible && is_host_type(step.prog, reg)) return step.diag.refuse(Rule::kStructNeedsGpl, {name});
-  if (off < 0) return step.diag.refuse(Rule::kStructNegative, {access.base, name, off});
-  if (!reg.val.is_const(0)) return step.diag.refuse(Rule::kStructVariable, {access.base, name, off, tnum_text(reg.val)});
-  if (reg.has(model::kPercpuPtr)) return step.diag.refuse(Rule::kStructPercpu, {access.base, name, off});
+  if (off < 0) return step.diag.refuse(Rule::kStructNegative, {regno, name, off});
+  if (!reg.val.is_const(0)) return step.diag.refuse(Rule::kStructVariable, {regno, name, off, tnum_text(reg.val)});
+  if (reg.has(model::kPercpuPtr)) return step.diag.refuse(Rule::kStructPercpu, {regno, name, off});
+  return {};
+}
+
+}  // namespace
+
+Result<void> region_in_host_struct(Step& step, unsigned regno, std::uint32_t size, bool zero_ok) {
+  const RegState& reg = step.reg(regno);
+  RING3_TRY(check_struct_place(step, regno, reg.off));
+  if (size == 0 && zero_ok) return {};
+  const StructWalk walk = walk_struct(*step.prog.btfs[reg.btf], reg.btf_type, static_cast<std::uint32_t>(reg.off), size);
+  if (walk.result == StructWalk::Result::kRefused) return step.diag.refuse(Rule::kStructField, {walk.refusal});
+  return {};
+}
+
+Result<void> access_host_struct(Step& step, const Access& access, std::int32_t off) {
+  const RegState reg = step.reg(access.base);
+  const btf::Btf* btf = step.prog.btfs[reg.btf];
+  RING3_TRY(check_struct_place(step, access.base, off));
   if (reg.has(model::kAllocObj)) {
     if (!is_object(reg)) return step.diag.refuse(Rule::kInvalidMemAccess, {access.base, kind_name(reg)});
     RING3_TRY(check_object_fields(step, reg, off, access.size));
