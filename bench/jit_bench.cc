@@ -1,5 +1,6 @@
 // How fast is compiled code, and how fast is compiling? Small programs (bench/programs), the same bytes on the
-// interpreter, the baseline compiler and, where bpf(2) works, the machine's kernel by BPF_PROG_TEST_RUN.
+// interpreter, the baseline compiler and, where bpf(2) works, the machine's kernel by BPF_PROG_TEST_RUN; beside them the same
+// C compiled for this machine (-O2).
 //
 //   jit_bench [--rounds N] [--filter TEXT] [--json FILE] [--dump NAME] OBJECT.o…
 //
@@ -20,6 +21,7 @@
 
 #include "bench/support/bpf_sections.h"
 #include "bench/support/kernel_program.h"
+#include "bench/support/native_programs.h"
 #include "exec/jit.h"
 #include "isa/decode.h"
 
@@ -101,7 +103,8 @@ struct Program {
   std::shared_ptr<const rewrite::XlatedProgram> xlated;
   std::unique_ptr<exec::Code> interpreter, jit;
   std::optional<KernelProgram> kernel;
-  double interpreter_ns = 0, jit_ns = 0, kernel_ns = 0, compile_ns = 0;
+  NativeProgram native = nullptr;
+  double interpreter_ns = 0, jit_ns = 0, kernel_ns = 0, native_ns = 0, compile_ns = 0;
   std::size_t code_bytes = 0;
   std::string problem;
 };
@@ -134,6 +137,7 @@ class Bench {
       p.jit = jit_->compile(p.xlated).value();
       p.code_bytes = p.jit->listing().bytes.size();
       p.kernel = KernelProgram::load(p.raw);
+      p.native = find_native_program(p.name);
       if (p.name == options_.dump) dump(p);
       check(p);
       measure_compile(p);
@@ -147,15 +151,15 @@ class Bench {
   }
 
   void report(std::string_view object) {
-    fmt::print("{}\n{:<16} {:>6} {:>6} {:>9} {:>9} {:>9} {:>7} {:>8} {:>8}\n", object, "program", "insns", "bytes", "interp ns",
-               "jit ns", "kernel ns", "jit/K", "jit/int", "ns/insn");
+    fmt::print("{}\n{:<16} {:>6} {:>6} {:>9} {:>9} {:>9} {:>9} {:>7} {:>8} {:>8}\n", object, "program", "insns", "bytes",
+               "interp ns", "jit ns", "kernel ns", "native ns", "jit/K", "jit/int", "ns/insn");
     double ratio_logs = 0, all_logs = 0, compile_ns = 0;
     int ratios = 0, all = 0;
     std::size_t insns = 0;
     for (const Program& p : programs_) {
       const double to_kernel = p.kernel_ns > 0 ? p.jit_ns / p.kernel_ns : 0;
-      fmt::print("{:<16} {:>6} {:>6} {:>9.1f} {:>9.1f} {:>9.1f} {:>7.3f} {:>8.3f} {:>8.1f} {}\n", p.name, p.raw.size(), p.code_bytes,
-                 p.interpreter_ns, p.jit_ns, p.kernel_ns, to_kernel, p.jit_ns / p.interpreter_ns,
+      fmt::print("{:<16} {:>6} {:>6} {:>9.1f} {:>9.1f} {:>9.1f} {:>9.1f} {:>7.3f} {:>8.3f} {:>8.1f} {}\n", p.name, p.raw.size(),
+                 p.code_bytes, p.interpreter_ns, p.jit_ns, p.kernel_ns, p.native_ns, to_kernel, p.jit_ns / p.interpreter_ns,
                  p.compile_ns / static_cast<double>(p.raw.size()), p.problem);
       compile_ns += p.compile_ns;
       insns += p.raw.size();
@@ -172,8 +176,9 @@ class Bench {
     if (insns > 0) fmt::print("compiling: {:.1f} ns an instruction\n", compile_ns / static_cast<double>(insns));
     for (const Program& p : programs_) {
       json_ += fmt::format("{{\"name\": \"jit/{}/{}\", \"value\": {:.2f}, \"unit\": \"ns\", \"ratio_to\": {{\"kernel\": {:.4f}, "
-                           "\"interpreter\": {:.4f}}}}},\n", object, p.name, p.jit_ns,
-                           p.kernel_ns > 0 ? p.jit_ns / p.kernel_ns : 0.0, p.jit_ns / p.interpreter_ns);
+                           "\"interpreter\": {:.4f}, \"native\": {:.4f}}}}},\n", object, p.name, p.jit_ns,
+                           p.kernel_ns > 0 ? p.jit_ns / p.kernel_ns : 0.0, p.jit_ns / p.interpreter_ns,
+                           p.native_ns > 0 ? p.jit_ns / p.native_ns : 0.0);
     }
     if (ratios > 0)
       json_ += fmt::format("{{\"name\": \"engine/geomean/baseline_vs_kernel/{}\", \"value\": {:.4f}, \"unit\": \"ratio\"}},\n",
@@ -201,6 +206,9 @@ class Bench {
     packet_.fill();
     if (static_cast<std::uint32_t>(run(*p.jit)) != want) p.problem += "  THE COMPILER DISAGREES";
     packet_.fill();
+    Context context = packet_.context();
+    if (p.native != nullptr && static_cast<std::uint32_t>(p.native(&context)) != want) p.problem += "  NATIVE CODE DISAGREES";
+    packet_.fill();
     const auto kernel = p.kernel ? p.kernel->run(packet_.bytes(), 1) : std::nullopt;
     if (kernel && kernel->result != want) p.problem += "  THE KERNEL DISAGREES";
     if (p.kernel && !kernel) p.problem += "  does not run in the kernel";
@@ -216,12 +224,20 @@ class Bench {
     p.compile_ns = median(samples);
   }
 
+  template <typename Run>
+  static double time_of(std::uint64_t count, Run run) {
+    const double start = thread_ns();
+    for (std::uint64_t i = 0; i < count; ++i) run();
+    return (thread_ns() - start) / static_cast<double>(count);
+  }
   double time_runs(const exec::Code& code, std::uint64_t count) {
     Context context = packet_.context();
     exec::RunContext run;
-    const double start = thread_ns();
-    for (std::uint64_t i = 0; i < count; ++i) code.run(run, &context);
-    return (thread_ns() - start) / static_cast<double>(count);
+    return time_of(count, [&] { code.run(run, &context); });
+  }
+  double time_runs(NativeProgram native, std::uint64_t count) {
+    Context context = packet_.context();
+    return time_of(count, [&] { native(&context); });
   }
 
   std::uint64_t runs_for(const exec::Code& code) {
@@ -231,16 +247,18 @@ class Bench {
 
   void measure_runs(Program& p) {
     const std::uint64_t interpreter_runs = runs_for(*p.interpreter), jit_runs = runs_for(*p.jit);
-    std::vector<double> interpreter, jit, kernel;
+    std::vector<double> interpreter, jit, kernel, native;
     for (std::uint32_t round = 0; round < options_.rounds; ++round) {
       interpreter.push_back(time_runs(*p.interpreter, interpreter_runs));
       jit.push_back(time_runs(*p.jit, jit_runs));
       const auto k = p.kernel ? p.kernel->run(packet_.bytes(), static_cast<std::uint32_t>(jit_runs)) : std::nullopt;
       if (k) kernel.push_back(k->ns);
+      if (p.native != nullptr) native.push_back(time_runs(p.native, jit_runs));
     }
     p.interpreter_ns = median(interpreter);
     p.jit_ns = median(jit);
     p.kernel_ns = median(kernel);
+    p.native_ns = median(native);
   }
 
   /// The machine code to NAME.bin, for a disassembler.

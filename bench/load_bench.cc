@@ -46,9 +46,10 @@ std::optional<std::uint64_t> number_behind(const std::string& log, const char* w
 }
 
 /// Bpf: long(int cmd, bpf_attr*, size). Absent: it does not load there.
+/// log: what the verifier said.
 template <typename Bpf>
-std::optional<Verification> verify_once(const std::vector<isa::RawInsn>& insns, Bpf bpf) {
-  std::string log(4096, '\0');
+std::optional<Verification> verify_once(const std::vector<isa::RawInsn>& insns, std::string& log, Bpf bpf) {
+  log.assign(4096, '\0');
   uapi::bpf_attr attr;
   std::memset(static_cast<void*>(&attr), 0, sizeof attr);
   attr.prog_type = uapi::BPF_PROG_TYPE_XDP;
@@ -59,6 +60,7 @@ std::optional<Verification> verify_once(const std::vector<isa::RawInsn>& insns, 
   attr.log_buf = reinterpret_cast<std::uintptr_t>(log.data());
   attr.log_size = static_cast<std::uint32_t>(log.size());
   const long fd = bpf(uapi::BPF_PROG_LOAD, &attr, std::uint32_t{sizeof attr});
+  log.resize(log.find('\0'));
   if (fd < 0) return std::nullopt;
   ::close(static_cast<int>(fd));
   const auto usec = number_behind(log, "verification time "), count = number_behind(log, "processed ");
@@ -74,12 +76,13 @@ class LoadBench {
 
   void measure(const BpfSection& program) {
     std::optional<Verification> ours, kernel;
+    std::string our_log, kernel_log;
     for (std::uint32_t round = 0; round < options_.rounds; ++round) {
-      keep_least(ours, verify_once(program.insns, [&](auto... call) { return runtime_.bpf(call...); }));
-      keep_least(kernel, verify_once(program.insns, [](auto... call) { return ::syscall(SYS_bpf, call...); }));
+      keep_least(ours, verify_once(program.insns, our_log, [&](auto... call) { return runtime_.bpf(call...); }));
+      keep_least(kernel, verify_once(program.insns, kernel_log, [](auto... call) { return ::syscall(SYS_bpf, call...); }));
     }
     if (!ours) {
-      fmt::print("{:<18} {}\n", program.name, kernel ? "refused, but the kernel takes it" : "refused by both");
+      fmt::print("{:<18} {}\n", program.name, kernel ? "refused, but the kernel takes it: " + our_log : "refused by both");
       failed_ = failed_ || kernel;
       return;
     }

@@ -11,7 +11,18 @@ struct xdp_md {
   u32 data, data_end, data_meta, ingress_ifindex, rx_queue_index, egress_ifindex;
 };
 
+#ifdef __bpf__
 #define PROGRAM(name) __attribute__((section("xdp/" #name), used)) int name(struct xdp_md *ctx)
+#else  // the same C for this machine: a row for each, found by the linker (bench/support/native_programs.h)
+struct native_program {
+  const char *name;
+  int (*run)(struct xdp_md *ctx);
+};
+#define PROGRAM(name)                                                                                      \
+  static int native_##name(struct xdp_md *ctx);                                                            \
+  static const struct native_program row_##name __attribute__((section("native_programs"), used)) = {#name, native_##name}; \
+  static int native_##name(struct xdp_md *ctx)
+#endif
 #define PACKET(p)                            \
   u8 *p = (u8 *)(u64)ctx->data;              \
   if (p + 1024 > (u8 *)(u64)ctx->data_end) return -1
@@ -430,4 +441,78 @@ PROGRAM(sign_extend) {
   s64 sum = 0;
   LOOP(u32 i = 0; i < 200; i++) sum += (signed char)p[i] + *(short *)(p + 2 * i) * (s64) * (int *)(p + 4 * i);
   return sum ^ sum >> 32;
+}
+
+PROGRAM(string_compare) {
+  PACKET(p);
+  u32 equal = 0;
+  LOOP(u32 i = 0; i < 16; i++) {
+    const u8 *a = p + 16 * i, *b = p + 512 + 16 * (i & 3);
+    u32 n = 0;
+    LOOP(; n < 15; n++)
+      if ((a[n] & 1) != (b[n] & 1) || a[n] == 0) break;
+    equal += n;
+  }
+  return equal;
+}
+
+PROGRAM(varint_decode) {
+  PACKET(p);
+  u64 sum = 0;
+  u32 at = 0;
+  LOOP(u32 n = 0; n < 100; n++) {
+    u64 value = 0;
+    LOOP(u32 shift = 0; shift < 35; shift += 7) {
+      u8 byte = p[at & 1023];
+      at++;
+      OPAQUE(at);
+      value |= (u64)(byte & 0x7f) << shift;
+      if (!(byte & 0x80)) break;
+    }
+    sum += value;
+  }
+  return sum ^ sum >> 32;
+}
+
+PROGRAM(utf8_length) {
+  PACKET(p);
+  u32 length = 0, bad = 0;
+  LOOP(u32 i = 0; i < 512; i++) {
+    if ((p[i] & 0xc0) != 0x80) length++;
+    if (p[i] >= 0xf8) bad++;
+  }
+  return length * 1000 + bad;
+}
+
+PROGRAM(token_bucket) {
+  PACKET(p);
+  u64 tokens = 1000, last = 0;
+  u32 passed = 0;
+  LOOP(u32 i = 0; i < 100; i++) {
+    u64 now = last + (*(u16 *)(p + 2 * i) & 0x3ff);
+    tokens += (now - last) * 3 / 10;
+    if (tokens > 1000) tokens = 1000;
+    last = now;
+    u32 cost = p[i] + 40;
+    if (cost <= tokens) {
+      tokens -= cost;
+      passed++;
+    }
+  }
+  return passed * 4096 + (u32)tokens;
+}
+
+PROGRAM(maglev_pick) {
+  PACKET(p);
+  u32 sum = 0;
+  LOOP(u32 i = 0; i < 60; i++) {
+    u32 h = *(u32 *)(p + 4 * i) * 0x9e3779b1u;
+    h ^= h >> 15;
+    h *= 0x85ebca77u;
+    h ^= h >> 13;
+    u32 at = h % 1021;
+    OPAQUE(at);
+    sum += p[at & 1023];
+  }
+  return sum;
 }
