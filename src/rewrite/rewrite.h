@@ -4,7 +4,9 @@
 //   resolve_calls        helper ids and kfuncs become indices into the program's own call tables
 //   convert_context      context accesses address the record behind the context
 //   inline_lookups       map lookups become the map kind's own instructions
+//   mask_arithmetic      amounts that move pointers are kept in range when the CPU guesses wrong
 //   remove_dead_code     what the verifier never walked goes; branches that go one way only become jumps
+//   guard_tail_calls     indices are kept inside their array when the CPU guesses wrong
 //   finish               jumps, subprograms, faulting loads and original indices in their final place
 //
 // Pure: nothing is published, no reference is taken. The caller keeps the maps alive as long as the result.

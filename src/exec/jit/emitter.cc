@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::uint32_t kNoLabel = UINT32_MAX;
 constexpr std::uint32_t kNoFault = UINT32_MAX;
+constexpr std::uint32_t kFenceBytes = 3;
 constexpr std::uint32_t kRedZoneBytes = 128;
 constexpr isa::RegMask kCalleeSaved = 0x3c0;  // r6 … r9
 
@@ -95,9 +96,10 @@ Result<MachineCode> Emitter::emit(bool short_jumps) {
 void Emitter::estimate_sizes() {
   upper_bound_.resize(program_.insns.size() + 1);
   std::uint32_t at = 0;
-  for (std::size_t idx = 0; idx < program_.insns.size(); ++idx) {
+  for (std::uint32_t idx = 0; idx < program_.insns.size(); ++idx) {
     upper_bound_[idx] = at;
     at += longest(program_.insns[idx]);
+    if (needs_fence(idx)) at += kFenceBytes;
   }
   upper_bound_.back() = at;
 }
@@ -172,6 +174,10 @@ void Emitter::epilogue() {
   a_.ret();
 }
 
+bool Emitter::needs_fence(std::uint32_t idx) const {
+  return std::binary_search(program_.nospec.begin(), program_.nospec.end(), idx);
+}
+
 void Emitter::insn(std::uint32_t idx) {
   const Insn& insn = program_.insns[idx];
   if (shape_.is_target[idx]) {
@@ -189,6 +195,7 @@ void Emitter::insn(std::uint32_t idx) {
   if (step.action == Step::kGather) gather(step);
   else if (step.action == Step::kRotate) rotate(step);
   else if (!move_and_operate(idx, insn)) dispatch(idx, insn);
+  if (needs_fence(idx)) a_.lfence();
 }
 
 void Emitter::dispatch(std::uint32_t idx, const Insn& insn) {

@@ -89,6 +89,7 @@ class Emitter {
   bool may_embed(std::int64_t imm, bool wide);
 
   // emit_idioms.cc: several BPF instructions at once
+  bool needs_fence(std::uint32_t idx) const;
   void gather(const Step& step);
   void rotate(const Step& step);
   bool move_and_operate(std::uint32_t idx, const Insn& insn);
