@@ -61,6 +61,8 @@ void load_unknown(Step& step, const Access& access);
 Result<void> region_on_stack(Step& step, unsigned regno, std::uint32_t size, bool zero_ok, Purpose purpose, bool uninit);
 /// Of a trusted host struct callees may read one member.
 Result<void> region_in_host_struct(Step& step, unsigned regno, std::uint32_t size, bool zero_ok);
+/// The pointer in `regno` points to a byte of its map value, whatever its variable part.
+Result<void> check_inside_map_value(Step& step, unsigned regno);
 Result<void> region_in_map_value(Step& step, unsigned regno, std::uint32_t size, bool zero_ok, Purpose purpose);
 
 }  // namespace ring3::verifier
