@@ -1,8 +1,9 @@
-// BPF and HOST_BTF: the system call itself, and the types clients take for the kernel's.
+// BPF, HOST_BTF and WAKE_FILE: the system call itself, the types clients take for the kernel's, and waiting for rings.
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/try.h"
 #include "control/requests.h"
 #include "syscall/bpf.h"
 
@@ -37,6 +38,14 @@ Result<long> answer_host_btf(Conversation& with, WireReader& in, Response& out) 
     return Errno::kNoMem;
   out.file = std::move(file);
   return static_cast<long>(bytes.size());
+}
+
+Result<long> answer_wake_file(Conversation& with, WireReader& in, Response& out) {
+  const auto fd = in.get<std::int32_t>();
+  if (!in.finished()) return malformed(out);
+  const syscall::FileIdentity file = RING3_TRY(with.caller.files().identify(fd));
+  out.file = RING3_TRY(with.runtime.kernel().descriptors().wake_file(file));
+  return 0L;
 }
 
 }  // namespace ring3::control

@@ -1,6 +1,5 @@
 #include "control/client.h"
 
-#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -12,7 +11,6 @@
 #include "control/packet.h"
 #include "control/place.h"
 #include "control/wire.h"
-#include "syscall/caller.h"
 
 namespace ring3::control {
 namespace {
@@ -31,7 +29,8 @@ std::string_view words(Errno error) {
 
 }  // namespace
 
-Result<std::unique_ptr<Client>> Client::connect(std::string_view host, std::string& why) {
+Result<std::unique_ptr<Client>> Client::connect(std::string_view host, std::string& why,
+                                                std::unique_ptr<Principal> speaks_for) {
   const std::string path = socket_path(host);
   const auto fail = [&](Errno error) {
     why = "host '" + std::string(host) + "' (" + path + "): " + std::string(words(error));
@@ -44,7 +43,8 @@ Result<std::unique_ptr<Client>> Client::connect(std::string_view host, std::stri
   OwnedFd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
   if (!socket || ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
     return fail(static_cast<Errno>(errno));
-  std::unique_ptr<Client> client(new Client(std::move(socket), ::getpid()));
+  if (speaks_for == nullptr) speaks_for = std::make_unique<OwnProcess>();
+  std::unique_ptr<Client> client(new Client(std::move(socket), ::getpid(), std::move(speaks_for)));
   client->host_.path = path;
   std::string text;
   if (Result<void> greeted = client->hello(text); !greeted.ok()) {
@@ -58,6 +58,8 @@ Result<std::unique_ptr<Client>> Client::connect(std::string_view host, std::stri
 
 Client::~Client() = default;
 
+void Client::hang_up() { ::shutdown(socket_.get(), SHUT_RDWR); }
+
 std::string Client::text() const { return last_text; }
 
 Errno Client::lost() {
@@ -67,7 +69,7 @@ Errno Client::lost() {
 }
 
 Result<void> Client::hello(std::string& why) {
-  const OwnedFd mem(::open("/proc/self/mem", O_RDWR | O_CLOEXEC));
+  const OwnedFd mem = principal_->memory();
   WireWriter body;
   body.put(kProtocolMagic).put(kProtocolVersion);
   MutexLock lock(mutex_);
@@ -128,25 +130,24 @@ Result<void> Client::answer(MessageType question, std::uint32_t serial, std::spa
   WireReader in(body);
   WireWriter out(MessageType::kAnswer, serial);
   std::int64_t value = 0;
-  int sent = -1;
-  OwnedFd here;
+  OwnedFd sent;
   switch (question) {
     case MessageType::kWantFile: {
-      const auto fd = in.get<std::int32_t>();
-      if (fd == AT_FDCWD) here = OwnedFd(::open(".", O_PATH | O_DIRECTORY | O_CLOEXEC));
-      sent = fd == AT_FDCWD ? here.get() : fd;
-      if (sent < 0 || ::fcntl(sent, F_GETFD) < 0) {
-        value = -EBADF;
-        sent = -1;
-      }
+      Result<OwnedFd> shown = principal_->file(in.get<std::int32_t>());
+      if (shown.ok()) sent = std::move(*shown);
+      else value = -EBADF;
       break;
     }
-    case MessageType::kTakeFile: value = file ? file.release() : -EMFILE; break;
-    case MessageType::kWantUmask: value = static_cast<std::int64_t>(syscall::own_umask()); break;
+    case MessageType::kTakeFile: {
+      const Result<int> taken = file ? principal_->take(std::move(file)) : Result<int>(Errno::kMFile);
+      value = taken.ok() ? *taken : -EMFILE;
+      break;
+    }
+    case MessageType::kWantUmask: value = static_cast<std::int64_t>(principal_->umask()); break;
     default: return lost();
   }
   out.put(value);
-  if (!send_packet(socket_.get(), out.bytes(), sent).ok()) return lost();
+  if (!send_packet(socket_.get(), out.bytes(), sent.get()).ok()) return lost();
   return {};
 }
 
@@ -160,6 +161,14 @@ long Client::bpf(int cmd, void* attr, std::uint32_t size, const void* common_att
 
 Result<OwnedFd> Client::host_btf() {
   Reply reply = RING3_TRY(request(MessageType::kHostBtf, {}));
+  if (!reply.file) return Errno::kMFile;
+  return std::move(reply.file);
+}
+
+Result<OwnedFd> Client::wake_file(int fd) {
+  WireWriter body;
+  body.put(std::int32_t{fd});
+  Reply reply = RING3_TRY(request(MessageType::kWakeFile, body.bytes()));
   if (!reply.file) return Errno::kMFile;
   return std::move(reply.file);
 }

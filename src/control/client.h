@@ -5,7 +5,8 @@
 //   long fd = (*host)->bpf(BPF_MAP_CREATE, &attr, sizeof attr);   // as syscall(SYS_bpf, …), but -errno
 //
 // bpf() gives the host this process's /proc/self/mem, so pointers in attributes mean this process; the
-// descriptors it returns are real ones (close, dup, mmap, SCM_RIGHTS behave).
+// descriptors it returns are real ones (close, dup, mmap, SCM_RIGHTS behave). A connection may speak for another
+// process instead (principal.h).
 //
 // Thread-safe: requests of several threads take turns. A connection belongs to the process that opened it;
 // after fork() the child gets kConnRefused and opens its own.
@@ -25,6 +26,7 @@
 
 #include "base/mutex.h"
 #include "base/owned_fd.h"
+#include "control/principal.h"
 #include "control/protocol.h"
 #include "ring3/log.h"
 #include "ring3/result.h"
@@ -53,12 +55,16 @@ class Client {
   /// host: a name (place.h) or a path of a socket. why: one line for people when it fails.
   /// Errors: kNoEnt no such host; kConnRefused nobody listens there any more; kAcces, kPerm the host or its socket's
   /// folder turns this user away; kProto the host speaks another version.
-  static Result<std::unique_ptr<Client>> connect(std::string_view host, std::string& why);
+  /// speaks_for: whose memory and descriptors requests mean; null: this process's.
+  static Result<std::unique_ptr<Client>> connect(std::string_view host, std::string& why,
+                                                 std::unique_ptr<Principal> speaks_for = nullptr);
   ~Client();
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
 
   const HostInfo& host() const { return host_; }
+  /// Ends the connection; a request that waits for the host gets kConnRefused. From any thread.
+  void hang_up();
   bool connected() const { return connected_.load(std::memory_order_relaxed); }
   /// What the host said about this thread's last request beyond its errno; "" for nothing. For a refused program it is
   /// the report for people (what, where in the source, what was known, why), lines.
@@ -69,6 +75,9 @@ class Client {
   long bpf(int cmd, void* attr, std::uint32_t size, const void* common_attrs = nullptr, std::uint32_t common_size = 0);
   /// The host's types as raw BTF: a read-only file, fit for btf__parse("/proc/self/fd/N").
   Result<OwnedFd> host_btf();
+  /// An eventfd for a ring buffer's descriptor, written when its consumer should look (syscall/wake_file.h).
+  /// Errors: kBadF; kInval not a ring of the host.
+  Result<OwnedFd> wake_file(int fd);
 
   /// From here on everything this connection makes is invisible to others, and pins and links wait, until
   /// commit (client of modules: module_client.h). Errors: kBusy a load is going on already.
@@ -90,7 +99,8 @@ class Client {
   Result<Reply> request(MessageType type, std::span<const std::byte> body);
 
  private:
-  Client(OwnedFd socket, pid_t owner) : socket_(std::move(socket)), owner_(owner) {}
+  Client(OwnedFd socket, pid_t owner, std::unique_ptr<Principal> speaks_for)
+      : socket_(std::move(socket)), owner_(owner), principal_(std::move(speaks_for)) {}
   Result<void> hello(std::string& why);
   Result<Reply> transact(MessageType type, std::span<const std::byte> body, int file) RING3_REQUIRES(mutex_);
   Result<void> answer(MessageType question, std::uint32_t serial, std::span<const std::byte> body, OwnedFd file)
@@ -99,6 +109,7 @@ class Client {
 
   const OwnedFd socket_;
   const pid_t owner_;
+  const std::unique_ptr<Principal> principal_;
   HostInfo host_;
   std::atomic<bool> connected_{true};
   Mutex mutex_;

@@ -17,7 +17,7 @@ Result<long> answer_hello(Conversation& with, WireReader& in, Response& out) {
   if (with.attached) {
     Result<void> given = with.caller.give_memory(std::move(with.attached));
     if (!given.ok()) {
-      out.text = "the file that came with the hello is not the client's own /proc/self/mem, open for reading and writing\n";
+      out.text = "the file that came with the hello is not a process's /proc/PID/mem, open for reading and writing\n";
       return given.error();
     }
   }

@@ -98,7 +98,7 @@ void PeerCaller::refused(const verifier::Rejection& why) {
 }
 
 Result<void> PeerCaller::give_memory(OwnedFd mem) {
-  auto memory = RING3_TRY(syscall::ForeignMemory::adopt(std::move(mem), credentials_.pid));
+  auto memory = RING3_TRY(syscall::ForeignMemory::adopt(std::move(mem)));
   memory_ = std::make_unique<syscall::ForeignMemory>(std::move(memory));
   return {};
 }

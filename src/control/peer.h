@@ -2,7 +2,8 @@
 // are those of the process at the other end.
 //
 //   credentials  what the machine's kernel says about the socket (SO_PEERCRED, SO_PEERGROUPS)
-//   memory       the /proc/PID/mem the client gave in its hello; without one every address is a fault
+//   memory       the /proc/PID/mem the client gave in its hello, its own or that of a process it speaks for
+//                (docs/adr/0011); without one every address is a fault
 //   descriptors  never guessed from numbers: the host asks, and the client sends the file itself. So no right
 //                over the client's process is needed, and a client that lies only speaks for files it has
 #pragma once

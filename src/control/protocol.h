@@ -22,7 +22,7 @@ constexpr std::size_t kMaxTextBytes = 16 * 1024;
 
 enum class MessageType : std::uint32_t {
   // Requests.
-  kHello = 1,        // magic u32, version u32; carries the client's /proc/self/mem, if it wants to call bpf(2)
+  kHello = 1,        // magic u32, version u32; carries the /proc/PID/mem that addresses mean, if it wants to call bpf(2)
   kBpf = 2,          // command i32, size u32, attr u64, common attrs: address u64, size u32
   kHostBtf = 3,      // → a read-only file with the host's BTF
   kBegin = 4,        // starts a load: what is made from here on is invisible until kCommit
@@ -36,6 +36,7 @@ enum class MessageType : std::uint32_t {
   kPinMakeDirectory = 12,  // path: text; mode u32
   kPinRemove = 13,         // path: text
   kPinRename = 14,         // from, to: text; flags u32
+  kWakeFile = 16,          // fd i32 → an eventfd, written when a consumer of that ring should look
   // Host to client, inside a request.
   kReply = 100,      // result i64, text; then what the request's row says
   kPiece = 101,      // bytes of a long reply's body

@@ -172,6 +172,15 @@ Result<OpenObject> Descriptors::find(const FileIdentity& file) const {
   return OpenObject{it->second.object.ref(), access_of(file.open_flags)};
 }
 
+Result<OwnedFd> Descriptors::wake_file(const FileIdentity& file) {
+  MutexLock lock(mutex_);
+  const auto it = by_file_.find({file.device, file.inode});
+  if (it == by_file_.end()) return Errno::kInval;
+  Entry& entry = it->second;
+  if (!entry.wake) entry.wake = RING3_TRY(WakeFile::attach(*entry.object.get()));
+  return entry.wake.open();
+}
+
 bool Descriptors::unused(const Entry& entry) const {
   if (::fcntl(entry.watch_fd.get(), F_SETLEASE, F_WRLCK) != 0) return false;
   ::fcntl(entry.watch_fd.get(), F_SETLEASE, F_UNLCK);

@@ -39,6 +39,7 @@
 #include "object/object.h"
 #include "ring3/result.h"
 #include "syscall/client_files.h"
+#include "syscall/wake_file.h"
 
 namespace ring3::syscall {
 
@@ -71,6 +72,10 @@ class Descriptors {
   /// The object behind a file. Errors: kInval not a file of this registry.
   Result<OpenObject> find(const FileIdentity& file) const;
 
+  /// An eventfd for waiting on an object (wake_file.h), made when it is first asked for; every call gives a descriptor of the same
+  /// one. Errors: kInval not a file of this registry, or nothing one waits for; kMFile, kNoMem.
+  Result<OwnedFd> wake_file(const FileIdentity& file);
+
   /// Reads the doorbells and drops what no client holds any more. Returns entries dropped; when it returns, what
   /// other threads' drains had found is dropped too. Does nothing inside a callback that a drop runs.
   std::size_t drain() noexcept;
@@ -88,6 +93,7 @@ class Descriptors {
   using FileKey = std::pair<dev_t, ino_t>;
   struct Entry {
     UserRef<Object> object;
+    WakeFile wake;     // ends before the object
     OwnedFd watch_fd;  // read-only open description of ours: lease and re-opening
     int watch = -1;    // inotify watch descriptor
     std::uint64_t rung_ns = 0;    // 0: not in settling_

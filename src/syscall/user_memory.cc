@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -9,8 +10,10 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <climits>
 #include <cstring>
+#include <string_view>
 
 #include "base/fault_point.h"
 
@@ -43,17 +46,46 @@ bool copy_by(CopyCall call, pid_t pid, std::uint64_t remote_address, void* local
 
 bool wraps(std::uint64_t address, std::size_t bytes) { return bytes != 0 && address + (bytes - 1) < address; }
 
+/// PID of "/proc/PID/mem"; 0: another text.
+pid_t process_of(std::string_view path) {
+  constexpr std::string_view kBefore = "/proc/", kAfter = "/mem";
+  if (!path.starts_with(kBefore) || !path.ends_with(kAfter) || path.size() <= kBefore.size() + kAfter.size()) return 0;
+  path.remove_prefix(kBefore.size());
+  path.remove_suffix(kAfter.size());
+  pid_t pid = 0;
+  const auto [end, error] = std::from_chars(path.data(), path.data() + path.size(), pid);
+  return error == std::errc() && end == path.data() + path.size() && pid > 0 ? pid : 0;
+}
+
+bool forbidden(int error) { return error == EPERM || error == ENOSYS; }
+
 /// Where the copy calls are forbidden (container profiles), the kernel still checks pointers for us when
-/// /proc/self/mem is read and written.
-bool own_mem_file(std::uint64_t address, void* local, std::size_t bytes, bool write) {
-  const OwnedFd mem(::open("/proc/self/mem", (write ? O_RDWR : O_RDONLY) | O_CLOEXEC));
+/// /proc/PID/mem is read and written.
+bool copy_by_file(pid_t pid, std::uint64_t address, void* local, std::size_t bytes, bool write) {
+  const std::string path = "/proc/" + std::to_string(pid) + "/mem";
+  const OwnedFd mem(::open(path.c_str(), (write ? O_RDWR : O_RDONLY) | O_CLOEXEC));
   if (!mem) return false;
   const auto offset = static_cast<off_t>(address);
   const ssize_t n = write ? ::pwrite(mem.get(), local, bytes, offset) : ::pread(mem.get(), local, bytes, offset);
   return n >= 0 && static_cast<std::size_t>(n) == bytes;
 }
 
-bool forbidden(int error) { return error == EPERM || error == ENOSYS; }
+Result<void> read_from(pid_t pid, std::uint64_t address, std::span<std::byte> out) {
+  if (out.empty()) return {};
+  if (wraps(address, out.size())) return Errno::kFault;
+  if (copy_by(::process_vm_readv, pid, address, out.data(), out.size())) return {};
+  if (forbidden(errno) && copy_by_file(pid, address, out.data(), out.size(), false)) return {};
+  return Errno::kFault;
+}
+
+Result<void> write_to(pid_t pid, std::uint64_t address, std::span<const std::byte> in) {
+  if (in.empty()) return {};
+  if (wraps(address, in.size())) return Errno::kFault;
+  void* from = const_cast<std::byte*>(in.data());  // iovec has no const form
+  if (copy_by(::process_vm_writev, pid, address, from, in.size())) return {};
+  if (forbidden(errno) && copy_by_file(pid, address, from, in.size(), true)) return {};
+  return Errno::kFault;
+}
 
 }  // namespace
 
@@ -85,34 +117,30 @@ Result<bool> UserMemory::is_zero(std::uint64_t from, std::uint64_t to) {
   return true;
 }
 
-Result<void> OwnMemory::read(std::uint64_t address, std::span<std::byte> out) {
-  if (out.empty()) return {};
-  if (wraps(address, out.size())) return Errno::kFault;
-  if (copy_by(::process_vm_readv, ::getpid(), address, out.data(), out.size())) return {};
-  if (forbidden(errno) && own_mem_file(address, out.data(), out.size(), false)) return {};
-  return Errno::kFault;
-}
-
+Result<void> OwnMemory::read(std::uint64_t address, std::span<std::byte> out) { return read_from(::getpid(), address, out); }
 Result<void> OwnMemory::write(std::uint64_t address, std::span<const std::byte> in) {
-  if (in.empty()) return {};
-  if (wraps(address, in.size())) return Errno::kFault;
-  void* from = const_cast<std::byte*>(in.data());  // iovec has no const form
-  if (copy_by(::process_vm_writev, ::getpid(), address, from, in.size())) return {};
-  if (forbidden(errno) && own_mem_file(address, from, in.size(), true)) return {};
-  return Errno::kFault;
+  return write_to(::getpid(), address, in);
 }
 
-Result<ForeignMemory> ForeignMemory::adopt(OwnedFd mem, pid_t pid) {
-  // A client may pass any file; only its own memory is wanted. procfs alone is not enough: other files there take
-  // effects when they are written with our rights.
+Result<void> TracedMemory::read(std::uint64_t address, std::span<std::byte> out) { return read_from(pid_, address, out); }
+Result<void> TracedMemory::write(std::uint64_t address, std::span<const std::byte> in) {
+  return write_to(pid_, address, in);
+}
+
+Result<ForeignMemory> ForeignMemory::adopt(OwnedFd mem) {
+  // A client may pass any file; only the memory of a process is wanted. That the file is procfs's is not enough: other
+  // files there take effects when they are written with our rights, and a mount of the client's may give one any name.
+  // So the name only says where to look, and what stands there must be this very file.
+  struct stat given, here;
   struct statfs fs;
-  if (::fstatfs(mem.get(), &fs) != 0 || fs.f_type != PROC_SUPER_MAGIC) return Errno::kInval;
+  if (::fstatfs(mem.get(), &fs) != 0 || fs.f_type != PROC_SUPER_MAGIC || ::fstat(mem.get(), &given) != 0) return Errno::kInval;
   char target[PATH_MAX];
   const std::string link = "/proc/self/fd/" + std::to_string(mem.get());
   const ssize_t n = ::readlink(link.c_str(), target, sizeof target);
-  if (n < 0) return Errno::kInval;
-  const std::string_view text(target, static_cast<std::size_t>(n));
-  if (text != "/proc/" + std::to_string(pid) + "/mem") return Errno::kInval;
+  const pid_t pid = n < 0 ? 0 : process_of({target, static_cast<std::size_t>(n)});
+  const std::string real = "/proc/" + std::to_string(pid) + "/mem";
+  if (pid == 0 || ::stat(real.c_str(), &here) != 0) return Errno::kInval;
+  if (here.st_dev != given.st_dev || here.st_ino != given.st_ino) return Errno::kInval;
   const int flags = ::fcntl(mem.get(), F_GETFL);
   if (flags < 0 || (flags & O_ACCMODE) != O_RDWR) return Errno::kAcces;
   return ForeignMemory(std::move(mem), pid);

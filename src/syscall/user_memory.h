@@ -4,8 +4,9 @@
 // Implementations
 //   OwnMemory      this process (C++ API, in-process libbpf): copies by the kernel, so a bad pointer is
 //                  an errno and not a crash
-//   ForeignMemory  a descriptor of /proc/PID/mem that the client handed over itself; works without any
-//                  right over the client, and dies with its address space (exec)
+//   TracedMemory   a process that this one may trace (supervisor)
+//   ForeignMemory  an open /proc/PID/mem that a client handed over: its own, or that of a process it speaks for.
+//                  Needs no right over that process, and dies with its address space (exec)
 #pragma once
 
 #include <sys/types.h>
@@ -60,13 +61,27 @@ class OwnMemory final : public UserMemory {
   Result<void> write(std::uint64_t address, std::span<const std::byte> in) override;
 };
 
+/// Another process, by its number: for who may trace it and knows that the number still means it. Thread-safe.
+class TracedMemory final : public UserMemory {
+ public:
+  explicit TracedMemory(pid_t pid) : pid_(pid) {}
+  Result<void> read(std::uint64_t address, std::span<std::byte> out) override;
+  Result<void> write(std::uint64_t address, std::span<const std::byte> in) override;
+
+ private:
+  pid_t pid_;
+};
+
 /// Another process, by the descriptor it gave. Thread-safe.
 class ForeignMemory final : public UserMemory {
  public:
-  /// mem: an open /proc/PID/mem of process `pid`. Writes go through process_vm_writev, which respects page
-  /// protection, wherever that is permitted, else through mem (which does not).
-  /// Errors: kInval not that file; kAcces not opened for reading and writing.
-  static Result<ForeignMemory> adopt(OwnedFd mem, pid_t pid);
+  /// mem: an open /proc/PID/mem of any process that this process's /proc shows. Whoever could open it may do with that
+  /// memory all that is done here, so it need not be the giver's own. Writes go through process_vm_writev, which
+  /// respects page protection, wherever that is permitted, else through mem (which does not).
+  /// Errors: kInval not such a file, or of a /proc that is not ours; kAcces not opened for reading and writing.
+  static Result<ForeignMemory> adopt(OwnedFd mem);
+
+  pid_t pid() const { return pid_; }
 
   Result<void> read(std::uint64_t address, std::span<std::byte> out) override;
   Result<void> write(std::uint64_t address, std::span<const std::byte> in) override;

@@ -63,18 +63,36 @@ TEST(UserMemoryTest, OwnMemoryAnswersFaults) {
 
 TEST(UserMemoryTest, ForeignMemoryAnswersFaults) {
   OwnedFd mem(::open("/proc/self/mem", O_RDWR | O_CLOEXEC));
-  ForeignMemory memory = ForeignMemory::adopt(std::move(mem), ::getpid()).value();
+  ForeignMemory memory = ForeignMemory::adopt(std::move(mem)).value();
   check_bounds(memory);
 }
 
-TEST(UserMemoryTest, OnlyTheClientsMemoryIsTaken) {
-  EXPECT_EQ(ForeignMemory::adopt(OwnedFd(::open("/dev/zero", O_RDWR | O_CLOEXEC)), ::getpid()).error(), Errno::kInval);
-  EXPECT_EQ(ForeignMemory::adopt(OwnedFd(::open("/proc/self/comm", O_RDWR | O_CLOEXEC)), ::getpid()).error(),
+TEST(UserMemoryTest, OnlyMemoryOfAProcessIsTaken) {
+  EXPECT_EQ(ForeignMemory::adopt(OwnedFd(::open("/dev/zero", O_RDWR | O_CLOEXEC))).error(), Errno::kInval);
+  EXPECT_EQ(ForeignMemory::adopt(OwnedFd(::open("/proc/self/comm", O_RDWR | O_CLOEXEC))).error(),
             Errno::kInval);
-  EXPECT_EQ(ForeignMemory::adopt(OwnedFd(::open("/proc/self/mem", O_RDONLY | O_CLOEXEC)), ::getpid()).error(),
+  EXPECT_EQ(ForeignMemory::adopt(OwnedFd(::open("/proc/self/mem", O_RDONLY | O_CLOEXEC))).error(),
             Errno::kAcces);
-  EXPECT_EQ(ForeignMemory::adopt(OwnedFd(::open("/proc/self/mem", O_RDWR | O_CLOEXEC)), ::getpid() + 1).error(),
-            Errno::kInval);
+  EXPECT_EQ(ForeignMemory::adopt(OwnedFd()).error(), Errno::kInval);
+}
+
+TEST(UserMemoryTest, MemoryOfAnotherProcessIsTakenAndDiesWithIt) {
+  std::uint64_t word = 7;
+  const pid_t child = ::fork();
+  if (child == 0)
+    for (;;) ::pause();
+  const std::string path = "/proc/" + std::to_string(child) + "/mem";
+  OwnedFd mem(::open(path.c_str(), O_RDWR | O_CLOEXEC));
+  ASSERT_TRUE(mem);
+  ForeignMemory memory = ForeignMemory::adopt(std::move(mem)).value();
+  EXPECT_EQ(memory.pid(), child);
+  EXPECT_TRUE(memory.write_value<std::uint64_t>(address(&word), 9).ok());
+  EXPECT_EQ(memory.read_value<std::uint64_t>(address(&word)).value(), 9u);
+  EXPECT_EQ(word, 7u);
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
+  EXPECT_EQ(memory.read_value<std::uint64_t>(address(&word)).error(), Errno::kFault);
+  EXPECT_EQ(memory.write_value<std::uint64_t>(address(&word), 9).error(), Errno::kFault);
 }
 
 }  // namespace
