@@ -1,0 +1,93 @@
+// `ring3 run`: ring3-run(1).
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+
+#include "cli/btf_file.h"
+#include "cli/command.h"
+#include "supervisor/host_door.h"
+#include "supervisor/run.h"
+#include "supervisor/runtime_door.h"
+
+namespace ring3::cli {
+namespace {
+
+constexpr const char* kMachineTypes = "/sys/kernel/btf/vmlinux";
+
+/// As env(1), timeout(1) and others that run a command: its own codes stay free.
+enum class RunExit : int { kFailed = 125, kCannotExecute = 126, kNoCommand = 127 };
+
+struct Options {
+  std::string btf;
+  bool report = false;
+  bool no_namespaces = false;
+  bool verbose = false;
+  std::vector<std::string> command;
+};
+
+/// The runtime's lines, for --verbose.
+class StderrLog final : public Log {
+ public:
+  void line(Severity, std::string_view module, std::string_view text) override {
+    fmt::print(stderr, "ring3 run: {}{}{}\n", module, module.empty() ? "" : ": ", text);
+  }
+};
+
+ExitCode as_exit(RunExit code) { return static_cast<ExitCode>(code); }
+
+std::unique_ptr<supervisor::Door> open_door(const Commands& commands, const Options& options, Log* log, std::string& why) {
+  if (!commands.host.empty()) {
+    if (!options.btf.empty()) {
+      why = "--btf is for a command without a host: a host has types of its own";
+      return nullptr;
+    }
+    auto door = supervisor::HostDoor::open(commands.host, why);
+    return door.ok() ? std::move(*door) : nullptr;
+  }
+  auto btf = read_btf_file(options.btf.empty() ? kMachineTypes : options.btf, why);
+  if (!btf.ok()) {
+    if (options.btf.empty()) why += " (this machine shows no types: name a file with --btf)";
+    return nullptr;
+  }
+  return std::make_unique<supervisor::RuntimeDoor>(std::move(*btf), !options.btf.empty(), log);
+}
+
+ExitCode run_command(const Commands& commands, const Options& options) {
+  StderrLog log;
+  std::string why;
+  std::unique_ptr<supervisor::Door> door = open_door(commands, options, options.verbose ? &log : nullptr, why);
+  if (door == nullptr) return fail(as_exit(RunExit::kFailed), "run: " + why);
+  supervisor::Report report;
+  const supervisor::RunOptions run{options.command, !options.no_namespaces, options.verbose};
+  const Result<supervisor::RunEnd> end = supervisor::run(run, *door, report, why);
+  if (options.report) fmt::print(stderr, "ring3 run: {}", report.text());
+  if (!end.ok()) {
+    if (why.empty()) why = errno_name(end.error());
+    const RunExit code = why.starts_with(options.command.front() + ": ")
+                             ? (end.error() == Errno::kNoEnt ? RunExit::kNoCommand : RunExit::kCannotExecute)
+                             : RunExit::kFailed;
+    return fail(as_exit(code), "run: " + why);
+  }
+  if (end->must_exit) {
+    std::fflush(nullptr);
+    std::_Exit(end->code);
+  }
+  return static_cast<ExitCode>(end->code);
+}
+
+}  // namespace
+
+void add_run(CLI::App& app, Commands& commands) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("run", "run a command whose bpf(2) calls go to the host, or to a runtime of its own");
+  command->add_option("--btf", options->btf, "the types of the command's own runtime: raw BTF, or an ELF file with it");
+  command->add_flag("--report", options->report, "at the end, say on stderr which calls failed and why");
+  command->add_flag("--no-namespaces", options->no_namespaces, "leave the command in this user and mount namespace");
+  command->add_flag("-v,--verbose", options->verbose, "say what is missing, and print the runtime's log");
+  command->add_option("COMMAND", options->command, "the command and its arguments, after --")->required();
+  command->callback([&commands, options] { commands.chosen = [&commands, options] { return run_command(commands, *options); }; });
+}
+
+}  // namespace ring3::cli

@@ -1,0 +1,44 @@
+// Where the bpf(2) calls of a supervised command go: a host on the control socket (host_door.h) or a runtime in this
+// process (runtime_door.h).
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/owned_fd.h"
+#include "supervisor/notification.h"
+#include "supervisor/task_table.h"
+#include "syscall/bpf.h"
+
+namespace ring3::supervisor {
+
+struct BpfCall {
+  int command = 0;
+  std::uint64_t attr = 0;
+  std::uint32_t size = 0;
+  syscall::CommonAttrs common{};
+};
+
+struct BpfOutcome {
+  long result = 0;   // as the system call: ≥ 0 or a negated errno
+  std::string text;  // words of whoever answered, "" none
+};
+
+class Door {
+ public:
+  virtual ~Door() = default;
+  virtual BpfOutcome bpf(const Listener& listener, const Notification& n, TaskEntry& caller, const BpfCall& call) = 0;
+  /// The eventfd for a ring that a descriptor of the caller stands for (syscall/wake_file.h). Errors: kBadF; kInval not a ring.
+  virtual Result<OwnedFd> wake_file(const Listener& listener, const Notification& n, TaskEntry& caller, int fd) = 0;
+  /// Every answer waits for another process.
+  virtual bool remote() const = 0;
+  /// Answered without waiting for anybody and in microseconds.
+  virtual bool quick(const BpfCall& call) const = 0;
+  /// What clients are to take for the kernel's BTF: a file, read-only; none: what the machine has is right.
+  /// Asked once, before the command starts. Errors: the host's.
+  virtual Result<OwnedFd> types() = 0;
+  /// Calls that wait for somebody come back with an error. From any thread.
+  virtual void interrupt(TaskEntry& caller) = 0;
+};
+
+}  // namespace ring3::supervisor

@@ -1,0 +1,61 @@
+// Answers the calls of everything under a listener until the command ends.
+//
+// Threads take turns at leading: the leader waits for a call; a quick one (calls.h) it answers itself, for any other it lets the
+// next thread lead first. So a call that takes long, or a host that hangs, holds up nobody else, and a quick one costs no switch.
+// There are as many threads as calls were slow at the same time, at most kMaxThreads.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <thread>
+#include <vector>
+
+#include "base/mutex.h"
+#include "supervisor/calls.h"
+
+namespace ring3::supervisor {
+
+class Loop {
+ public:
+  static constexpr std::size_t kMaxThreads = 64;
+
+  /// All outlive the loop. signals: a signalfd; what it delivers is sent on to the command. stop when `command` (a pidfd) ends.
+  Loop(const Listener& listener, Door& door, TaskTable& tasks, const Surroundings& around, Report& report, int command,
+       int signals);
+  ~Loop();
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
+
+  /// The first thread, and the end: returns when the command has ended. Errors: kAgain no thread to be had.
+  Result<void> start();
+  void wait_for_end();
+  /// Ends the threads; false: one is inside a call that does not come back, and stays.
+  bool finish();
+
+ private:
+  enum class Event { kCall, kEnd };
+  void work();
+  Event lead(Notification& n) RING3_REQUIRES(leader_);
+  /// Adds a thread if nobody waits to lead.
+  void ensure_follower();
+  void answer(const Notification& n);
+  void pass_signal_on();
+
+  const Listener& listener_;
+  Door& door_;
+  TaskTable& tasks_;
+  const Surroundings& around_;
+  Report& report_;
+  WakeFiles wake_files_;
+  const int command_;
+  const int signals_;
+  const OwnedFd over_event_;
+  Mutex leader_;
+  std::atomic<bool> over_{false};
+  std::atomic<std::size_t> waiting_{0};  // to lead
+  std::atomic<std::size_t> busy_{0};     // inside a call
+  Mutex threads_mutex_;
+  std::vector<std::thread> threads_ RING3_GUARDED_BY(threads_mutex_);
+};
+
+}  // namespace ring3::supervisor

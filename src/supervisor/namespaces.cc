@@ -1,0 +1,83 @@
+#include "supervisor/namespaces.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "base/try.h"
+
+namespace ring3::supervisor {
+namespace {
+
+Errno fail(std::string& why, const std::string& what) {
+  const int error = errno;
+  why = what + ": " + std::strerror(error);
+  return static_cast<Errno>(error);
+}
+
+bool write_file(const char* path, const std::string& text) {
+  const OwnedFd file(::open(path, O_WRONLY | O_CLOEXEC));
+  return file && ::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
+}
+
+/// This user is root inside, and nobody else is mapped.
+Result<void> map_user(uid_t uid, gid_t gid, std::string& why) {
+  const std::string user = "0 " + std::to_string(uid) + " 1\n", group = "0 " + std::to_string(gid) + " 1\n";
+  (void)write_file("/proc/self/setgroups", "deny");  // kernels before 3.19 have no such file, and do not ask for it
+  if (!write_file("/proc/self/uid_map", user) || !write_file("/proc/self/gid_map", group))
+    return fail(why, "the user namespace's maps");
+  return {};
+}
+
+Result<void> copy_file(int from, const std::string& path, std::string& why) {
+  const OwnedFd to(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444));
+  struct stat st;
+  if (!to || ::fstat(from, &st) != 0) return fail(why, path);
+  off_t at = 0;
+  while (at < st.st_size)
+    if (::sendfile(to.get(), from, &at, static_cast<std::size_t>(st.st_size - at)) <= 0) return fail(why, path);
+  return {};
+}
+
+}  // namespace
+
+Result<void> enter_namespaces(std::string& why) {
+  const uid_t uid = ::geteuid();
+  const gid_t gid = ::getegid();
+  const bool own_mounts = uid == 0 && ::unshare(CLONE_NEWNS) == 0;
+  if (!own_mounts) {
+    if (::unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) return fail(why, "user and mount namespaces");
+    RING3_TRY(map_user(uid, gid, why));
+  }
+  // What happens here stays here; what the machine mounts later is still seen.
+  if (::mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr) != 0) return fail(why, "the mount namespace");
+  return {};
+}
+
+Result<void> lay_over(const Overlay& overlay, std::string& why) {
+  if (::mount("ring3", overlay.directory.c_str(), "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0755") != 0)
+    return fail(why, overlay.directory);
+  for (const Overlay::File& file : overlay.files) RING3_TRY(copy_file(file.content, overlay.directory + "/" + file.name, why));
+  (void)::mount(nullptr, overlay.directory.c_str(), nullptr, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
+                nullptr);
+  return {};
+}
+
+Result<OwnedFd> mount_fuse(const std::string& directory, const char* subtype, std::string& why) {
+  OwnedFd fuse(::open("/dev/fuse", O_RDWR | O_CLOEXEC));
+  if (!fuse) return fail(why, "/dev/fuse");
+  const std::string options = "fd=" + std::to_string(fuse.get()) + ",rootmode=40000,user_id=" + std::to_string(::getuid()) +
+                              ",group_id=" + std::to_string(::getgid()) + ",allow_other";
+  const std::string type = std::string("fuse.") + subtype;
+  if (::mount("ring3", directory.c_str(), type.c_str(), MS_NOSUID | MS_NODEV | MS_NOEXEC, options.c_str()) != 0)
+    return fail(why, directory);
+  return fuse;
+}
+
+}  // namespace ring3::supervisor

@@ -1,0 +1,35 @@
+// What a command finds in the place of the kernel's files: a user and a mount namespace of its own, where files stand over
+// others. Everything here runs in the child between fork and exec.
+//
+// An unprivileged user becomes root of a user namespace (it may mount, and tools that ask for root are content); root keeps
+// its user and gets a mount namespace only. Where namespaces are forbidden the command runs without them.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/owned_fd.h"
+#include "ring3/result.h"
+
+namespace ring3::supervisor {
+
+/// A directory of the machine that is replaced by one with the given files.
+struct Overlay {
+  std::string directory;
+  struct File {
+    std::string name;
+    int content;  // a file of this process; copied
+  };
+  std::vector<File> files;
+};
+
+/// Enters new namespaces. Errors, with words in why: kPerm, kNoSpc (limits of namespaces), …; then nothing has changed.
+Result<void> enter_namespaces(std::string& why);
+/// Needs enter_namespaces(). Errors, with words in why: kNoEnt the machine has no such directory; those of mount(2).
+Result<void> lay_over(const Overlay& overlay, std::string& why);
+
+/// A FUSE connection whose file system is mounted over `directory`; whoever serves it reads from the descriptor.
+/// Errors, with words in why: kNoEnt, kAcces no /dev/fuse or no directory; those of mount(2).
+Result<OwnedFd> mount_fuse(const std::string& directory, const char* subtype, std::string& why);
+
+}  // namespace ring3::supervisor

@@ -1,0 +1,67 @@
+// A waiting caller as bpf(2) of a runtime in this process sees it: memory, descriptors and rights of a thread that is
+// stopped in its call.
+//
+// Soundness: memory is copied by the thread's number. While the caller waits the number means it; a caller that is killed
+// is noticed after each read (what was read is then refused) and before each write.
+#pragma once
+
+#include "supervisor/notification.h"
+#include "supervisor/task.h"
+#include "syscall/caller.h"
+
+namespace ring3::supervisor {
+
+class NotifiedMemory final : public syscall::UserMemory {
+ public:
+  NotifiedMemory(const Listener& listener, const Notification& call)
+      : listener_(listener), call_(call), memory_(call.task) {}
+  Result<void> read(std::uint64_t address, std::span<std::byte> out) override;
+  Result<void> write(std::uint64_t address, std::span<const std::byte> in) override;
+
+ private:
+  const Listener& listener_;
+  const Notification& call_;
+  syscall::TracedMemory memory_;
+};
+
+class NotifiedFiles final : public syscall::ClientFiles {
+ public:
+  NotifiedFiles(const Listener& listener, const Notification& call, const Task& task)
+      : listener_(listener), call_(call), task_(task) {}
+  Result<syscall::FileIdentity> identify(int fd) override;
+  Result<int> install(OwnedFd fd) override;
+  Result<std::string> directory_path(int fd) override;
+
+ private:
+  const Listener& listener_;
+  const Notification& call_;
+  const Task& task_;
+};
+
+class NotifiedCaller final : public syscall::Caller {
+ public:
+  NotifiedCaller(const Listener& listener, const Notification& call, const Task& task, const syscall::Credentials& who,
+                 model::Rights rights)
+      : task_(task), credentials_(who), rights_(rights), memory_(listener, call), files_(listener, call, task) {}
+
+  const syscall::Credentials& credentials() const override { return credentials_; }
+  model::Rights rights() const override { return rights_; }
+  syscall::UserMemory& memory() override { return memory_; }
+  syscall::ClientFiles& files() override { return files_; }
+  mode_t umask() override { return task_.umask(); }
+  void explain(std::string_view text) override;
+  void refused(const verifier::Rejection& why) override;
+
+  /// What was explained.
+  const std::string& text() const { return text_; }
+
+ private:
+  const Task& task_;
+  const syscall::Credentials& credentials_;
+  const model::Rights rights_;
+  NotifiedMemory memory_;
+  NotifiedFiles files_;
+  std::string text_;
+};
+
+}  // namespace ring3::supervisor

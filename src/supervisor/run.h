@@ -1,0 +1,44 @@
+// `ring3 run`: a command whose bpf(2) calls, and those of all its children, go through a door.
+//
+// What each process of the command sees: bpf(2) of the host or of a runtime of the command's own; descriptors that are real;
+// the types at /sys/kernel/btf/vmlinux. When the supervisor dies their calls get ENOSYS.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "ring3/result.h"
+#include "supervisor/door.h"
+#include "supervisor/report.h"
+
+namespace ring3::supervisor {
+
+/// Serves the tree of pins as a file system.
+class PinServer {
+ public:
+  virtual ~PinServer() = default;
+  /// fuse: an open connection of a FUSE file system, mounted at /sys/fs/bpf of the command. Answers from now on, by threads of
+  /// its own, until stop(). Errors, with words in why: then the command finds an empty directory that answers errors.
+  virtual Result<void> serve(OwnedFd fuse, std::string& why) = 0;
+  virtual void stop() = 0;
+};
+
+struct RunOptions {
+  std::vector<std::string> command;
+  bool namespaces = true;
+  bool verbose = false;  // remarks on stderr
+  PinServer* pins = nullptr;  // outlives the run; null: pins go by their paths only
+};
+
+struct RunEnd {
+  int code = 0;  // the command's exit code, or 128 and the signal that ended it
+  /// A call was still being answered: threads are left that use the door, and this process must end without tidying up.
+  bool must_exit = false;
+};
+
+/// Blocks until the command has ended. Call it while this process has one thread; changes its signal mask.
+/// Errors, with words in why: those of Filter::install and of exec; kAgain.
+Result<RunEnd> run(const RunOptions& options, Door& door, Report& report, std::string& why);
+
+}  // namespace ring3::supervisor

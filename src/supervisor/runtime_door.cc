@@ -1,0 +1,103 @@
+#include "supervisor/runtime_door.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/try.h"
+#include "runtime/runtime_impl.h"
+#include "supervisor/notified_caller.h"
+#include "uapi/bpf.h"
+
+namespace ring3::supervisor {
+namespace {
+
+/// Commands that take microseconds whatever their arguments are.
+bool is_short(int command) {
+  switch (command) {
+    case uapi::BPF_MAP_LOOKUP_ELEM:
+    case uapi::BPF_MAP_UPDATE_ELEM:
+    case uapi::BPF_MAP_DELETE_ELEM:
+    case uapi::BPF_MAP_GET_NEXT_KEY:
+    case uapi::BPF_MAP_LOOKUP_AND_DELETE_ELEM:
+    case uapi::BPF_PROG_GET_NEXT_ID:
+    case uapi::BPF_MAP_GET_NEXT_ID:
+    case uapi::BPF_BTF_GET_NEXT_ID:
+    case uapi::BPF_LINK_GET_NEXT_ID:
+    case uapi::BPF_PROG_GET_FD_BY_ID:
+    case uapi::BPF_MAP_GET_FD_BY_ID:
+    case uapi::BPF_BTF_GET_FD_BY_ID:
+    case uapi::BPF_LINK_GET_FD_BY_ID:
+    case uapi::BPF_OBJ_GET_INFO_BY_FD: return true;
+    default: return false;
+  }
+}
+
+/// Those that neither make nor name anything do not care who calls.
+bool needs_fresh_credentials(int command) { return !is_short(command); }
+
+}  // namespace
+
+Result<void> RuntimeDoor::start() {
+  RuntimeOptions options;
+  options.name = "run";
+  options.btf = {btf_.data(), btf_.size()};
+  options.log = log_;
+  runtime_ = RING3_TRY(Runtime::create(options));
+  doorbell_ = RING3_TRY(syscall::Doorbell::start(runtime_->impl().kernel().descriptors()));
+  return {};
+}
+
+Result<Runtime*> RuntimeDoor::runtime() {
+  std::call_once(once_, [this] {
+    const Result<void> started = start();
+    if (!started.ok()) failed_ = started.error();
+    ready_.store(started.ok(), std::memory_order_release);
+  });
+  if (!ready_.load(std::memory_order_acquire)) return failed_;
+  return runtime_.get();
+}
+
+bool RuntimeDoor::quick(const BpfCall& call) const { return ready_.load(std::memory_order_acquire) && is_short(call.command); }
+
+Result<OwnedFd> RuntimeDoor::types() {
+  if (!own_types_) return OwnedFd();
+  OwnedFd file(::memfd_create("btf", MFD_CLOEXEC));
+  if (!file) return Errno::kMFile;
+  for (std::size_t done = 0; done < btf_.size();) {
+    const ssize_t n = ::write(file.get(), btf_.data() + done, btf_.size() - done);
+    if (n <= 0) return Errno::kNoMem;
+    done += static_cast<std::size_t>(n);
+  }
+  return file;
+}
+
+Result<OwnedFd> RuntimeDoor::wake_file(const Listener& listener, const Notification& n, TaskEntry& caller, int fd) {
+  if (!ready_.load(std::memory_order_acquire)) return Errno::kInval;  // nobody has made a ring yet
+  const syscall::FileIdentity file = RING3_TRY(NotifiedFiles(listener, n, caller.task).identify(fd));
+  return runtime_->impl().kernel().descriptors().wake_file(file);
+}
+
+BpfOutcome RuntimeDoor::bpf(const Listener& listener, const Notification& n, TaskEntry& caller, const BpfCall& call) {
+  BpfOutcome out;
+  const Result<Runtime*> made = runtime();
+  if (!made.ok()) {
+    out.result = to_syscall(made.error());
+    out.text = "the runtime of this command cannot start\n";
+    return out;
+  }
+  if (!caller.credentials.has_value() || needs_fresh_credentials(call.command)) {
+    Result<syscall::Credentials> who = caller.task.credentials();
+    if (!who.ok()) {
+      out.result = to_syscall(who.error());
+      return out;
+    }
+    caller.credentials = std::move(*who);
+  }
+  NotifiedCaller notified(listener, n, caller.task, *caller.credentials, model::Rights::all());
+  out.result = syscall::bpf((*made)->impl().kernel(), notified, call.command, call.attr, call.size, call.common);
+  out.text = notified.text();
+  return out;
+}
+
+}  // namespace ring3::supervisor

@@ -1,0 +1,132 @@
+// Clients without any library: what bpf(2) and the descriptors it gives owe to a process, a thread, a child and a signal.
+#include <gtest/gtest.h>
+
+#include "tests/integration/run/run_world.h"
+
+namespace ring3::test {
+namespace {
+
+/// Each mode of run_client.c with a runtime of the command's own, and on a host.
+class RunClient : public RunWorld {
+ protected:
+  void works(const std::vector<std::string>& words) {
+    const Outcome own = alone(client(words));
+    EXPECT_EQ(own.code, 0) << own;
+    const std::size_t before = live();
+    const Outcome hosts = on_host(client(words));
+    EXPECT_EQ(hosts.code, 0) << hosts;
+    EXPECT_TRUE(settles_at(before)) << leaks();
+  }
+};
+
+TEST_F(RunClient, MapCommandsAnswerAsLinux) { works({"map"}); }
+TEST_F(RunClient, PageProtectionCounts) { works({"readonly"}); }
+TEST_F(RunClient, MappedMapIsMemoryOfBoth) { works({"mmap"}); }
+TEST_F(RunClient, ThreadsCallAtTheSameTime) { works({"threads"}); }
+TEST_F(RunClient, ChildrenInheritDescriptors) { works({"fork"}); }
+TEST_F(RunClient, ExecMakesANewAddressSpace) { works({"exec"}); }
+TEST_F(RunClient, DescriptorsCrossSockets) { works({"pass"}); }
+TEST_F(RunClient, MemlockCanBeRaised) { works({"memlock"}); }
+TEST_F(RunClient, DescriptorsAreNamedAsLinuxNamesThem) { works({"link-text"}); }
+TEST_F(RunClient, SignalsDoNotRepeatCalls) {
+  works({"storm", "restart"});
+  works({"storm", "interrupt"});
+}
+
+TEST_F(RunClient, PinsEndWithACommandOfItsOwn) {
+  for (int i = 0; i < 2; ++i) {
+    const Outcome own = alone(client({"pin", "/sys/fs/bpf/kept"}));
+    EXPECT_EQ(own.code, 0) << own;
+  }
+}
+
+TEST_F(RunClient, PinsStayOnAHost) {
+  const std::size_t before = live();
+  EXPECT_EQ(on_host(client({"pin", "/sys/fs/bpf/kept"})).code, 0);
+  EXPECT_TRUE(settles_at(before + 1)) << leaks();
+  EXPECT_NE(on_host(client({"pin", "/sys/fs/bpf/kept"})).code, 0);
+  const syscall::PinIdentity root{0, 0, {}, true};
+  EXPECT_TRUE(runtime_->impl().kernel().pins().unlink("/sys/fs/bpf/kept", root).ok());
+}
+
+TEST_F(RunClient, ExitCodeIsTheCommands) {
+  EXPECT_EQ(alone(client({"leave", "7"})).code, 7);
+  EXPECT_EQ(alone({"sh", "-c", "kill -9 $$"}).code, 128 + SIGKILL);
+  EXPECT_EQ(alone({"/no/such/command"}).code, 127);
+  EXPECT_EQ(alone({"/"}).code, 126);
+}
+
+TEST_F(RunClient, SignalsArePassedOn) {
+  const auto running = start_alone({"sh", "-c", "trap 'exit 3' TERM; echo ready; while :; do sleep 0.05; done"});
+  ASSERT_TRUE(eventually([&] { return running->out() == "ready\n"; }));
+  running->kill(SIGTERM);
+  EXPECT_EQ(running->wait().code, 3);
+}
+
+TEST_F(RunClient, RunWithinRunSaysSo) {
+  const Outcome nested = alone({RING3_COMMAND, "run", "--", "true"});
+  EXPECT_EQ(nested.code, 125) << nested;
+  EXPECT_TRUE(nested.says("`ring3 run` within `ring3 run`")) << nested;
+}
+
+TEST_F(RunClient, HostThatIsNotThere) {
+  Command nobody({"ring3", "-H", folder_ + "/nobody.sock", "run", "--", "true"}, folder_);
+  const Outcome gone = nobody.wait();
+  EXPECT_EQ(gone.code, 125) << gone;
+  EXPECT_TRUE(gone.says("nobody.sock")) << gone;
+}
+
+TEST_F(RunClient, WithoutNamespacesCallsStillGoToTheRuntime) {
+  const Outcome plain = alone(client({"map"}), {"--no-namespaces"});
+  EXPECT_EQ(plain.code, 0) << plain;
+}
+
+TEST_F(RunClient, ReportCountsWhatFailed) {
+  const Outcome report = alone(client({"map"}), {"--report"});
+  EXPECT_EQ(report.code, 0) << report;
+  EXPECT_TRUE(report.says("MAP_LOOKUP_ELEM")) << report;
+  EXPECT_TRUE(report.says("ENOENT")) << report;
+}
+
+TEST_F(RunClient, ClientsOutliveTheirSupervisorWithErrors) {
+  int ends[2];
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+  const std::string input = "/proc/" + std::to_string(::getpid()) + "/fd/" + std::to_string(ends[0]);
+  const std::string out = folder_ + "/orphan";
+  const auto running = start_alone({"sh", "-c", "exec " RING3_RUN_CLIENT " orphan <" + input + " >" + out});
+  OwnedFd reader(ends[0]), writer(ends[1]);
+  const auto text = [&] {
+    std::ifstream file(out);
+    return std::string((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  };
+  ASSERT_TRUE(eventually([&] { return text() == "ready\n"; }));
+  running->kill(SIGKILL);
+  EXPECT_EQ(running->wait().code, -SIGKILL);
+  writer.reset();
+  EXPECT_TRUE(eventually([&] { return text() == "ready\nerrno " + std::to_string(ENOSYS) + "\n"; })) << text();
+  ::unlink(out.c_str());
+}
+
+TEST_F(RunClient, ClientsOutliveTheirHostWithErrors) {
+  const auto running = start_on_host(client({"host-gone"}));
+  ASSERT_TRUE(eventually([&] { return running->out() == "ready\n"; }));
+  client_ = nullptr;
+  runtime_ = nullptr;
+  const Outcome gone = running->wait();
+  EXPECT_EQ(gone.code, 0) << gone;
+  EXPECT_TRUE(gone.says("errno " + std::to_string(ECONNREFUSED))) << gone;
+}
+
+TEST_F(RunClient, KilledClientsLeaveNothing) {
+  const std::size_t before = live();
+  for (int i = 0; i < 5; ++i) {
+    const auto running = start_on_host(client({"host-gone"}));
+    ASSERT_TRUE(eventually([&] { return running->out() == "ready\n"; }));
+    running->kill(i % 2 == 0 ? SIGKILL : SIGTERM);
+    (void)running->wait();
+    EXPECT_TRUE(settles_at(before)) << leaks();
+  }
+}
+
+}  // namespace
+}  // namespace ring3::test
