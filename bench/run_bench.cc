@@ -1,0 +1,143 @@
+// What does `ring3 run` cost? The start of a command, and a call that is intercepted, beside the same without it.
+//
+//   run_bench RING3 [--rounds N] [--json FILE]
+//
+// The program runs itself as the client: `run_bench --client CALLS` times CALLS lookups in an array map and prints ns a call.
+// Natively it does so on the machine's own bpf(2), where that lets it (nothing is attached). Rounds are interleaved, figures are
+// medians; `ratio` is under ring3 run / without it, of the same run.
+#include <linux/bpf.h>
+#include <spawn.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <vector>
+
+extern char** environ;
+
+namespace {
+
+constexpr int kCalls = 2000;
+
+double now_ns() {
+  timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return static_cast<double>(t.tv_sec) * 1e9 + static_cast<double>(t.tv_nsec);
+}
+
+long bpf(int command, bpf_attr& attr) { return ::syscall(SYS_bpf, command, &attr, sizeof attr); }
+
+/// Prints ns a lookup. Exit code 1: no bpf(2) for us here.
+int client(int calls) {
+  bpf_attr attr;
+  std::memset(&attr, 0, sizeof attr);
+  attr.map_type = BPF_MAP_TYPE_ARRAY;
+  attr.key_size = 4;
+  attr.value_size = 8;
+  attr.max_entries = 1;
+  const long map = bpf(BPF_MAP_CREATE, attr);
+  if (map < 0) return 1;
+  std::uint32_t key = 0;
+  std::uint64_t value = 0;
+  std::memset(&attr, 0, sizeof attr);
+  attr.map_fd = static_cast<std::uint32_t>(map);
+  attr.key = reinterpret_cast<std::uintptr_t>(&key);
+  attr.value = reinterpret_cast<std::uintptr_t>(&value);
+  for (int i = 0; i < calls / 10; ++i) bpf(BPF_MAP_LOOKUP_ELEM, attr);
+  const double start = now_ns();
+  for (int i = 0; i < calls; ++i)
+    if (bpf(BPF_MAP_LOOKUP_ELEM, attr) != 0) return 1;
+  std::printf("%f\n", (now_ns() - start) / calls);
+  return 0;
+}
+
+struct Ran {
+  int code = -1;
+  double ns = 0;
+  std::string out;
+};
+
+Ran run(std::vector<std::string> words) {
+  int ends[2];
+  Ran ran;
+  if (::pipe(ends) != 0) return ran;
+  posix_spawn_file_actions_t files;
+  ::posix_spawn_file_actions_init(&files);
+  ::posix_spawn_file_actions_adddup2(&files, ends[1], 1);
+  ::posix_spawn_file_actions_addclose(&files, ends[0]);
+  std::vector<char*> argv;
+  for (std::string& word : words) argv.push_back(word.data());
+  argv.push_back(nullptr);
+  pid_t pid = 0;
+  const double start = now_ns();
+  const int failed = ::posix_spawnp(&pid, argv[0], &files, nullptr, argv.data(), environ);
+  ::posix_spawn_file_actions_destroy(&files);
+  ::close(ends[1]);
+  char text[256];
+  for (ssize_t n; failed == 0 && (n = ::read(ends[0], text, sizeof text)) > 0;) ran.out.append(text, static_cast<std::size_t>(n));
+  ::close(ends[0]);
+  int status = 0;
+  if (failed == 0 && ::waitpid(pid, &status, 0) == pid) ran.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  ran.ns = now_ns() - start;
+  return ran;
+}
+
+double median(std::vector<double> values) {
+  if (values.empty()) return 0;
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+int measure(const std::string& ring3, const std::string& self, int rounds, const char* json) {
+  std::vector<double> plain, under, native, intercepted;
+  const std::string calls = std::to_string(kCalls);
+  for (int i = 0; i < rounds; ++i) {
+    plain.push_back(run({"true"}).ns);
+    const Ran started = run({ring3, "run", "--", "true"});
+    if (started.code != 0) return 1;
+    under.push_back(started.ns);
+    if (const Ran kernel = run({self, "--client", calls}); kernel.code == 0) native.push_back(std::atof(kernel.out.c_str()));
+    const Ran ours = run({ring3, "run", "--", self, "--client", calls});
+    if (ours.code != 0) return 1;
+    intercepted.push_back(std::atof(ours.out.c_str()));
+  }
+  const double start_ms = (median(under) - median(plain)) / 1e6, call_ns = median(intercepted), kernel_ns = median(native);
+  std::printf("start-up   true %.1f ms, under ring3 run %.1f ms: %.1f ms more (aim: 20)\n", median(plain) / 1e6, median(under) / 1e6, start_ms);
+  std::printf("one call   under ring3 run %.0f ns", call_ns);
+  if (kernel_ns > 0) std::printf(", the machine's own %.0f ns: ratio %.1f (aim: 12)", kernel_ns, call_ns / kernel_ns);
+  std::printf("\n");
+  if (json == nullptr) return 0;
+  std::FILE* file = std::fopen(json, "w");
+  if (file == nullptr) return 1;
+  std::fprintf(file, "[{\"name\": \"run/start_up\", \"value\": %.3f, \"unit\": \"ms\", \"ratio_to\": \"true\"},\n", start_ms);
+  std::fprintf(file, " {\"name\": \"run/call\", \"value\": %.3f, \"unit\": \"ratio\", \"ratio_to\": \"kernel\"}]\n",
+               kernel_ns > 0 ? call_ns / kernel_ns : 0.0);
+  return std::fclose(file) == 0 ? 0 : 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc == 3 && std::strcmp(argv[1], "--client") == 0) return client(std::atoi(argv[2]));
+  int rounds = 15;
+  const char* json = nullptr;
+  for (int i = 2; i + 1 < argc; i += 2) {
+    if (std::strcmp(argv[i], "--rounds") == 0) rounds = std::max(1, std::atoi(argv[i + 1]));
+    else if (std::strcmp(argv[i], "--json") == 0) json = argv[i + 1];
+  }
+  if (argc < 2 || argc % 2 != 0) {
+    std::fprintf(stderr, "usage: run_bench RING3 [--rounds N] [--json FILE]\n");
+    return 2;
+  }
+  const std::string self = argv[0];  // a path: it is run again, by other processes too
+  const int code = measure(argv[1], self, rounds, json);
+  if (code != 0) std::fprintf(stderr, "run_bench: a command under %s run failed\n", argv[1]);
+  return code;
+}
