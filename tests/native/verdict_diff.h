@@ -54,7 +54,7 @@ class VerdictDiff {
   /// Nothing it stores or returns depends on an address: a program without CAP_PERFMON must not leak one.
   bool may_run_without_leaks(const RandomProgram& program);
   static long create_map(Side& side);
-  static long load(Side& side, RandomProgram program);
+  static long load(Side& side, RandomProgram program, bool with_log);
   static Run run(Side& side, long prog);
 
   std::unique_ptr<Runtime> runtime_;

@@ -11,7 +11,7 @@ namespace {
 TEST(NativeVerdictTest, RandomProgramsHaveTheKernelsVerdictAndResult) {
   VerdictDiff diff;
   if (!diff.problem().empty()) GTEST_SKIP() << diff.problem();
-  constexpr std::uint64_t kPrograms = 4000;
+  constexpr std::uint64_t kPrograms = 1000;  // ring3-verdict-diff takes more
   std::uint64_t accepted = 0, strict = 0;
   for (std::uint64_t seed = 1; seed <= kPrograms; ++seed) {
     const RandomProgram program = random_program(seed);
