@@ -11,6 +11,7 @@
 #include "verifier/call/call.h"
 #include "verifier/diag/kernel_log.h"
 #include "verifier/domain/scalar_format.h"
+#include "verifier/kinds/object.h"
 #include "verifier/transfer/regs.h"
 
 namespace ring3::verifier {
@@ -63,6 +64,8 @@ Result<void> run_callback(Step& step, const CallbackPlan& plan) {
     callee->regs[2].map = plan.map;
     set_pointer(callee->regs[3], RegKind::kMapValue);
     callee->regs[3].map = plan.map;
+    // Each element is an instance of its own: its lock is not that of the element an outer loop is at.
+    if (may_hold_lock(step.prog, callee->regs[3])) callee->regs[3].id = step.search.new_id();
     callee->regs[4] = ctx;
   }
   return {};
