@@ -36,6 +36,7 @@ enum class KfuncSpecial : std::uint8_t {
   kThrow,            // ends the program
   kWqInit,
   kWqSetCallback,    // callback runs later and may sleep
+  kIteratorsOnly,    // of tracing programs only iterators call it
   kIterCssTask,      // only LSM and iterator programs, or sleepable ones
   kArena,            // result and argument 2 are addresses in the arena of argument 1
 };

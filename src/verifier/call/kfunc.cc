@@ -32,7 +32,7 @@ bool is_modelled(KfuncSpecial special, std::string_view name) {
     case KfuncSpecial::kRefcountAcquire: case KfuncSpecial::kListPush: case KfuncSpecial::kListPop:
     case KfuncSpecial::kRbtreeAdd: case KfuncSpecial::kRbtreeRemove: case KfuncSpecial::kRbtreeFirst:
     case KfuncSpecial::kRcuLock: case KfuncSpecial::kRcuUnlock: case KfuncSpecial::kPreemptDisable:
-    case KfuncSpecial::kPreemptEnable: case KfuncSpecial::kIterCssTask:
+    case KfuncSpecial::kPreemptEnable: case KfuncSpecial::kIterCssTask: case KfuncSpecial::kIteratorsOnly:
       return true;
     case KfuncSpecial::kNone: return name != "bpf_wq_start" && name != "bpf_session_cookie" && name != "bpf_session_is_return";
     default: return false;
@@ -53,7 +53,9 @@ Result<void> check_available(Step& step, const KfuncCall& call) {
   const std::string_view name = call.proto.name;
   if (step.path.lock.held && !is_under_lock(call.special)) return step.diag.refuse(Rule::kCallUnderLock);
   const std::uint32_t type = step.prog.in.prog_type;
-  if (type >= 64 || (call.kfunc.prog_types >> type & 1) == 0) return step.diag.refuse(Rule::kKfuncNotAllowed, {name});
+  const bool iterators_only = call.special == KfuncSpecial::kIteratorsOnly;
+  if (type >= 64 || (call.kfunc.prog_types >> type & 1) == 0 || (iterators_only && (step.prog.view() & model::kViewTraceIter) == 0))
+    return step.diag.refuse(Rule::kKfuncNotAllowed, {name});
   if (!is_modelled(call.special, name)) return step.diag.refuse(Rule::kNotSupported, {name});
   if (call.proto.unsupported != nullptr) return step.diag.refuse(Rule::kKfuncShape, {name, call.proto.unsupported});
   if (!step.prog.in.gpl_compatible) return step.diag.refuse(Rule::kKfuncGpl);
