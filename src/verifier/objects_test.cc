@@ -1,6 +1,7 @@
 // Owned objects through verify(): stored pointers, the program's own objects, locks, lists, trees, read sections.
 #include <gtest/gtest.h>
 
+#include <cctype>
 #include <string>
 #include <vector>
 
@@ -344,6 +345,8 @@ TEST_F(ObjectsTest, TheLockIsTheOneBesideTheRoot) {
   refuses(find + "r8 = r0\n" + lock8 + "r1 = r6\n" + pop, "held lock and object are not in the same allocation");
   refuses(find + "r8 = r0\n" + find + "r9 = r0\n" + lock8 + "r1 = r9\n" + pop, "held lock and object are not in the same allocation");
   refuses(find + "r8 = r0\n" + lock8 + kUnlock, "bpf_spin_unlock of different lock");
+  refuses("r1 = map[name:box]\nr2 = subprog[+0]\nr3 = 0\nr4 = 0\ncall bpf_for_each_map_elem\n", "bpf_spin_unlock of different lock",
+          "less:\nr6 = r3\nr1 = map[name:box][0]+0\ncall bpf_spin_lock\nr1 = r6\ncall bpf_spin_unlock\nr0 = 0\nexit\n");
 }
 
 TEST_F(ObjectsTest, AddingLeavesAPointerUntilTheLockIsGivenBack) {
