@@ -25,9 +25,16 @@ enum class ValueStyle : std::uint8_t {
   kJson,   ///< {"a":1,"b":[0,0],"c":"RED"}: as bpftool -j prints
 };
 
+/// What a pointer at byte `off` of a value prints as, instead of its number.
+struct PointerText {
+  std::uint32_t off;
+  std::string text;
+};
+
 /// Prints a value of type `id` (a struct, data section, or anything with a size). bytes may be shorter than the type:
 /// what is missing reads as zero. Special fields of map values are printed as they stand: lookups give
-/// zeros for them.
-void print_value(const Btf& btf, TypeId id, std::span<const std::byte> bytes, ValueStyle style, TextSink& out);
+/// zeros for them. pointers: those that somebody knows more about.
+void print_value(const Btf& btf, TypeId id, std::span<const std::byte> bytes, ValueStyle style, TextSink& out,
+                 std::span<const PointerText> pointers = {});
 
 }  // namespace ring3::btf

@@ -33,8 +33,9 @@ constexpr std::uint64_t kSpareValues = 1024;
 
 class Printer {
  public:
-  Printer(const Btf& btf, std::span<const std::byte> bytes, ValueStyle style, TextSink& out)
-      : btf_(btf), bytes_(bytes), style_(kStyles[static_cast<std::size_t>(style)]), out_(out),
+  Printer(const Btf& btf, std::span<const std::byte> bytes, ValueStyle style, TextSink& out,
+          std::span<const PointerText> pointers)
+      : btf_(btf), bytes_(bytes), style_(kStyles[static_cast<std::size_t>(style)]), out_(out), pointers_(pointers),
         budget_(kSpareValues + kValuesPerByte * bytes.size()) {}
 
   // off: byte offset of the value. Types are free of rings by value, so this ends; depth is at most kMaxDepth.
@@ -47,7 +48,7 @@ class Printer {
       case Kind::kInt:
         return integer(*btf_.integer(id), off);
       case Kind::kPtr:
-        return pointer(read(off, 8));
+        return pointer(off);
       case Kind::kEnum:
       case Kind::kEnum64:
         return enumerator(id, t, read(off, t.size));
@@ -120,7 +121,21 @@ class Printer {
     out_.write(style_.json ? "\"" + text + "\"" : text);
   }
 
-  void pointer(std::uint64_t raw) { out_.write(style_.json ? fmt::format("{}", raw) : fmt::format("{:#x}", raw)); }
+  void pointer(std::uint64_t off) {
+    for (const PointerText& known : pointers_)
+      if (known.off == off) return out_.write(style_.json ? json_string(known.text) : known.text);
+    const std::uint64_t raw = read(off, 8);
+    out_.write(style_.json ? fmt::format("{}", raw) : fmt::format("{:#x}", raw));
+  }
+
+  static std::string json_string(std::string_view text) {
+    std::string quoted = "\"";
+    for (const char c : text) {
+      if (c == '"' || c == '\\') quoted += '\\';
+      quoted += c < ' ' || c > '~' ? '?' : c;
+    }
+    return quoted + '"';
+  }
 
   void floating(std::uint32_t size, std::uint64_t off) {
     const std::uint64_t raw = read(off, size);
@@ -230,14 +245,16 @@ class Printer {
   std::span<const std::byte> bytes_;
   const StyleRow& style_;
   TextSink& out_;
+  const std::span<const PointerText> pointers_;
   std::uint64_t budget_;  // values left to print; then the rest is left out
 };
 
 }  // namespace
 
-void print_value(const Btf& btf, TypeId id, std::span<const std::byte> bytes, ValueStyle style, TextSink& out) {
+void print_value(const Btf& btf, TypeId id, std::span<const std::byte> bytes, ValueStyle style, TextSink& out,
+                 std::span<const PointerText> pointers) {
   if (btf.type(id) == nullptr) return;
-  Printer(btf, bytes, style, out).value(id, 0);
+  Printer(btf, bytes, style, out, pointers).value(id, 0);
 }
 
 }  // namespace ring3::btf
