@@ -3,8 +3,19 @@
 #include "base/check.h"
 #include "base/try.h"
 #include "maps/map_memory.h"
+#include "object/rcu.h"
 
 namespace ring3::maps {
+namespace {
+
+std::shared_ptr<const FieldOwners> owners_of(const MapSpec& spec, MapHost& host) {
+  NullSink log;
+  auto owners = FieldOwners::make(spec.fields, host, log);
+  RING3_CHECK(owners.ok(), "fields were checked before the map was made");
+  return std::move(owners).value();
+}
+
+}  // namespace
 
 Map::Map(const MapOps& ops, const MapSpec& spec, MapHost& host)
     : Object(ObjectKind::kMap, host.objects(), spec.birth),
@@ -12,12 +23,24 @@ Map::Map(const MapOps& ops, const MapSpec& spec, MapHost& host)
       spec_(spec),
       host_(host),
       shape_(spec.value_size, spec.fields),
-      owners_(FieldOwners::make(spec.fields, host)) {}
+      owners_(owners_of(spec, host)) {}
 
 Map::~Map() = default;
 
 void Map::last_user_ref() noexcept {
+  // Timers and work items hold programs, which may hold this map: the ring ends here, and make() looks at the count.
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  if (owners_ && owners_->has_deferred()) cancel_deferred();
   if (ops_.control.last_user_ref) ops_.control.last_user_ref(*this);
+}
+
+void Map::cancel_deferred() noexcept {
+  rcu::ReadSection readers;
+  const auto cancel = [](const void*, void* value, void* owners) -> std::uint64_t {
+    static_cast<const FieldOwners*>(owners)->cancel_deferred(static_cast<std::byte*>(value));
+    return 0;
+  };
+  ops_.data.for_each(*this, cancel, const_cast<FieldOwners*>(owners_.get()), 0);
 }
 
 std::size_t Map::value_bytes() const {

@@ -52,6 +52,12 @@ class MapHost {
   virtual Result<void> check_prog_array_entry(Map& array, Object& prog) = 0;
   /// How a reference stored in such a field is given back; empty: such a field cannot be stored.
   virtual Releaser releaser(const model::Field&) { return {}; }
+  /// What a stored reference prints as: "type #id". Inside a read section.
+  virtual std::string object_text(const model::Field& field, const void* object);
+  /// Where the pointee of a kptr is looked up; structs found nowhere are the program's own.
+  virtual std::vector<std::shared_ptr<const btf::Btf>> host_btfs() { return {}; }
+  /// Timers and work items will be used. Errors: kOpNotSupp this host runs none; kAgain no thread.
+  virtual Result<void> start_deferred() { return Errno::kOpNotSupp; }
   /// The object that a client's key names in an object storage map (task storage: a task). Errors: kOpNotSupp
   /// clients cannot name such objects here; kBadF, kNoEnt there is none.
   virtual Result<void*> storage_owner(std::uint32_t /*map_type*/, std::int32_t /*key*/) { return Errno::kOpNotSupp; }
@@ -124,9 +130,13 @@ class Map : public Object {
   void end_client_write() noexcept;
 
  protected:
+  /// The fields of `spec` have passed check_fields().
   Map(const MapOps& ops, const MapSpec& spec, MapHost& host);
   ~Map() override;
   void last_user_ref() noexcept override;
+  /// Ends every timer and work item. Kinds whose for_each passes over memory that programs may still look at add that.
+  virtual void cancel_deferred() noexcept;
+  void cancel_deferred_in(std::byte* value) const noexcept { owners_->cancel_deferred(value); }
   /// The kind's own part of freezing, after client writes have ended. Here: seals the memory, if there is any.
   virtual Result<void> freeze_memory();
   int memory_fd_ = -1;

@@ -68,36 +68,13 @@ Result<void> check_btf(const MapOps& ops, const MapSpec& spec, TextSink& log) {
   return {};
 }
 
-namespace {
-
-constexpr model::FieldSet kPlainFields = model::field_bit(model::FieldKind::kSpinLock) |
-                                         model::field_bit(model::FieldKind::kRefcount) |
-                                         model::field_bit(model::FieldKind::kKptrUntrusted);
-
-Result<void> check_field(const MapSpec& spec, const model::Field& f, MapHost& host, TextSink& log) {
-  const model::FieldSet kind = model::field_bit(f.kind);
-  if (kind & kPlainFields) return {};
-  if ((kind & kOwningFields) == 0)
-    return refuse(log, Errno::kOpNotSupp,
-                  fmt::format("a {} in a map value (offset {}) is not implemented yet", model::field_text(f.kind), f.off));
-  if (host.releaser(f).release) return {};
-  const btf::Type* pointee = f.btf ? f.btf->type(f.type) : nullptr;
-  const bool own = f.btf == spec.btf;
-  return refuse(log, Errno::kNoEnt,
-                fmt::format("{} at offset {} points to {}struct {}, which has no destructor in this host",
-                            model::field_text(f.kind), f.off, own ? "the program's own " : "",
-                            pointee ? pointee->name : std::string_view("?")));
-}
-
-}  // namespace
-
 Result<void> check_fields(const MapSpec& spec, MapHost& host, TextSink& log) {
   if (spec.fields.empty()) return {};
   if (spec.flags & (uapi::BPF_F_RDONLY_PROG | uapi::BPF_F_WRONLY_PROG))
     return refuse(log, Errno::kAcces, "special fields in a map that programs may not read or write");
   RING3_TRY(model::check_map_type_holds(spec.type, spec.fields, log));
-  for (const model::Field& f : spec.fields.fields) RING3_TRY(check_field(spec, f, host, log));
-  return {};
+  const auto owners = FieldOwners::make(spec.fields, host, log);
+  return owners.ok() ? Result<void>() : Result<void>(owners.error());
 }
 
 Result<Ref<Map>> create_map(const MapKinds& kinds, const MapSpec& spec, MapHost& host, TextSink& log) {

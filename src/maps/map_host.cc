@@ -1,10 +1,23 @@
 // Object storage maps of one host: who has to forget an object when it goes.
+#include <fmt/format.h>
+#include <xxhash.h>
+
 #include <algorithm>
 
 #include "maps/map.h"
 #include "maps/object_storage.h"
+#include "maps/random_seed.h"
 
 namespace ring3::maps {
+
+std::string MapHost::object_text(const model::Field& field, const void* object) {
+  // Not the address, which would tell clients where the host's memory is.
+  static const std::uint64_t seed = random_seed();
+  const std::uint64_t address = reinterpret_cast<std::uintptr_t>(object);
+  const auto number = static_cast<std::uint32_t>(XXH3_64bits_withSeed(&address, sizeof address, seed));
+  const btf::Type* type = field.btf ? field.btf->type(field.type) : nullptr;
+  return fmt::format("{} #{:08x}", type != nullptr ? type->name : std::string_view("?"), number);
+}
 
 void MapHost::add_storage(Map& map) {
   MutexLock lock(storages_mutex_);

@@ -85,6 +85,9 @@ struct DataOps {
   /// Program arrays and maps of maps: the Object* (Map*) in the slot, or null.
   void* (*lookup)(Map&, const void* key) noexcept = nullptr;
   void* (*lookup_percpu)(Map&, const void* key, std::uint32_t cpu) noexcept = nullptr;
+  /// The key of a value that lookup gave, as long as it is in use; arrays write it to `index`. Kinds that hold timers
+  /// or work items have it.
+  const void* (*key_of)(const Map&, const void* value, std::uint32_t& index) noexcept = nullptr;
   long (*update)(Map&, const void* key, const void* value, std::uint64_t flags) noexcept = nullptr;
   long (*erase)(Map&, const void* key) noexcept = nullptr;
   long (*push)(Map&, const void* value, std::uint64_t flags) noexcept = nullptr;

@@ -8,6 +8,7 @@
 #include "base/try.h"
 #include "btf/print.h"
 #include "maps/client_access.h"
+#include "object/rcu.h"
 
 namespace ring3::maps {
 namespace {
@@ -29,8 +30,30 @@ void print_key(const Map& map, std::span<const std::byte> key, btf::ValueStyle s
   out.write(fmt::format("{}", index));
 }
 
-void print_one(const Map& map, std::span<const std::byte> value, btf::ValueStyle style, TextSink& out) {
-  btf::print_value(*map.spec().btf, map.spec().value_type, value, style, out);
+constexpr model::FieldSet kOwned = model::field_bit(model::FieldKind::kKptrRef) | model::field_bit(model::FieldKind::kKptrPercpu);
+
+/// What the owned pointers of an element refer to, now: clients read zeros there, people "type #id".
+std::vector<btf::PointerText> references(const Map& map, std::span<const std::byte> key, std::uint32_t cpu) {
+  std::vector<btf::PointerText> texts;
+  if ((map.spec().fields.kinds() & kOwned) == 0) return texts;
+  rcu::ReadSection readers;
+  Map& live = const_cast<Map&>(map);  // a lookup changes nothing here
+  const DataOps& data = map.ops().data;
+  const void* value = nullptr;
+  if (data.lookup_percpu != nullptr) value = data.lookup_percpu(live, key.data(), cpu);
+  else if (data.lookup != nullptr) value = data.lookup(live, key.data());
+  for (const model::Field& field : map.spec().fields.fields) {
+    if (value == nullptr || (model::field_bit(field.kind) & kOwned) == 0) continue;
+    const auto* slot = reinterpret_cast<const std::uint64_t*>(static_cast<const std::byte*>(value) + field.off);
+    if (const std::uint64_t object = __atomic_load_n(slot, __ATOMIC_ACQUIRE))
+      texts.push_back({field.off, map.host().object_text(field, reinterpret_cast<const void*>(object))});
+  }
+  return texts;
+}
+
+void print_one(const Map& map, std::span<const std::byte> key, std::span<const std::byte> value, std::uint32_t cpu,
+               btf::ValueStyle style, TextSink& out) {
+  btf::print_value(*map.spec().btf, map.spec().value_type, value, style, out, references(map, key, cpu));
 }
 
 void print_line(const Map& map, std::span<const std::byte> key, std::span<const std::byte> value, TextSink& out) {
@@ -41,14 +64,14 @@ void print_line(const Map& map, std::span<const std::byte> key, std::span<const 
     out.write(": ");
   }
   if (!is_percpu(map)) {
-    print_one(map, value, kStyle, out);
+    print_one(map, key, value, 0, kStyle, out);
     out.write("\n");
     return;
   }
   out.write("{\n");
   for (std::uint32_t cpu = 0; cpu < cpus_of(map); ++cpu) {
     out.write(fmt::format("\tcpu{}: ", cpu));
-    print_one(map, copy_of(map, value, cpu), kStyle, out);
+    print_one(map, key, copy_of(map, value, cpu), cpu, kStyle, out);
     out.write("\n");
   }
   out.write("}\n");
@@ -60,12 +83,12 @@ void print_object(const Map& map, std::span<const std::byte> key, std::span<cons
   print_key(map, key, kStyle, out);
   if (!is_percpu(map)) {
     out.write(",\"value\":");
-    print_one(map, value, kStyle, out);
+    print_one(map, key, value, 0, kStyle, out);
   } else {
     out.write(",\"values\":[");
     for (std::uint32_t cpu = 0; cpu < cpus_of(map); ++cpu) {
       out.write(fmt::format("{}{{\"cpu\":{},\"value\":", cpu == 0 ? "" : ",", cpu));
-      print_one(map, copy_of(map, value, cpu), kStyle, out);
+      print_one(map, key, copy_of(map, value, cpu), cpu, kStyle, out);
       out.write("}");
     }
     out.write("]");

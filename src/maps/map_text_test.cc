@@ -43,6 +43,36 @@ TEST(MapTextTest, ElementsPrintAsOnBpffs) {
   EXPECT_EQ(json.text(), R"([{"key":0,"value":{"hits":0,"left":0}},{"key":1,"value":{"hits":7,"left":-1}}])");
 }
 
+TEST(MapTextTest, StoredReferencesPrintAsWhatTheyAre) {
+  class Host final : public FakeHost {
+   public:
+    Releaser releaser(const model::Field&) override { return {[](void*, const void*) {}, nullptr}; }
+    std::string object_text(const model::Field&, const void* object) override {
+      return "thing #" + std::to_string(*static_cast<const int*>(object));
+    }
+  } host;
+  btf::Builder b;
+  MapSpec s = spec(BPF_MAP_TYPE_ARRAY, 4, 16, 2);
+  s.key_type = b.add_int("unsigned int", 4);
+  const btf::TypeId u64 = b.add_int("unsigned long long", 8);
+  const btf::TypeId thing = b.add_struct("thing", 8, {{"id", u64, 0}});
+  s.value_type = b.add_struct("value", 16, {{"n", u64, 0}, {"held", b.add_ptr(b.add_type_tag("kptr", thing)), 64}});
+  StringSink log;
+  s.btf = btf::Btf::parse(b.finish(), nullptr, log).value();
+  s.fields.fields.push_back({model::FieldKind::kKptrRef, 8, 8, s.btf, thing, 0});
+  auto m = make(host, s).value();
+  const int object = 17;
+  {
+    rcu::ReadSection readers;
+    find<const int*>(*m, std::uint32_t{1})[1] = &object;
+  }
+  StringSink text, json;
+  EXPECT_TRUE(print_elements(*m, text).ok());
+  EXPECT_EQ(text.text(), std::string(kWarning) + "0: {0,0x0}\n1: {0,thing #17}\n");
+  EXPECT_TRUE(print_elements_json(*m, json).ok());
+  EXPECT_EQ(json.text(), R"([{"key":0,"value":{"n":0,"held":0}},{"key":1,"value":{"n":0,"held":"thing #17"}}])");
+}
+
 TEST(MapTextTest, PerCpuValuesPrintPerCpu) {
   FakeHost host(2);
   auto m = make(host, typed(BPF_MAP_TYPE_PERCPU_HASH, 4)).value();

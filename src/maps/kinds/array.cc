@@ -106,6 +106,12 @@ void* lookup(Map& m, const void* key) noexcept {
   return index < map.max_entries() ? map.slot(bounded_index(index, map.max_entries())) : nullptr;
 }
 
+const void* key_of(const Map& m, const void* value, std::uint32_t& index) noexcept {
+  const ArrayMap& map = as_array(m);
+  index = static_cast<std::uint32_t>(static_cast<std::size_t>(static_cast<const std::byte*>(value) - map.slot(0)) / map.stride());
+  return &index;
+}
+
 long update(Map& m, const void* key, const void* value, std::uint64_t flags) noexcept {
   auto done = write(as_array(m), key, value, flags);
   return done.ok() ? 0 : to_syscall(done.error());
@@ -183,7 +189,7 @@ const MapOps array_ops = {
                 .memory_bytes = memory_bytes,
                 .mappable = true,
                 .printable = true},
-    .data = {.lookup = lookup, .update = update, .erase = erase, .for_each = for_each},
+    .data = {.lookup = lookup, .key_of = key_of, .update = update, .erase = erase, .for_each = for_each},
     .codegen = {.lookup = inline_lookup, .direct_value = direct_value},
 };
 

@@ -53,7 +53,11 @@ const MapOps hash_ops = {
                 .batch_part = hash_part,
                 .memory_bytes = hash_memory_bytes,
                 .printable = true},
-    .data = {.lookup = lookup, .update = update, .erase = hash_program_erase, .for_each = hash_for_each},
+    .data = {.lookup = lookup,
+             .key_of = hash_key_of,
+             .update = update,
+             .erase = hash_program_erase,
+             .for_each = hash_for_each},
     .codegen = {},
 };
 

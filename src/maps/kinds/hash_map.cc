@@ -50,7 +50,8 @@ Result<Ref<Map>> HashMap::make(const MapOps& ops, const MapSpec& spec, MapHost& 
   parts.table = RING3_TRY(HashTable::make(sizes.key_bytes, sizes.expected, seed));
   if (spec.flags & uapi::BPF_F_NO_PREALLOC) {
     if (fault_point()) return Errno::kNoMem;
-    parts.store = std::make_unique<ElementHeap>(parts.layout, FieldOwners::make(spec.fields, host));
+    NullSink log;  // the fields were checked before
+    parts.store = std::make_unique<ElementHeap>(parts.layout, RING3_TRY(FieldOwners::make(spec.fields, host, log)));
   } else {
     const std::uint64_t elements = std::uint64_t{spec.max_entries} + parts.table->shards();
     if (elements >= 0xffffffff) return Errno::kTooBig;
@@ -67,6 +68,11 @@ Result<Ref<Map>> HashMap::make(const MapOps& ops, const MapSpec& spec, MapHost& 
 
 void HashMap::last_ref() noexcept {
   if (values_.ending) values_.ending(*this);
+}
+
+void HashMap::cancel_deferred() noexcept {
+  Map::cancel_deferred();
+  for (std::uint32_t i = 0; i < parts_.store->used(); ++i) cancel_deferred_in(layout().value(parts_.store->at(i)));
 }
 
 bool HashMap::reserve() noexcept {
@@ -314,6 +320,10 @@ Result<void> hash_part(Map& m, std::uint32_t cursor, std::uint32_t room, bool er
 std::uint64_t hash_memory_bytes(const Map& m) { return as_hash(m).bytes(); }
 
 long hash_program_erase(Map& m, const void* key) noexcept { return as_hash(m).remove(key); }
+
+const void* hash_key_of(const Map& m, const void* value, std::uint32_t&) noexcept {
+  return static_cast<const std::byte*>(value) - as_hash(m).layout().key_bytes;
+}
 
 long hash_for_each(Map& m, std::uint64_t (*fn)(const void*, void*, void*), void* data, std::uint64_t flags) noexcept {
   return as_hash(m).for_each(fn, data, flags);

@@ -99,6 +99,7 @@ class HashMap final : public Map {
  private:
   ~HashMap() override;
   void last_ref() noexcept override;
+  void cancel_deferred() noexcept override;
   bool reserve() noexcept;
   void give_back(Element* e, std::uint32_t hash) noexcept;
   long insert(const void* key, std::uint32_t hash, const void* value, WriteValue write, Element* room,
@@ -121,6 +122,8 @@ Result<void> hash_next_key(Map&, std::span<const std::byte> key, std::span<std::
 Result<void> hash_part(Map&, std::uint32_t cursor, std::uint32_t room, bool erase, std::uint64_t flags, BatchEmit&);
 std::uint64_t hash_memory_bytes(const Map&);
 long hash_program_erase(Map&, const void* key) noexcept;
+/// Of values inside the element.
+const void* hash_key_of(const Map&, const void* value, std::uint32_t& index) noexcept;
 long hash_for_each(Map&, std::uint64_t (*fn)(const void*, void*, void*), void* data, std::uint64_t flags) noexcept;
 
 /// Attribute check of the family. lru, percpu: what the kind is.
