@@ -23,6 +23,8 @@ class HostServices {
   virtual std::uint32_t possible_cpus() = 0;
   /// module: of the program that prints, "" for none.
   virtual void printk(std::string_view module, std::string_view line) = 0;
+  /// Nothing but the host moves the clock, and it then calls Timers::run_due(): no thread waits for it.
+  virtual bool clock_is_manual() { return false; }
 
  protected:
   ~HostServices() = default;

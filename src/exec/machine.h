@@ -8,11 +8,14 @@
 #include "exec/cpu_slots.h"
 #include "exec/fault.h"
 #include "exec/host_services.h"
+#include "exec/timers.h"
+#include "object/worker.h"
 
 namespace ring3::exec {
 
 struct Machine {
-  explicit Machine(HostServices& services) : host(services), slots(services.possible_cpus()) {}
+  explicit Machine(HostServices& services)
+      : host(services), slots(services.possible_cpus()), timers(services, worker) {}
   Machine(const Machine&) = delete;
   Machine& operator=(const Machine&) = delete;
 
@@ -20,6 +23,8 @@ struct Machine {
   HostServices& host;
   CpuSlots slots;
   CodeMemory code;  // thunks and compiled programs
+  Worker worker;    // what may block
+  Timers timers;    // ends first
   /// Holders of BPF_ENABLE_STATS; run time is measured while it is above zero.
   std::atomic<std::uint32_t> stats_users{0};
 };

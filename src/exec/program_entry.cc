@@ -152,6 +152,27 @@ __attribute__((noinline)) std::uint64_t ProgramEntry::run_no_leaf(void* ctx) con
   return plain ? run_plain(ctx, code) : run_nested_or_measured(RunArgs{.ctx = ctx}, outer, code);
 }
 
+std::uint64_t ProgramEntry::run_callback(std::uint32_t subprog, std::uint64_t r1, std::uint64_t r2,
+                                         std::uint64_t r3) const noexcept {
+  rcu::InnerReadSection readers;
+  const Code* const code = code_.load(std::memory_order_acquire);
+  if (code == nullptr) return 0;
+  RunContext* const outer = t_current;
+  RunContext run = context_of({}, outer);
+  run.code = code;
+  if (const RunContext* holder = slot_holder(outer, machine_)) {
+    run.cpu = holder->cpu;
+    run.holds_slot = true;
+  } else if (options_.touches_percpu) {
+    lease_slot(run);
+  }
+  t_current = &run;
+  const std::uint64_t result = code->call_subprog(run, subprog, r1, r2, r3);
+  t_current = outer;
+  if (run.owns_slot) machine_.slots.release(run.cpu);
+  return result;
+}
+
 bool enter_tail_call(RunContext& run, maps::Map& program_array, std::uint32_t index) noexcept {
   if (index >= program_array.max_entries() || run.tail_calls >= kMaxTailCalls) return false;
   ++run.tail_calls;

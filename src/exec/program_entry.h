@@ -60,6 +60,15 @@ class ProgramEntry {
   /// The same without arguments of the caller: the hot path of struct_ops.
   std::uint64_t run(void* ctx) const noexcept;
 
+  /// Runs subprogram `subprog` as a callback that nobody waits for (timers, work items); 0 without code. As run(), but no
+  /// recursion guard: what is called is not what runs around it.
+  std::uint64_t run_callback(std::uint32_t subprog, std::uint64_t r1, std::uint64_t r2, std::uint64_t r3) const noexcept;
+
+  /// The object whose entry this is; who keeps the entry beyond a read section refers to it. Null: nobody's.
+  Object* holder() const noexcept { return holder_; }
+  /// Before the entry is run.
+  void set_holder(Object& holder) noexcept { holder_ = &holder; }
+
   /// Puts `code` in the place of the current tier's by one store. Running threads finish in the old
   /// code, which is freed after them. Errors: kNoMem, and the old code stays.
   Result<void> set_code(std::unique_ptr<const Code> code);
@@ -86,6 +95,7 @@ class ProgramEntry {
 
   Machine& machine_;
   const EntryOptions options_;
+  Object* holder_ = nullptr;
   std::atomic<const Code*> code_{nullptr};
   std::atomic<LeafFn> leaf_{nullptr};  // of code_, where this entry may use it
   Mutex set_code_;

@@ -28,6 +28,7 @@ Ref<Program> ProgramMaker::make(ObjectTable& table, Birth birth, Parts parts) {
   program->keep_ = std::move(parts.keep);
   program->code_bytes_ = parts.code_bytes;
   program->entry_ = std::move(parts.entry);
+  if (program->entry_) program->entry_->set_holder(*program);
   {
     MutexLock lock(program->maps_mutex_);
     program->maps_ = std::move(parts.maps);

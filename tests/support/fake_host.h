@@ -33,6 +33,8 @@ class FakeHost final : public exec::HostServices {
     lines_.emplace_back(line);
   }
 
+  bool clock_is_manual() override { return true; }
+
   void set_now(std::uint64_t ns) { now_ns_.store(ns); }
   void advance(std::uint64_t ns) { now_ns_.fetch_add(ns); }
   exec::TaskView& task() { return task_; }

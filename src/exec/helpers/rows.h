@@ -25,6 +25,9 @@ HelperRows ringbuf_helpers();
 HelperRows trace_helpers();
 HelperRows storage_helpers();
 HelperRows event_helpers();
+HelperRows object_helpers();
+HelperRows deferred_helpers();
+HelperRows dynptr_helpers();
 
 /// What a helper returns for an error: the negated errno as a 64-bit register.
 constexpr std::uint64_t error_register(Errno e) { return static_cast<std::uint64_t>(std::int64_t{to_syscall(e)}); }
