@@ -54,4 +54,21 @@ class ReadSection {
   ReadSection& operator=(const ReadSection&) = delete;
 };
 
+/// Room for one deferred call; part of the object that is to go. Nobody touches it between after_readers() and the call.
+class AfterReaders {
+ private:
+  friend void after_readers(AfterReaders* room, void* object, void (*fn)(void* object)) noexcept;
+  friend struct AfterReadersCall;
+  void* opaque_[4] = {};
+  void* object_ = nullptr;
+  void (*fn_)(void*) = nullptr;
+};
+
+/// Calls fn(object) once every read section that is open now has ended, on a thread of ring3's own. Never blocks, never
+/// allocates; may be called inside a read section. fn does not block, and may end the memory of `room`.
+void after_readers(AfterReaders* room, void* object, void (*fn)(void* object)) noexcept;
+
+/// Waits for all such calls made so far. For hosts that count their objects at the end; not inside a read section.
+void wait_for_readers();
+
 }  // namespace ring3

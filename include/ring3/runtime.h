@@ -29,6 +29,16 @@ enum class Execution : std::uint8_t {
   kInterpreter,  ///< interpreted, everywhere
 };
 
+/// A clock that nobody but the host moves. After moving it the host calls Runtime::run_timers().
+class Clock {
+ public:
+  /// Nanoseconds since some start; never less than before. Any thread, does not block.
+  virtual std::uint64_t now_ns() = 0;
+
+ protected:
+  ~Clock() = default;
+};
+
 struct RuntimeOptions {
   std::string name;                    ///< shown by `ring3 hosts`; letters, digits, '-', '_'; at most 31
   BtfBlob btf;                         ///< the host's types; what clients see as "vmlinux". Outlives the runtime
@@ -37,6 +47,7 @@ struct RuntimeOptions {
   Execution execution = Execution::kBest;
   bool unprivileged = false;           ///< clients without CAP_BPF may make basic maps and load socket filters; what
                                        ///< such programs do is held to stricter rules, as Linux does it
+  Clock* clock = nullptr;              ///< what programs see as time; outlives the runtime. Null: the machine's
   bool blind_constants = false;        ///< machine code holds no constant as a program's author chose it; costs speed
 };
 
@@ -78,12 +89,23 @@ class Runtime {
     return add_kfunc(detail::KfuncThunk<Fn, decltype(Fn)>::def(options));
   }
 
-  /// Says that references to a host struct are given back by Release, e.g. `rt->kptr<&cache_obj_put>()`.
-  /// Errors: kNoEnt no such struct in the BTF; kExist registered already.
+  /// Lets programs own references to the host struct T (by its name in the host's BTF) and keep them in maps:
+  /// `rt->kptr<cache_obj>({.acquire = obj_get, .release = obj_put})`. ring3/counted.h has options for objects with a
+  /// counter of ring3's and for std::shared_ptr.
+  /// Errors: kNoEnt no such struct in the BTF, or among options.reaches; kInval no release, or a struct of another size;
+  /// kTooBig more than 256 types; kExist registered already; kAgain no thread for a release that may sleep. The log
+  /// names the type and the rule.
+  template <typename T>
+  Result<void> kptr(const KptrOptions<T>& options) {
+    return add_kptr(detail::kptr_def<T>(options));
+  }
+  /// The same with a release alone: `rt->kptr<&cache_obj_put>()`.
   template <auto Release>
   Result<void> kptr(bool rcu_safe = false) {
-    using Thunk = detail::KptrRelease<Release, decltype(Release)>;
-    return add_kptr({detail::plain_type_name<typename Thunk::Object>(), &Thunk::call, rcu_safe});
+    KptrOptions<typename detail::ObjectOf<decltype(Release)>::Type> options;
+    options.release = Release;
+    options.rcu_safe = rcu_safe;
+    return kptr(options);
   }
 
   /// bpf(2) by a caller inside this process: attr points to `size` bytes of the calling process.
@@ -94,6 +116,10 @@ class Runtime {
   /// Thread-safe. Errors: kNoEnt no such program; kInval sizes or fields its kind does not take; kNotSupp its kind
   /// has no run of this sort; kOpNotSupp members of struct_ops types, which are called through a point.
   Result<TestRunOutcome> test_run(std::uint32_t program_id, const TestRun& run);
+
+  /// Runs, on the calling thread, programs' timers that are due by the host's own clock (RuntimeOptions::clock). Returns
+  /// how many ran. With the machine's clock a thread of the runtime's does it.
+  std::size_t run_timers();
 
   /// Opens the control socket, so that `ring3 -H NAME …` reaches this runtime: one thread that accepts, and one for
   /// each client. Ends with the runtime. The folder of the standard place is made when needed.

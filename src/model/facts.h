@@ -74,8 +74,18 @@ struct Kfunc {
   std::uint32_t flags = 0;
   std::uint64_t prog_types = ~0ull;     // bit per enum bpf_prog_type
   void* address = nullptr;              // C function, u64 registers
+  bool with_run = false;                // … and the run as the sixth: one of Linux's own, which exec/ implements
 };
 struct KfuncRef { std::uint32_t index; };  // into Facts::kfuncs
+
+/// A host's function on one of its objects, whatever its C++ signature is. False: it refused.
+struct ObjectCall {
+  void (*fn)() = nullptr;
+  bool (*call)(void (*fn)(), void* object) = nullptr;
+
+  explicit operator bool() const { return call != nullptr; }
+  bool operator()(void* object) const { return call(fn, object); }
+};
 
 /// A host struct type objects of which may be owned by programs.
 struct KptrType {
@@ -83,7 +93,13 @@ struct KptrType {
   std::shared_ptr<const btf::Btf> btf;
   btf::TypeId type = 0;
   bool rcu_safe = false;
-  void (*release)(void*) = nullptr;     // destructor of one reference
+  bool release_may_sleep = false;       // then it is given back on a thread of the runtime's own
+  ObjectCall acquire;                   // one more reference; empty: only kfuncs give them
+  ObjectCall release;                   // destructor of one reference
+  /// Writes what identifies an object, as snprintf does; null: its address does.
+  int (*print)(void (*fn)(), const void* object, char* text, std::size_t bytes) = nullptr;
+  void (*print_fn)() = nullptr;
+  std::vector<btf::TypeId> reaches;     // host structs that an object may hold references to
 };
 
 /// A registered struct_ops type, as far as verification goes.

@@ -4,7 +4,9 @@
 #include <utility>
 
 #include "base/try.h"
+#include "base/text_sink.h"
 #include "exec/helper_table.h"
+#include "maps/allocated_type.h"
 #include "prog/check.h"
 #include "prog/core_relocate.h"
 #include "prog/debug_info.h"
@@ -96,23 +98,50 @@ ProgramAbout describe(const LoadRequest& request, const Prepared& p, const verif
   return about;
 }
 
+using ObjectTypes = std::vector<std::shared_ptr<const maps::AllocatedType>>;
+
 struct Compiled {
   std::unique_ptr<exec::ProgramEntry> entry;
   std::uint64_t code_bytes;
+  ObjectTypes objects;
 };
+
+/// What the program's code points to, as long as it runs.
+struct Kept {
+  std::shared_ptr<const model::Facts> facts;
+  ObjectTypes objects;
+};
+
+/// How objects of the program's own types are made and ended.
+Result<ObjectTypes> object_types(const verifier::VerifiedProgram& verified, ProgramHost& host, verifier::LogSink& log) {
+  ObjectTypes types;
+  for (const verifier::ObjectType& object : verified.objects) {
+    StringSink why;
+    auto type = maps::AllocatedType::make(object.bytes, object.fields, host.map_host(), why);
+    if (!type.ok()) {
+      log.write(why.text());
+      return type.error();
+    }
+    types.push_back(std::move(type).value());
+  }
+  return std::move(types);
+}
 
 Result<Compiled> compile(const verifier::ProgramInput& in, const verifier::VerifiedProgram& verified,
                          const Prepared& p, ProgramHost& host, verifier::LogSink& log) {
   std::vector<maps::Map*> maps;
   for (const Ref<maps::Map>& map : p.resolved.maps) maps.push_back(map.get());
+  ObjectTypes objects = RING3_TRY(object_types(verified, host, log));
+  std::vector<const maps::AllocatedType*> object_places;
+  for (const auto& type : objects) object_places.push_back(type.get());
   auto xlated = std::make_shared<const rewrite::XlatedProgram>(
-      RING3_TRY(rewrite::rewrite({in, verified, *p.facts, maps, &exec::find_helper}, log)));
+      RING3_TRY(rewrite::rewrite({in, verified, *p.facts, maps, &exec::find_helper, object_places}, log)));
   auto entry = std::make_unique<exec::ProgramEntry>(
       host.machine(), exec::EntryOptions{.touches_percpu = xlated->touches_percpu, .may_sleep = xlated->may_sleep});
   std::unique_ptr<exec::Code> code = RING3_TRY(host.engine().compile(xlated));
   const std::uint64_t code_bytes = xlated->insns.size() * sizeof(isa::Insn) + code->listing().bytes.size();
   RING3_TRY(entry->set_code(std::move(code)));
-  return Compiled{std::move(entry), code_bytes};
+  return Compiled{std::move(entry), code_bytes, std::move(objects)};
 }
 
 Result<Ref<Program>> load_relocated(const LoadRequest& request, DescriptorSource& descriptors, ProgramHost& host,
@@ -132,7 +161,7 @@ Result<Ref<Program>> load_relocated(const LoadRequest& request, DescriptorSource
   parts.btf = request.btf;
   parts.attach_target = std::move(p.target.holder);
   parts.maps = std::move(p.resolved.maps);
-  parts.keep = p.facts;
+  parts.keep = std::make_shared<const Kept>(Kept{p.facts, std::move(compiled.objects)});
   parts.entry = std::move(compiled.entry);
   parts.code_bytes = compiled.code_bytes;
   return ProgramMaker::make(host.objects(), request.birth, std::move(parts));

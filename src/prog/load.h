@@ -33,6 +33,8 @@ class ProgramHost {
   virtual Ref<BtfObject> host_btf() = 0;
   virtual exec::Engine& engine() = 0;
   virtual exec::Machine& machine() = 0;
+  /// How references that programs' own objects hold are given back.
+  virtual maps::MapHost& map_host() = 0;
   virtual const verifier::Limits& limits() = 0;
   /// A registered struct_ops type may veto a program for one of its members. Errors: the host's code.
   virtual Result<void> check_struct_ops_member(const model::StructOpsType& type, std::uint32_t member,

@@ -1,6 +1,7 @@
 // Calls become indices into the program's own tables, so that a tier never searches.
 #include "base/try.h"
 #include "model/kernel_kfuncs.h"
+#include "model/hidden_args.h"
 #include "rewrite/passes.h"
 
 namespace ring3::rewrite {
@@ -38,7 +39,7 @@ ReturnShape return_shape(const model::Kfunc& kfunc) {
   return {static_cast<std::uint8_t>(*size), integer ? integer->is_signed : is_enum && type->kind_flag};
 }
 
-/// Functions that work on objects of the program's own types: no tier can run them yet.
+/// Functions that work on objects of the program's own types: a host's own of such a name would not know the types.
 bool needs_objects(const model::Kfunc& kfunc) {
   const model::KernelKfunc* row = model::find_kernel_kfunc(kfunc.name);
   return row != nullptr && row->special >= model::KfuncSpecial::kObjNew && row->special <= model::KfuncSpecial::kRbtreeFirst;
@@ -47,11 +48,66 @@ bool needs_objects(const model::Kfunc& kfunc) {
 Result<KfuncCall> kfunc_call(Rewriting& r, std::uint32_t idx, std::uint32_t index) {
   if (index >= r.in.facts.kfuncs.size()) return r.refuse(Errno::kInval, idx, "a kfunc that was not resolved");
   const model::Kfunc& kfunc = r.in.facts.kfuncs[index];
-  if (needs_objects(kfunc)) return r.refuse(Errno::kNotSupp, idx, "running kfunc " + kfunc.name + " is not supported yet");
+  if (needs_objects(kfunc)) return r.refuse(Errno::kNotSupp, idx, "kfunc " + kfunc.name + " is not the runtime's own");
   if (kfunc.address == nullptr)
     return r.refuse(Errno::kInval, idx, "kfunc " + kfunc.name + " has no address");
   const ReturnShape ret = return_shape(kfunc);
   return KfuncCall{.name = kfunc.name, .address = kfunc.address, .ret_bytes = ret.bytes, .ret_signed = ret.is_signed};
+}
+
+/// Ids of Linux's own functions in HelperCall, behind those of helpers.
+constexpr std::uint32_t kFirstOwnId = 0x10000;
+
+/// One of Linux's own functions, which exec/ implements: called like a helper, with the run.
+Result<std::uint32_t> own_function_index(Rewriting& r, std::uint32_t idx, const model::Kfunc& kfunc,
+                                         const model::KernelKfunc& row) {
+  if (kfunc.address == nullptr) return r.refuse(Errno::kInval, idx, "kfunc " + kfunc.name + " has no address");
+  const auto id = kFirstOwnId + static_cast<std::uint32_t>(&row - model::kernel_kfuncs().data());
+  std::vector<HelperCall>& helpers = r.out.helpers;
+  for (std::uint32_t i = 0; i < helpers.size(); ++i)
+    if (helpers[i].id == id) return i;
+  helpers.push_back({id, row.name.data(), reinterpret_cast<HelperFn>(kfunc.address)});
+  return static_cast<std::uint32_t>(helpers.size() - 1);
+}
+
+void load_wide(std::vector<isa::Insn>& out, std::uint8_t reg, std::uint64_t value) {
+  const auto imm = static_cast<std::int64_t>(value);
+  out.push_back({.op = isa::Op::kLdImm64, .bits = 64, .size = 0, .src_is_reg = false, .dst = reg, .src = 0, .off = 0,
+                 .jump = 0, .imm = imm});
+  out.push_back({.op = isa::Op::kLdImm64Hi, .bits = 64, .size = 0, .src_is_reg = false, .dst = 0, .src = 0, .off = 0,
+                 .jump = 0, .imm = 0});
+}
+
+void load_small(std::vector<isa::Insn>& out, std::uint8_t reg, std::uint32_t value) {
+  out.push_back({.op = isa::Op::kMov, .bits = 64, .size = 0, .src_is_reg = false, .dst = reg, .src = 0, .off = 0,
+                 .jump = 0, .imm = value});
+}
+
+/// The call with what the program does not pass itself in front of it (model/hidden_args.h).
+Result<void> call_own_function(Rewriting& r, std::uint32_t idx, const model::Kfunc& kfunc) {
+  const model::KernelKfunc* row = model::find_kernel_kfunc(kfunc.name);
+  if (row == nullptr) return r.refuse(Errno::kInval, idx, "kfunc " + kfunc.name + " is none of Linux's own");
+  isa::Insn call = r.copy.at(idx);
+  call.op = isa::Op::kCallHelper;
+  call.imm = RING3_TRY(own_function_index(r, idx, kfunc, *row));
+  call.off = 0;
+  const model::HiddenArgs* hidden = model::hidden_args(row->special);
+  if (hidden == nullptr) {
+    r.copy.at(idx) = call;
+    return {};
+  }
+  const verifier::InsnFacts& facts = r.facts(idx);
+  std::vector<isa::Insn> sequence;
+  if (hidden->type_reg != 0) {
+    if (facts.object >= r.in.objects.size())
+      return r.refuse(Errno::kInval, idx, "a call of " + kfunc.name + " on an object of no type");
+    load_wide(sequence, hidden->type_reg, reinterpret_cast<std::uintptr_t>(r.in.objects[facts.object]));
+  }
+  if (hidden->node_off_reg != 0) load_small(sequence, hidden->node_off_reg, facts.node_off);
+  if (hidden->read_only_reg != 0) load_small(sequence, hidden->read_only_reg, facts.dynptr_read_only ? 1 : 0);
+  sequence.push_back(call);
+  r.copy.replace(idx, sequence);
+  return {};
 }
 
 inline constexpr std::uint32_t kUnused = UINT32_MAX;
@@ -67,6 +123,15 @@ Result<std::uint32_t> kfunc_index(Rewriting& r, std::uint32_t idx, std::vector<s
   return std::uint32_t{numbers[verified]};
 }
 
+/// Null: a call of something else, or of a host's function.
+const model::Kfunc* own_function(const Rewriting& r, std::uint32_t idx) {
+  if (r.copy.at(idx).op != isa::Op::kCallKfunc) return nullptr;
+  const std::uint32_t verified = r.facts(idx).kfunc;
+  if (verified >= r.in.verified.kfuncs.size()) return nullptr;
+  const std::uint32_t index = r.in.verified.kfuncs[verified].index;
+  return index < r.in.facts.kfuncs.size() && r.in.facts.kfuncs[index].with_run ? &r.in.facts.kfuncs[index] : nullptr;
+}
+
 }  // namespace
 
 Result<void> resolve_calls(Rewriting& r) {
@@ -76,6 +141,8 @@ Result<void> resolve_calls(Rewriting& r) {
     isa::Insn& insn = r.copy.at(idx);
     if (insn.op == isa::Op::kCallHelper) {
       insn.imm = RING3_TRY(helper_index(r, idx, static_cast<std::uint32_t>(insn.imm)));
+    } else if (const model::Kfunc* own = own_function(r, idx)) {
+      RING3_TRY(call_own_function(r, idx, *own));
     } else if (insn.op == isa::Op::kCallKfunc) {
       insn.imm = RING3_TRY(kfunc_index(r, idx, kfunc_numbers));
       insn.off = 0;

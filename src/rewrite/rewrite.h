@@ -9,12 +9,13 @@
 //   guard_tail_calls     indices are kept inside their array when the CPU guesses wrong
 //   finish               jumps, subprograms, faulting loads and original indices in their final place
 //
-// Pure: nothing is published, no reference is taken. The caller keeps the maps alive as long as the result.
+// Pure: nothing is published, no reference is taken. The caller keeps the maps and types alive as long as the result.
 #pragma once
 
 #include <span>
 #include <string>
 
+#include "maps/allocated_type.h"
 #include "maps/map.h"
 #include "model/facts.h"
 #include "ring3/result.h"
@@ -32,6 +33,7 @@ struct RewriteInput {
   const model::Facts& facts;
   std::span<maps::Map* const> maps;  // parallel to ProgramInput::maps
   FindHelper find_helper = nullptr;
+  std::span<const maps::AllocatedType* const> objects = {};  // parallel to VerifiedProgram::objects
 };
 
 /// log: one line that says what could not be rewritten, on an error.

@@ -22,12 +22,13 @@ std::uint32_t machine_cpus() {
 
 }  // namespace
 
-MachineServices::MachineServices(Log* log, std::uint32_t possible_cpus)
-    : log_(log), possible_cpus_(possible_cpus != 0 ? possible_cpus : machine_cpus()) {}
+MachineServices::MachineServices(Log* log, std::uint32_t possible_cpus, Clock* clock)
+    : log_(log), possible_cpus_(possible_cpus != 0 ? possible_cpus : machine_cpus()), clock_(clock) {}
 
-std::uint64_t MachineServices::ktime_ns() { return clock_ns(CLOCK_MONOTONIC); }
-std::uint64_t MachineServices::boot_ns() { return clock_ns(CLOCK_BOOTTIME); }
-std::uint64_t MachineServices::tai_ns() { return clock_ns(CLOCK_TAI); }
+// A host's own clock is all of them.
+std::uint64_t MachineServices::ktime_ns() { return clock_ ? clock_->now_ns() : clock_ns(CLOCK_MONOTONIC); }
+std::uint64_t MachineServices::boot_ns() { return clock_ ? clock_->now_ns() : clock_ns(CLOCK_BOOTTIME); }
+std::uint64_t MachineServices::tai_ns() { return clock_ ? clock_->now_ns() : clock_ns(CLOCK_TAI); }
 
 exec::TaskView MachineServices::current_task() {
   static thread_local const auto tid = static_cast<std::uint32_t>(::syscall(SYS_gettid));

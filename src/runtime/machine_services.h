@@ -2,13 +2,14 @@
 #pragma once
 
 #include "exec/host_services.h"
-#include "ring3/log.h"
+#include "ring3/runtime.h"
 
 namespace ring3 {
 
 class MachineServices final : public exec::HostServices {
  public:
-  MachineServices(Log* log, std::uint32_t possible_cpus);
+  /// clock: null for the machine's.
+  MachineServices(Log* log, std::uint32_t possible_cpus, Clock* clock);
 
   std::uint64_t ktime_ns() override;
   std::uint64_t boot_ns() override;
@@ -16,10 +17,12 @@ class MachineServices final : public exec::HostServices {
   exec::TaskView current_task() override;
   std::uint32_t possible_cpus() override { return possible_cpus_; }
   void printk(std::string_view module, std::string_view line) override;
+  bool clock_is_manual() override { return clock_ != nullptr; }
 
  private:
   Log* const log_;
   const std::uint32_t possible_cpus_;
+  Clock* const clock_;
 };
 
 }  // namespace ring3

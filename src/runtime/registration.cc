@@ -15,17 +15,26 @@ using btf::Kind;
 
 bool is_pointer(const btf::Btf& btf, btf::TypeId id) { return btf.type(btf.skip_modifiers(id))->kind == Kind::kPtr; }
 
+/// References are to structs: nothing else can be told apart from a number.
+bool is_struct_pointer(const btf::Btf& btf, btf::TypeId id) {
+  if (!is_pointer(btf, id)) return false;
+  const btf::TypeId pointee = btf.skip_modifiers(btf.type(btf.skip_modifiers(id))->type);
+  return pointee != btf::kVoid && btf.type(pointee)->kind == Kind::kStruct;
+}
+
 /// A flag that makes no sense for the prototype, or null.
 const char* wrong_flag(const KfuncDef& def, const btf::Btf& btf, btf::TypeId proto) {
   const std::uint32_t flags = def.options.flags;
   const bool returns_pointer = is_pointer(btf, btf.type(proto)->type);
   if ((flags & (kfunc::kAcquire | kfunc::kRetNull)) != 0 && !returns_pointer)
     return "kAcquire and kRetNull need a function that returns a pointer";
+  if ((flags & kfunc::kAcquire) != 0 && !is_struct_pointer(btf, btf.type(proto)->type))
+    return "kAcquire needs a function that returns a pointer to a struct";
   if ((flags & kfunc::kRelease) == 0) return nullptr;
   const std::vector<btf::Param> params = btf.params(proto);
   const bool takes_pointer =
-      std::any_of(params.begin(), params.end(), [&](const btf::Param& p) { return is_pointer(btf, p.type); });
-  return takes_pointer ? nullptr : "kRelease needs a pointer argument";
+      std::any_of(params.begin(), params.end(), [&](const btf::Param& p) { return is_struct_pointer(btf, p.type); });
+  return takes_pointer ? nullptr : "kRelease needs an argument that points to a struct";
 }
 
 /// What the policy behind a typed point must know of each member. Empty: no such struct, which registration refuses.
@@ -46,15 +55,6 @@ std::vector<detail::OpsMember> describe_members(const btf::Btf& btf, const std::
 }
 
 }  // namespace
-
-template <typename Change>
-Result<void> RuntimeImpl::change_facts(Change change) {
-  MutexLock lock(facts_mutex_);
-  auto next = std::make_shared<model::Facts>(*facts_);
-  RING3_TRY(change(*next));
-  facts_ = std::move(next);
-  return {};
-}
 
 Result<void> RuntimeImpl::add_struct_ops(const StructOpsDef& def) {
   return change_facts([&](model::Facts& facts) -> Result<void> {
@@ -101,36 +101,6 @@ Result<void> RuntimeImpl::add_kfunc(const KfuncDef& def) {
     kfunc.prog_types = def.options.prog_types;
     kfunc.address = reinterpret_cast<void*>(def.call);
     facts.kfuncs.push_back(std::move(kfunc));
-    return {};
-  });
-}
-
-maps::Releaser RuntimeImpl::releaser(const model::Field& field) {
-  for (const model::KptrType& known : facts()->kptr_types) {
-    if (known.btf != field.btf || known.type != field.type || known.release == nullptr) continue;
-    // The function outlives the Facts that named it, so it travels instead of the row.
-    return {[](void* object, const void* release) {
-              reinterpret_cast<void (*)(void*)>(const_cast<void*>(release))(object);
-            },
-            reinterpret_cast<const void*>(known.release)};
-  }
-  return {};
-}
-
-Result<void> RuntimeImpl::add_kptr(const KptrDef& def) {
-  return change_facts([&](model::Facts& facts) -> Result<void> {
-    const btf::TypeId type = facts.host_btf->find(def.name, Kind::kStruct);
-    if (type == 0)
-      return refuse(Errno::kNoEnt, fmt::format("kptr {}: no such struct in the host's BTF", def.name));
-    for (const model::KptrType& known : facts.kptr_types)
-      if (known.type == type) return refuse(Errno::kExist, fmt::format("kptr {}: registered already", def.name));
-    model::KptrType kptr;
-    kptr.name = def.name;
-    kptr.btf = facts.host_btf;
-    kptr.type = type;
-    kptr.rcu_safe = def.rcu_safe;
-    kptr.release = def.release;
-    facts.kptr_types.push_back(std::move(kptr));
     return {};
   });
 }

@@ -71,6 +71,8 @@ Result<TestRunOutcome> Runtime::test_run(std::uint32_t program_id, const TestRun
   });
 }
 
+std::size_t Runtime::run_timers() { return impl_->machine().timers.run_due(); }
+
 long Runtime::bpf(int cmd, void* attr, std::uint32_t size) {
   syscall::OwnCaller caller(model::Rights::all());
   return syscall::bpf(impl_->kernel(), caller, cmd, reinterpret_cast<std::uintptr_t>(attr), size);

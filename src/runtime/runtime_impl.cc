@@ -9,6 +9,8 @@
 #include "attach/link.h"
 #include "base/try.h"
 #include "exec/jit.h"
+#include "exec/kfunc_table.h"
+#include "model/kernel_kfuncs.h"
 #include "object/rcu.h"
 #include "prog/program.h"
 #include "struct_ops/ops_map.h"
@@ -29,13 +31,24 @@ std::unique_ptr<exec::Engine> make_engine(const RuntimeOptions& options, exec::C
   return exec::make_best_engine(memory, {.blind_constants = options.blind_constants});
 }
 
+/// Those of Linux's own functions that this runtime has and the host's BTF names.
+void add_own_kfuncs(model::Facts& facts) {
+  for (const model::KernelKfunc& row : model::kernel_kfuncs()) {
+    const rewrite::HelperFn fn = exec::find_own_kfunc(row.name);
+    const btf::TypeId func = fn != nullptr ? facts.host_btf->find(row.name, btf::Kind::kFunc) : 0;
+    if (func == 0) continue;
+    facts.kfuncs.push_back({.name = std::string(row.name), .btf = facts.host_btf, .func = func, .flags = row.flags,
+                            .prog_types = row.prog_types, .address = reinterpret_cast<void*>(fn), .with_run = true});
+  }
+}
+
 }  // namespace
 
 RuntimeImpl::RuntimeImpl(const RuntimeOptions& options)
     : name_(options.name),
       unprivileged_(options.unprivileged),
       log_ring_(options.log),
-      services_(&log_ring_, options.possible_cpus),
+      services_(&log_ring_, options.possible_cpus, options.clock),
       cpus_(services_.possible_cpus()),
       machine_(services_),
       engine_(make_engine(options, machine_.code)),
@@ -63,6 +76,7 @@ Result<void> RuntimeImpl::publish_btf(const BtfBlob& blob) {
   RING3_TRY(objects_.publish(*host_btf_));
   auto facts = std::make_shared<model::Facts>();
   facts->host_btf = std::move(btf);
+  add_own_kfuncs(*facts);
   MutexLock lock(facts_mutex_);
   facts_ = std::move(facts);
   return {};
@@ -122,6 +136,8 @@ void RuntimeImpl::shut_down() noexcept {
   end_registrations();
   kernel_.reset();
   host_btf_ = nullptr;
+  rcu::drain();
+  machine_.worker.drain();  // what readers kept from sleeping
   rcu::drain();
 }
 

@@ -5,7 +5,7 @@
 // is shut_down(): services (control socket …) stop, clients' descriptors and pins go, links are detached,
 // classic registrations are ended, then everything that waits for readers is waited for.
 //
-// Locking: facts_mutex_ guards the pointer to the newest Facts, never what it points to.
+// Locking: facts_mutex_ guards the pointer to the newest Facts, never what it points to; kptr_mutex_ comes after it.
 #pragma once
 
 #include <list>
@@ -16,6 +16,7 @@
 
 #include "base/mutex.h"
 #include "base/text_sink.h"
+#include "base/try.h"
 #include "exec/code_memory.h"
 #include "exec/engine.h"
 #include "exec/machine.h"
@@ -24,6 +25,7 @@
 #include "model/facts.h"
 #include "module/registry.h"
 #include "object/object_table.h"
+#include "object/worker.h"
 #include "prog/btf_object.h"
 #include "maps/map_kinds.h"
 #include "prog/load.h"
@@ -35,6 +37,12 @@
 #include "syscall/kernel.h"
 
 namespace ring3 {
+
+/// A registered kptr type at an address that stays.
+struct KptrRow {
+  model::KptrType type;
+  Worker* worker;
+};
 
 /// Something that lives beside a runtime and must stop before it ends: the control socket.
 class RuntimeService {
@@ -58,6 +66,8 @@ class RuntimeImpl final : public maps::MapHost, public prog::ProgramHost, public
   Result<detail::SingleInstance*> add_policy(const void* options, detail::MakePolicy make);
   Result<void> add_kfunc(const KfuncDef& def);
   Result<void> add_kptr(const KptrDef& def);
+  /// Null: no such type is registered.
+  const KptrRow* kptr_row(const btf::Btf* btf, btf::TypeId type);
 
   /// Stopped, in reverse order of addition, before anything else ends.
   void add_service(std::unique_ptr<RuntimeService> service);
@@ -69,6 +79,9 @@ class RuntimeImpl final : public maps::MapHost, public prog::ProgramHost, public
   std::uint32_t possible_cpus() const override { return cpus_; }
   std::uint32_t current_cpu() const override { return exec::current_cpu(machine_); }
   maps::Releaser releaser(const model::Field& field) override;
+  std::string object_text(const model::Field& field, const void* object) override;
+  Result<void> start_deferred() override { return machine_.timers.start(); }
+  std::vector<std::shared_ptr<const btf::Btf>> host_btfs() override { return {facts()->host_btf}; }
   Result<void> check_prog_array_entry(maps::Map& array, Object& prog) override;
 
   // prog::ProgramHost
@@ -107,8 +120,15 @@ class RuntimeImpl final : public maps::MapHost, public prog::ProgramHost, public
   explicit RuntimeImpl(const RuntimeOptions& options);
   Result<void> publish_btf(const BtfBlob& blob);
   Errno refuse(Errno e, std::string_view text);
+  /// A copy of the facts with a change; loads that are under way keep the old ones.
   template <typename Change>
-  Result<void> change_facts(Change change);
+  Result<void> change_facts(Change change) {
+    MutexLock lock(facts_mutex_);
+    auto next = std::make_shared<model::Facts>(*facts_);
+    RING3_TRY(change(*next));
+    facts_ = std::move(next);
+    return {};
+  }
   void detach_links() noexcept;
   void end_registrations() noexcept;
 
@@ -117,6 +137,8 @@ class RuntimeImpl final : public maps::MapHost, public prog::ProgramHost, public
   LogRing log_ring_;  // passes on to the host's log
   MachineServices services_;
   const std::uint32_t cpus_;
+  Mutex kptr_mutex_;  // a leaf
+  std::list<KptrRow> kptr_rows_ RING3_GUARDED_BY(kptr_mutex_);
   ObjectTable objects_;
   exec::CodeMemory code_;
   exec::Machine machine_;

@@ -833,6 +833,10 @@ struct bpf_iter_num {
   __u64 __opaque[1];
 };
 
+struct bpf_iter_bits {
+  __u64 __opaque[2];
+};
+
 struct bpf_insn {
   __u8 code;
   __u8 dst_reg : 4;

@@ -88,6 +88,7 @@ struct InsnFacts {
   bool percpu_object = false;                // bpf_this_cpu_ptr, bpf_per_cpu_ptr: argument 1 is a per-CPU object, not a variable
   bool needs_nospec = false;                 // a store later loads must not overtake
   ArithMask mask;
+  bool dynptr_read_only = false;             // makes a dynptr of a packet that this program may not write
   bool zero_extend = false;                  // upper half of dst is read after this 32-bit write
 };
 

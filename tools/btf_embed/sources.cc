@@ -48,7 +48,8 @@ std::string uses_source(const std::string& header_path, const Declarations& decl
       "#ifdef __LINUX_BPF_H__\n"
       "#error \"a host's header must not include <linux/bpf.h>: ring3_add_btf() brings those records\"\n"
       "#endif\n"
-      "#include \"bpf_abi.h\"\n";
+      "#include \"bpf_abi.h\"\n"
+      "#include \"bpf_kfuncs.h\"\n";
   out += kCommonRecords;
   int n = 0;
   mention(out, "struct ", decls.structs, n);

@@ -56,11 +56,11 @@ void* address_of(const std::string& name) {
   return reinterpret_cast<void*>(nothing);
 }
 
-void give_back(void*) {}
-
 void add(Facts& facts, std::string_view name, std::uint32_t flags, std::uint64_t prog_types) {
   const btf::TypeId func = facts.host_btf->find(name, btf::Kind::kFunc);
   if (func == 0) return;  // another kernel's types
+  for (const Kfunc& known : facts.kfuncs)
+    if (known.func == func) return;  // the runtime's own
   const std::string text(name);
   facts.kfuncs.push_back({.name = text, .btf = facts.host_btf, .func = func, .flags = flags, .prog_types = prog_types,
                           .address = address_of(text)});
@@ -70,17 +70,26 @@ void add(Facts& facts, std::string_view name, std::uint32_t flags, std::uint64_t
 constexpr std::string_view kStorable[] = {"task_struct", "cgroup", "bpf_cpumask", "bpf_crypto_ctx",
                                           "prog_test_ref_kfunc", "prog_test_member", "bpf_testmod_ctx"};
 
+void give_back(void*) {}
+
 }  // namespace
+
+std::vector<KptrDef> host_kptr_types(const btf::Btf& btf) {
+  std::vector<KptrDef> types;
+  for (const std::string_view name : kStorable) {
+    if (btf.find(name, btf::Kind::kStruct) == 0) continue;
+    KptrDef def;
+    def.name = name;
+    def.release = ObjectFn<void>(&give_back).any();
+    def.rcu_safe = is_rcu_protected_type(name);
+    types.push_back(std::move(def));
+  }
+  return types;
+}
 
 void add_host_kfuncs(Facts& facts) {
   for (const KernelKfunc& row : kernel_kfuncs()) add(facts, row.name, row.flags, row.prog_types);
   for (const Row& row : kRows) add(facts, row.name, row.flags, row.prog_types);
-  for (const std::string_view name : kStorable) {
-    const btf::TypeId type = facts.host_btf->find(name, btf::Kind::kStruct);
-    if (type == 0) continue;
-    facts.kptr_types.push_back({.name = std::string(name), .btf = facts.host_btf, .type = type,
-                                .rcu_safe = is_rcu_protected_type(name), .release = give_back});
-  }
   using model::MemberTrust;
 #define RING3_MEMBER_TRUST(owner, member, trust) facts.member_trust.push_back({#owner, #member, MemberTrust::trust});
 #include "host_member_trust.def"

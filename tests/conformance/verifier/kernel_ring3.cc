@@ -25,6 +25,7 @@ class Ring3Kernel final : public Kernel {
   explicit Ring3Kernel(std::unique_ptr<Runtime> runtime) : runtime_(std::move(runtime)) {
     // Registering by C++ functions would need the kernel's headers; nothing has read these facts yet.
     add_host_kfuncs(const_cast<model::Facts&>(*runtime_->impl().facts()));
+    for (const KptrDef& type : host_kptr_types(*runtime_->impl().facts()->host_btf)) (void)runtime_->impl().add_kptr(type);
     publish_btf();
   }
   ~Ring3Kernel() override {
