@@ -104,11 +104,14 @@ long BpfClient::user_btf() {
   if (btf_fd_ >= 0) return btf_fd_;
   btf::Builder builder;
   builder.add_int("int", 4, 1);
-  const std::vector<std::byte> blob = builder.finish();
+  return btf_fd_ = load_btf(builder.finish());
+}
+
+long BpfClient::load_btf(const std::vector<std::byte>& blob) {
   uapi::bpf_attr attr = zero();
   attr.btf = address(blob.data());
   attr.btf_size = static_cast<std::uint32_t>(blob.size());
-  return btf_fd_ = took(bpf(uapi::BPF_BTF_LOAD, attr));
+  return took(bpf(uapi::BPF_BTF_LOAD, attr));
 }
 
 uapi::bpf_attr BpfClient::ops_map_attr(std::string_view type, std::uint32_t flags) {

@@ -55,6 +55,7 @@ class BpfClient {
   long load(const ProgramText& program);
   const std::string& log() const { return log_; }
   long user_btf();
+  long load_btf(const std::vector<std::byte>& blob);
 
   uapi::bpf_attr ops_map_attr(std::string_view type, std::uint32_t flags);
   long create(uapi::bpf_attr attr);

@@ -62,6 +62,19 @@ struct box {
   __u64 content;
 };
 
+/* Counted by ring3 (counted_thing), held by the host as std::shared_ptr (shared_thing). */
+struct counted_thing {
+  __u64 id;
+};
+struct shared_thing {
+  __u64 id;
+};
+/* Nobody registers it as a kptr type. */
+struct loose_thing {
+  __u64 id;
+};
+struct hidden_thing; /* declared only */
+
 struct box *box_get(void) RING3_KFUNC;
 struct thing *thing_get(__u64 id) RING3_KFUNC;
 void thing_put(struct thing *thing) RING3_KFUNC;

@@ -1,0 +1,210 @@
+// Host structs as kptr types: what registration checks, and the two counters that come with ring3.
+#include <gtest/gtest.h>
+
+#include <array>
+#include <atomic>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "ring3/counted.h"
+#include "runtime/runtime_impl.h"
+#include "test_host_btf.h"
+#include "tests/integration/world.h"
+
+namespace ring3::test {
+namespace {
+
+void drop_loose(loose_thing*) {}
+loose_thing* get_loose(loose_thing* l) { return l; }
+
+class KptrTypes : public World {
+ protected:
+  bool said(std::string_view text) {
+    last_ = log_.take();
+    return last_.find(text) != std::string::npos;
+  }
+  KptrDef loose() {
+    KptrDef def;
+    def.name = "loose_thing";
+    def.release = ObjectFn<loose_thing>(&drop_loose).any();
+    return def;
+  }
+  Errno add(const KptrDef& def) {
+    const Result<void> added = runtime_->impl().add_kptr(def);
+    return added.ok() ? Errno{} : added.error();
+  }
+  std::string last_;
+};
+
+TEST_F(KptrTypes, FunctionsOfEverySortAreTaken) {
+  EXPECT_TRUE((runtime_->kptr<loose_thing>({.acquire = get_loose, .release = drop_loose, .reaches = types<thing, box>()}).ok()))
+      << log_.take();
+  KptrOptions<box> lambda;
+  lambda.release = [](box*) {};
+  EXPECT_TRUE(runtime_->kptr<box>(lambda).ok()) << log_.take();
+}
+
+TEST_F(KptrTypes, AResultSaysWhetherItWorked) {
+  loose_thing object{};
+  const auto ask = [&](const ObjectFn<loose_thing>& fn) { return fn.any().call(fn.any().fn, &object); };
+  EXPECT_TRUE(ask(drop_loose));
+  EXPECT_TRUE(ask(get_loose));
+  EXPECT_FALSE(ask([](loose_thing*) { return false; }));
+  EXPECT_FALSE(ask([](loose_thing*) -> loose_thing* { return nullptr; }));
+}
+
+TEST_F(KptrTypes, WhatDoesNotFitIsNamed) {
+  KptrDef def = loose();
+  def.name = "unheard_of";
+  EXPECT_EQ(add(def), Errno::kNoEnt);
+  EXPECT_TRUE(said("kptr unheard_of: no such struct")) << last_;
+
+  def.name = "hidden_thing";
+  EXPECT_EQ(add(def), Errno::kNoEnt);
+  EXPECT_TRUE(said("only declares it")) << last_;
+
+  def = loose();
+  def.size_bytes = 24;
+  EXPECT_EQ(add(def), Errno::kInval);
+  EXPECT_TRUE(said("kptr loose_thing: 24 bytes in C++ and 8 in the BTF")) << last_;
+
+  def = loose();
+  def.release = {};
+  EXPECT_EQ(add(def), Errno::kInval);
+  EXPECT_TRUE(said("release is missing")) << last_;
+
+  def = loose();
+  def.reaches = {"thing", "nothing"};
+  EXPECT_EQ(add(def), Errno::kNoEnt);
+  EXPECT_TRUE(said("reaches struct nothing")) << last_;
+
+  EXPECT_EQ(add(loose()), Errno{});
+  EXPECT_EQ(add(loose()), Errno::kExist);
+  EXPECT_TRUE(said("registered already")) << last_;
+}
+
+struct CountedThing : counted_thing, Counted<CountedThing> {
+  CountedThing() { ++alive; }
+  ~CountedThing() { --alive; }
+  static inline std::atomic<int> alive{0};
+};
+
+struct SharedThing : shared_thing, SharedWithPrograms<SharedThing> {
+  SharedThing() { ++alive; }
+  ~SharedThing() { --alive; }
+  static inline std::atomic<int> alive{0};
+};
+
+TEST(CountedTest, LivesUntilReadersHaveLeft) {
+  auto* object = new CountedThing;
+  EXPECT_TRUE(object->acquire());
+  object->release();
+  {
+    ReadSection section;
+    object->release();
+    EXPECT_EQ(CountedThing::alive, 1) << "this thread may still look at it";
+    EXPECT_FALSE(object->acquire()) << "nobody can save it";
+  }
+  wait_for_readers();
+  EXPECT_EQ(CountedThing::alive, 0);
+}
+
+TEST(SharedWithProgramsTest, ProgramsKeepItAlive) {
+  auto object = std::make_shared<SharedThing>();
+  SharedThing* raw = object.get();
+  EXPECT_TRUE(raw->acquire());
+  object = nullptr;
+  EXPECT_EQ(SharedThing::alive, 1);
+  {
+    ReadSection section;
+    raw->release();
+    EXPECT_EQ(SharedThing::alive, 1);
+    EXPECT_TRUE(raw->acquire()) << "found again by a reader";
+  }
+  wait_for_readers();
+  EXPECT_EQ(SharedThing::alive, 1);
+  raw->release();
+  wait_for_readers();
+  wait_for_readers();
+  EXPECT_EQ(SharedThing::alive, 0);
+}
+
+TEST(SharedWithProgramsTest, ManyThreadsAndOneEnd) {
+  auto object = std::make_shared<SharedThing>();
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t)
+    threads.emplace_back([raw = object.get(), keep = object] {
+      for (int i = 0; i < 5'000; ++i) {
+        ReadSection section;
+        ASSERT_TRUE(raw->acquire());
+        raw->release();
+      }
+    });
+  object = nullptr;
+  for (std::thread& thread : threads) thread.join();
+  threads.clear();
+  wait_for_readers();
+  wait_for_readers();
+  EXPECT_EQ(SharedThing::alive, 0);
+}
+
+/// A value of a map, its kptr field filled by the test as bpf_kptr_xchg does.
+struct Holder {
+  std::atomic<void*> held;
+};
+
+template <typename T>
+maps::Releaser releaser_of(Runtime& runtime, const btf::Btf& btf, std::string_view name) {
+  model::Field field{model::FieldKind::kKptrRef, 0, 8, runtime.impl().facts()->host_btf,
+                     btf.find(name, btf::Kind::kStruct), 0};
+  return runtime.impl().releaser(field);
+}
+
+TEST_F(KptrTypes, ReferencesAreGivenBackByTheRegisteredFunction) {
+  ASSERT_TRUE((runtime_->kptr<counted_thing>(counted_kptr<counted_thing, CountedThing>()).ok())) << log_.take();
+  ASSERT_TRUE((runtime_->kptr<shared_thing>(shared_kptr<shared_thing, SharedThing>()).ok())) << log_.take();
+  counted_thing* counted = new CountedThing;
+  maps::Releaser give = releaser_of<counted_thing>(*runtime_, *host_btf_, "counted_thing");
+  ASSERT_NE(give.release, nullptr);
+  give.release(counted, give.context);
+  auto shared = std::make_shared<SharedThing>();
+  ASSERT_TRUE(shared->acquire());
+  shared_thing* raw = shared.get();
+  shared = nullptr;
+  give = releaser_of<shared_thing>(*runtime_, *host_btf_, "shared_thing");
+  give.release(raw, give.context);
+  wait_for_readers();
+  EXPECT_EQ(CountedThing::alive, 0);
+  EXPECT_EQ(SharedThing::alive, 0);
+}
+
+TEST_F(KptrTypes, AReleaseThatSleepsRunsOutsideReadSections) {
+  static std::atomic<int> released{0};
+  static std::atomic<bool> in_section{false};
+  static std::thread::id where;
+  released = 0;
+  KptrOptions<loose_thing> options;
+  options.release = [](loose_thing*) {
+    where = std::this_thread::get_id();
+    in_section = rcu::reading();
+    ++released;
+  };
+  options.release_may_sleep = true;
+  ASSERT_TRUE(runtime_->kptr<loose_thing>(options).ok()) << log_.take();
+  loose_thing object{};
+  const maps::Releaser give = releaser_of<loose_thing>(*runtime_, *host_btf_, "loose_thing");
+  {
+    ReadSection section;
+    give.release(&object, give.context);
+    EXPECT_EQ(released, 0) << "not while a reader may look at it";
+  }
+  client_.reset();
+  runtime_.reset();  // waits for it
+  EXPECT_EQ(released, 1);
+  EXPECT_FALSE(in_section);
+  EXPECT_NE(where, std::this_thread::get_id());
+}
+
+}  // namespace
+}  // namespace ring3::test
