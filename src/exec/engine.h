@@ -49,6 +49,7 @@ class Code {
   /// run callbacks. A function's address, as programs see it, is that index (see xlated.h), so a helper
   /// with a callback argument cb does `run.code->call_subprog(run, std::uint32_t(cb), a1, a2, a3)`.
   /// The callback's pointer arguments into its caller's stack stay valid: frames never move.
+  /// When run.thrown is set afterwards the callback has thrown: the helper returns at once, with any value.
   virtual std::uint64_t call_subprog(RunContext& run, std::uint32_t subprog, std::uint64_t r1,
                                      std::uint64_t r2 = 0, std::uint64_t r3 = 0, std::uint64_t r4 = 0,
                                      std::uint64_t r5 = 0) const = 0;
@@ -67,6 +68,13 @@ class Code {
   /// `exchange(run.tail_target, nullptr)->run(run, ctx)` itself and returns the result to the subprogram's
   /// caller, as the target replaces that one frame.
   virtual std::uint64_t enter(RunContext& run, void* ctx) const = 0;
+
+  /// What the program's result is after its frames were left by an exception.
+  std::uint64_t end_of_exception(RunContext& run, std::uint32_t callback) const {
+    run.thrown = false;
+    const std::uint64_t cookie = run.exception_cookie;
+    return callback == rewrite::kNoSubprog ? cookie : call_subprog(run, callback, cookie);
+  }
 
   /// The C function enter() would only call, where a tier has one: saves the detour.
   rewrite::HelperFn direct_ = nullptr;

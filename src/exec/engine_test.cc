@@ -152,6 +152,91 @@ TEST_P(EngineTest, LetsHelpersCallSubprogramsBack) {
   EXPECT_EQ(engine_->compile(program).value()->run(run, nullptr), 45u);
 }
 
+/// A helper that calls its first argument back ten times with the second, unless it throws.
+std::uint64_t call_back(std::uint64_t callback, std::uint64_t arg, std::uint64_t, std::uint64_t, std::uint64_t, RunContext& run) {
+  for (std::uint64_t i = 0; i < 10 && !run.thrown; ++i)
+    run.code->call_subprog(run, static_cast<std::uint32_t>(callback), i, arg);
+  return 10;
+}
+
+/// bpf_throw is kernel-function#0, call_back helper 0. callback: the exception callback.
+std::unique_ptr<Code> throwing(Engine& engine, std::shared_ptr<rewrite::XlatedProgram> program,
+                               std::uint32_t callback = rewrite::kNoSubprog) {
+  program->kfuncs.push_back({.name = "bpf_throw", .address = nullptr, .ret_bytes = 0, .ret_signed = false, .throws = true});
+  program->helpers.push_back({5, "call_back", call_back});
+  program->exception_callback = callback;
+  return engine.compile(program).value();
+}
+
+TEST_P(EngineTest, AnExceptionEndsTheProgramWithItsCookie) {
+  auto code = throwing(*engine_, program_of("r6 = 5\nif r1 == 0 goto fine\nr1 = 42\ncall kernel-function#0\nexit\nfine: r0 = 7\nexit"));
+  RunContext run;
+  std::uint64_t ctx = 0;
+  EXPECT_EQ(code->run(run, &ctx), 42u);
+  EXPECT_FALSE(run.thrown);
+  EXPECT_EQ(code->run(run, nullptr), 7u);
+}
+
+TEST_P(EngineTest, AnExceptionLeavesEveryFrame) {
+  auto code = throwing(*engine_, program_of(R"(
+      r6 = 1
+      r7 = 2
+      call outer
+      r0 = 1
+      exit
+    outer:
+      r6 = 3
+      call inner
+      r0 = 2
+      exit
+    inner:
+      *(u64 *)(r10 -8) = 9
+      r8 = 4
+      r1 = *(u64 *)(r10 -8)
+      call kernel-function#0
+      exit
+  )"));
+  RunContext run;
+  EXPECT_EQ(code->run(run, nullptr), 9u);
+  EXPECT_EQ(code->run(run, nullptr), 9u);
+}
+
+TEST_P(EngineTest, AnExceptionLeavesTheHelperThatCalledBack) {
+  // The callback (subprogram 1) throws at its fourth call; the exception callback (2) answers with twice the cookie.
+  const char* const text = R"(
+      r1 = 1
+      r2 = 3
+      call 0
+      r0 = 1
+      exit
+      call back
+      call caught
+      exit
+    back:
+      r0 = 0
+      if r1 != r2 goto done
+      r1 += 100
+      call kernel-function#0
+    done:
+      exit
+    caught:
+      r0 = r1
+      r0 += r1
+      exit
+  )";
+  RunContext run;
+  EXPECT_EQ(throwing(*engine_, program_of(text))->run(run, nullptr), 103u);
+  EXPECT_EQ(throwing(*engine_, program_of(text), 2)->run(run, nullptr), 206u);
+  EXPECT_FALSE(run.thrown);
+}
+
+TEST_P(EngineTest, RefusesExceptionsWithoutACallback) {
+  auto program = program_of("r1 = 1\ncall kernel-function#0\nexit");
+  program->kfuncs.push_back({.name = "bpf_throw", .address = nullptr, .ret_bytes = 0, .ret_signed = false, .throws = true});
+  program->exception_callback = 1;
+  EXPECT_EQ(engine_->compile(program).error(), Errno::kInval);
+}
+
 // Helper 12 of the tests: r2 is the address of the target's Code, 0 fails.
 std::uint64_t fake_tail_call(std::uint64_t, std::uint64_t target, std::uint64_t, std::uint64_t, std::uint64_t,
                              RunContext& run) {

@@ -83,6 +83,8 @@ std::uint64_t interpret(const InterpProgram& program, std::uint32_t subprog, con
       &&step_tail_call,
       &&step_load_or_zero,
       &&step_load_sx_or_zero,
+      &&step_throw,
+      &&step_helper_may_throw,
   };
 
   alignas(16) std::byte stack[kMaxFrames * isa::kMaxStackBytes];
@@ -147,6 +149,16 @@ step_load_or_zero:
 step_load_sx_or_zero:
   r[s->dst] = static_cast<std::uint64_t>(isa::sign_extend(
       load_or_zero(ADDRESS(s->src), static_cast<std::uint8_t>(s->imm)), static_cast<int>(s->imm) * 8));
+  NEXT();
+
+step_throw:
+  run.thrown = true;
+  run.exception_cookie = r[1];
+  return 0;
+
+step_helper_may_throw:
+  r[0] = call_helper(*s, r, run);
+  if (run.thrown) return 0;
   NEXT();
 
 run_kCallHelper:
@@ -238,7 +250,8 @@ class InterpCode final : public Code {
  protected:
   std::uint64_t enter(RunContext& run, void* ctx) const override {
     const std::uint64_t args[5] = {reinterpret_cast<std::uintptr_t>(ctx), 0, 0, 0, 0};
-    return interpret(program_, 0, args, true, run);
+    const std::uint64_t result = interpret(program_, 0, args, true, run);
+    return run.thrown ? end_of_exception(run, program_.source->exception_callback) : result;
   }
 
  private:

@@ -16,8 +16,9 @@ std::int64_t address(Pointer pointer) {
   return static_cast<std::int64_t>(reinterpret_cast<std::uintptr_t>(pointer));
 }
 
-void set_helper(const rewrite::HelperCall& helper, Step& step) {
+void set_helper(const rewrite::HelperCall& helper, bool may_throw, Step& step) {
   step.imm = address(helper.fn);
+  if (may_throw) step.kind = kStepHelperMayThrow;
   if (helper.id == uapi::BPF_FUNC_tail_call) step.kind = kStepTailCall;
 }
 
@@ -32,7 +33,8 @@ Step step_of(const rewrite::XlatedProgram& in, const CheckedProgram& checked, st
   Step step{checked.rows[idx], insn.dst, insn.src, insn.off, insn.imm};
   if (checked.row(idx).effects & isa::kHasTarget) step.off = insn.jump;
   const auto index = static_cast<std::size_t>(insn.imm);
-  if (insn.op == Op::kCallHelper) set_helper(in.helpers[index], step);
+  if (insn.op == Op::kCallHelper) set_helper(in.helpers[index], throws(in), step);
+  else if (insn.op == Op::kCallKfunc && in.kfuncs[index].throws) step.kind = kStepThrow;
   else if (insn.op == Op::kCallKfunc) step.imm = address(&in.kfuncs[index]);
   else if (insn.op == Op::kCallSubprog) step.imm = checked.callee(in, idx);
   else if (insn.op == Op::kLdImm64) set_plain_kind(insn, step);

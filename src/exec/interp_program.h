@@ -17,6 +17,8 @@ enum StepKind : std::uint16_t {
   kStepTailCall = isa::kRowCount,
   kStepLoadOrZero,    // a load that may fault: imm = bytes
   kStepLoadSxOrZero,
+  kStepThrow,
+  kStepHelperMayThrow,  // a helper of a program that throws: it may have called back
   kStepCount,
 };
 

@@ -2,8 +2,12 @@
 // written by hand; everything behind it is real.
 #include <gtest/gtest.h>
 
+#include <cstring>
+
 #include "exec/engine.h"
 #include "exec/helper_table.h"
+#include "exec/jit.h"
+#include "exec/packet.h"
 #include "exec/program_entry.h"
 #include "exec/thunk.h"
 #include "maps/testing.h"
@@ -106,6 +110,39 @@ class PipelineTest : public ::testing::Test {
   std::vector<verifier::WideImmediate> wides_;
   Sink sink_;
 };
+
+TEST_F(PipelineTest, LegacyPacketLoadsReadNetworkOrderOrEndTheProgram) {
+  std::vector<Insn> insns = {
+      copy(6, 1),
+      load(7, 1, 0),                                                                  // mark's place in the record: an offset
+      {.op = Op::kLdAbs, .bits = 64, .size = 2, .imm = 2},
+      copy(8, 0),
+      {.op = Op::kLdInd, .bits = 64, .size = 4, .src_is_reg = true, .src = 7, .imm = -4},
+      {.op = Op::kAdd, .bits = 64, .src_is_reg = true, .dst = 0, .src = 8},
+      exit(),
+  };
+  auto rewritten_program = rewritten(insns, {}, {});
+  ASSERT_TRUE(rewritten_program.ok()) << sink_.log;
+  const auto program = std::make_shared<const rewrite::XlatedProgram>(std::move(rewritten_program).value());
+  const std::byte bytes[] = {std::byte{1}, std::byte{2}, std::byte{3}, std::byte{4}, std::byte{5}, std::byte{6}};
+  auto packet = Packet::make(bytes).value();
+  CodeMemory memory;
+  for (const auto& engine : {make_interpreter(), make_best_engine(memory)}) {
+    const auto code = engine->compile(program).value();
+    const auto run_at = [&](std::uint32_t off) {
+      std::memcpy(&packet->record(), &off, sizeof off);
+      std::memset(reinterpret_cast<char*>(&packet->record()) + 4, 0, 4);
+      RunContext run;
+      return code->run(run, &packet->record());
+    };
+    EXPECT_EQ(run_at(4), 0x01020304u + 0x0304u);
+    EXPECT_EQ(run_at(6), 0x03040506u + 0x0304u);
+    EXPECT_EQ(run_at(7), 0u);  // the last byte is outside
+    EXPECT_EQ(run_at(0), 0u);  // in front
+  }
+  insns[2].imm = -0x100000;
+  EXPECT_EQ(rewritten(insns, {}, {}).error(), Errno::kNotSupp);
+}
 
 TEST_F(PipelineTest, ArrayLookupIsInlinedAndCounts) {
   map_ = maps::testing::make(map_host_, maps::testing::spec(uapi::BPF_MAP_TYPE_ARRAY, 4, 8, 3)).value();

@@ -17,6 +17,7 @@ class Checker {
 
   Result<CheckedProgram> run() {
     RING3_TRY(check_subprogs());
+    if (in_.exception_callback != rewrite::kNoSubprog && in_.exception_callback >= in_.subprogs.size()) return Errno::kInval;
     out_.rows.reserve(in_.insns.size());
     for (const CheckedSubprog& subprog : out_.subprogs)
       for (std::uint32_t idx = subprog.start; idx < subprog.end; ++idx) RING3_TRY(check_insn(subprog, idx));
@@ -93,7 +94,7 @@ class Checker {
   Result<void> check_kfunc(const Insn& insn) const {
     if (insn.imm < 0 || static_cast<std::uint64_t>(insn.imm) >= in_.kfuncs.size()) return Errno::kInval;
     const rewrite::KfuncCall& kfunc = in_.kfuncs[static_cast<std::size_t>(insn.imm)];
-    return kfunc.address == nullptr ? Result<void>(Errno::kInval) : Result<void>();
+    return (kfunc.address == nullptr) != kfunc.throws ? Result<void>(Errno::kInval) : Result<void>();
   }
 
   /// Stack need and depth of a subprogram with everything it calls, each measured once. A chain longer than

@@ -36,6 +36,13 @@ struct CheckedProgram {
   }
 };
 
+/// Whether an exception may end it.
+inline bool throws(const rewrite::XlatedProgram& program) {
+  for (const rewrite::KfuncCall& kfunc : program.kfuncs)
+    if (kfunc.throws) return true;
+  return false;
+}
+
 /// Errors: kInval not well formed (see above); kOpNotSupp packet loads and arena casts, which rewriting removes.
 Result<CheckedProgram> check_program(const rewrite::XlatedProgram& program);
 

@@ -33,8 +33,10 @@ struct RunContext {
   RunContext* outer = nullptr;         // the run this one is nested in, on the same thread
   bool holds_slot = false;             // `cpu` is leased, by this run or by an outer one
   bool owns_slot = false;              // … by this one, which gives it back
+  bool thrown = false;                 // an exception is on its way to the program's end; see Code::call_subprog
   std::uint64_t func_ip = 0;           // bpf_get_func_ip: address of the traced function, 0: none
   ClientMemory* client = nullptr;      // memory of the client a syscall program runs for; null: none
+  std::uint64_t exception_cookie = 0;  // what was thrown, while `thrown`
 };
 
 /// The innermost run of the calling thread; null outside programs.

@@ -17,6 +17,7 @@ std::vector<std::uint32_t> lay_out_subprogs(Rewriting& r, const WorkingCopy::Lay
   for (const verifier::Subprog& sub : r.in.verified.subprogs) {
     const std::uint32_t start = layout.start[sub.start_idx];
     const std::uint32_t end = layout.start[sub.end_idx];
+    if (sub.is_exception_callback && start != end) r.out.exception_callback = static_cast<std::uint32_t>(r.out.subprogs.size());
     if (start == end) {
       renumbered.push_back(kGone);
       continue;

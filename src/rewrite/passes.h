@@ -22,6 +22,8 @@ struct Rewriting {
 
 /// The caller may not learn addresses, not even by what the CPU does after a wrong guess (verifier/transfer/speculation.h).
 bool hides_addresses(const Rewriting& r);
+/// Index into r.out.helpers of helper `id`, which idx calls. Errors: kInval this host does not provide it.
+Result<std::uint32_t> helper_index(Rewriting& r, std::uint32_t idx, std::uint32_t id);
 
 Result<void> remove_dead_code(Rewriting& r);
 Result<void> resolve_immediates(Rewriting& r);
@@ -30,6 +32,7 @@ Result<void> inline_lookups(Rewriting& r);
 Result<void> mask_arithmetic(Rewriting& r);
 Result<void> resolve_calls(Rewriting& r);
 Result<void> guard_tail_calls(Rewriting& r);
+Result<void> load_packets(Rewriting& r);
 Result<void> finish(Rewriting& r);
 
 }  // namespace ring3::rewrite

@@ -1,11 +1,12 @@
 // Calls become indices into the program's own tables, so that a tier never searches.
+#include <array>
+
 #include "base/try.h"
 #include "model/kernel_kfuncs.h"
 #include "model/hidden_args.h"
 #include "rewrite/passes.h"
 
 namespace ring3::rewrite {
-namespace {
 
 Result<std::uint32_t> helper_index(Rewriting& r, std::uint32_t idx, std::uint32_t id) {
   std::vector<HelperCall>& helpers = r.out.helpers;
@@ -17,6 +18,8 @@ Result<std::uint32_t> helper_index(Rewriting& r, std::uint32_t idx, std::uint32_
   helpers.push_back(*helper);
   return static_cast<std::uint32_t>(helpers.size() - 1);
 }
+
+namespace {
 
 struct ReturnShape {
   std::uint8_t bytes;
@@ -45,10 +48,16 @@ bool needs_objects(const model::Kfunc& kfunc) {
   return row != nullptr && row->special >= model::KfuncSpecial::kObjNew && row->special <= model::KfuncSpecial::kRbtreeFirst;
 }
 
+bool is_throw(const model::Kfunc& kfunc) {
+  const model::KernelKfunc* row = model::find_kernel_kfunc(kfunc.name);
+  return row != nullptr && row->special == model::KfuncSpecial::kThrow;
+}
+
 Result<KfuncCall> kfunc_call(Rewriting& r, std::uint32_t idx, std::uint32_t index) {
   if (index >= r.in.facts.kfuncs.size()) return r.refuse(Errno::kInval, idx, "a kfunc that was not resolved");
   const model::Kfunc& kfunc = r.in.facts.kfuncs[index];
   if (needs_objects(kfunc)) return r.refuse(Errno::kNotSupp, idx, "kfunc " + kfunc.name + " is not the runtime's own");
+  if (is_throw(kfunc)) return KfuncCall{.name = kfunc.name, .address = nullptr, .ret_bytes = 0, .ret_signed = false, .throws = true};
   if (kfunc.address == nullptr)
     return r.refuse(Errno::kInval, idx, "kfunc " + kfunc.name + " has no address");
   const ReturnShape ret = return_shape(kfunc);
@@ -146,6 +155,9 @@ Result<void> resolve_calls(Rewriting& r) {
     } else if (insn.op == isa::Op::kCallKfunc) {
       insn.imm = RING3_TRY(kfunc_index(r, idx, kfunc_numbers));
       insn.off = 0;
+      // Nothing runs behind it, and a program may end with it: every tier wants an end it knows.
+      if (r.out.kfuncs[static_cast<std::size_t>(insn.imm)].throws)
+        r.copy.replace(idx, std::array{insn, isa::Insn{.op = isa::Op::kExit, .bits = 64}});
     }
   }
   return {};

@@ -5,6 +5,7 @@
 //   convert_context      context accesses address the record behind the context
 //   inline_lookups       map lookups become the map kind's own instructions
 //   mask_arithmetic      amounts that move pointers are kept in range when the CPU guesses wrong
+//   load_packets         legacy loads by skb[…] become a call and a way out
 //   remove_dead_code     what the verifier never walked goes; branches that go one way only become jumps
 //   guard_tail_calls     indices are kept inside their array when the CPU guesses wrong
 //   finish               jumps, subprograms, faulting loads and original indices in their final place

@@ -9,6 +9,8 @@
 //     BPF_FUNC_tail_call the tier looks at RunContext::tail_target;
 //   - a kCallSubprog's jump leads to the callee's first instruction, and its imm is the callee's index
 //     in `subprogs`;
+//   - a kfunc call that throws (KfuncCall::throws) has no function: the tier leaves every frame of the program, also those
+//     below a helper that called back, and the program's result is that of `exception_callback` for r1, or r1;
 //   - a kMayGoto stays: the tier gives every frame a budget of kMayGotoBudget and jumps when it is used up;
 //   - in programs of callers without CAP_PERFMON, sequences of arithmetic use kRewriteReg;
 //   - dead code is gone; loads that may fault are listed in `faulting`.
@@ -47,7 +49,12 @@ struct KfuncCall {
   void* address;             // uint64_t (*)(uint64_t × 5) by calling convention
   std::uint8_t ret_bytes;    // 0: void; narrower results are extended as declared
   bool ret_signed;
+  bool throws = false;       // bpf_throw: address is null
 };
+
+/// Helpers no program can name: what the legacy packet loads become. ids of HelperCall.
+inline constexpr std::uint32_t kPacketLoadHelper = 0x80000000;  // | bytes: 1, 2 or 4
+inline constexpr std::uint32_t kNoSubprog = UINT32_MAX;
 
 struct XlatedSubprog {
   std::uint32_t start_idx;
@@ -63,6 +70,7 @@ struct XlatedProgram {
   std::vector<std::uint32_t> faulting;     // sorted: loads through untrusted pointers, zero on a fault
   std::vector<std::uint32_t> nospec;       // sorted: stores no later load may overtake, even in a guess
   std::vector<std::uint32_t> original_idx; // per instruction: index in the program as loaded
+  std::uint32_t exception_callback = kNoSubprog;  // index into subprogs
   bool touches_percpu = false;
   bool may_sleep = false;
 };

@@ -16,7 +16,7 @@ std::uint64_t loop(std::uint64_t count, std::uint64_t callback, std::uint64_t ct
   if (iterations > kMaxLoops) return error_register(Errno::kTooBig);
   const std::uint32_t subprog = static_cast<std::uint32_t>(callback);
   for (std::uint32_t i = 0; i < iterations; ++i)
-    if (run.code->call_subprog(run, subprog, i, ctx) != 0) return i + 1;
+    if (run.code->call_subprog(run, subprog, i, ctx) != 0 || run.thrown) return i + 1;
   return iterations;
 }
 
@@ -29,8 +29,9 @@ struct EachElement {
 
 std::uint64_t call_for_element(const void* key, void* value, void* data) {
   const EachElement& each = *static_cast<EachElement*>(data);
-  return each.run.code->call_subprog(each.run, each.subprog, each.map, reinterpret_cast<std::uint64_t>(key),
-                                     reinterpret_cast<std::uint64_t>(value), each.ctx);
+  const std::uint64_t result = each.run.code->call_subprog(each.run, each.subprog, each.map, reinterpret_cast<std::uint64_t>(key),
+                                                           reinterpret_cast<std::uint64_t>(value), each.ctx);
+  return each.run.thrown ? 1 : result;
 }
 
 std::uint64_t for_each_map_elem(std::uint64_t map, std::uint64_t callback, std::uint64_t ctx, std::uint64_t flags,

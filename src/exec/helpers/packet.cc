@@ -155,4 +155,27 @@ constexpr rewrite::HelperCall kRows[] = {
 
 HelperRows packet_helpers() { return kRows; }
 
+namespace {
+
+/// The legacy loads: a number in network order, or something below zero outside of the packet.
+template <typename Number>
+std::uint64_t load_number(std::uint64_t ctx, std::uint64_t off, std::uint64_t, std::uint64_t, std::uint64_t, RunContext&) {
+  // Negative offsets were relative to headers; packets here do not know theirs.
+  const std::byte* const from = signed_argument(off) < 0 ? nullptr : range(packet_of(ctx), off, sizeof(Number));
+  if (from == nullptr) return error_register(Errno::kFault);
+  std::uint64_t number = 0;
+  for (std::size_t i = 0; i < sizeof(Number); ++i) number = number << 8 | std::to_integer<std::uint64_t>(from[i]);
+  return number;
+}
+
+constexpr rewrite::HelperCall kLoadRows[] = {
+    {rewrite::kPacketLoadHelper | 1, "packet load of 1 byte", load_number<std::uint8_t>},
+    {rewrite::kPacketLoadHelper | 2, "packet load of 2 bytes", load_number<std::uint16_t>},
+    {rewrite::kPacketLoadHelper | 4, "packet load of 4 bytes", load_number<std::uint32_t>},
+};
+
+}  // namespace
+
+HelperRows packet_load_helpers() { return kLoadRows; }
+
 }  // namespace ring3::exec

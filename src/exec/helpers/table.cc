@@ -26,7 +26,10 @@ Table join() {
 
 const rewrite::HelperCall* find_helper(std::uint32_t id) noexcept {
   static const Table table = join();
-  return id < table.size() ? table[id] : nullptr;
+  if (id < table.size()) return table[id];
+  for (const rewrite::HelperCall& row : packet_load_helpers())
+    if (row.id == id) return &row;
+  return nullptr;
 }
 
 }  // namespace ring3::exec

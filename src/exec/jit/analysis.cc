@@ -8,9 +8,11 @@ namespace {
 using isa::Insn;
 using isa::Op;
 
-void note_call(const rewrite::XlatedProgram& program, const Insn& insn, FunctionShape& shape) {
+void note_call(const rewrite::XlatedProgram& program, bool throwing, const Insn& insn, FunctionShape& shape) {
   shape.calls = true;
+  if (insn.op == Op::kCallKfunc && program.kfuncs[static_cast<std::size_t>(insn.imm)].throws) shape.needs_run = shape.may_throw = true;
   if (insn.op != Op::kCallHelper) return;
+  shape.may_throw |= throwing;  // it may call back
   shape.needs_run = true;
   if (program.helpers[static_cast<std::size_t>(insn.imm)].id == uapi::BPF_FUNC_tail_call) shape.tail_calls = true;
 }
@@ -19,9 +21,12 @@ void pass_on_the_run(const rewrite::XlatedProgram& program, const CheckedProgram
   // Callees at most kMaxFrames deep: what a leaf needs has reached every caller after as many rounds.
   for (std::uint32_t round = 0; round < kMaxFrames; ++round)
     for (FunctionShape& shape : out.functions)
-      for (std::uint32_t idx = shape.start; shape.calls && !shape.needs_run && idx < shape.end; ++idx)
-        if (program.insns[idx].op == Op::kCallSubprog)
-          shape.needs_run |= out.functions[static_cast<std::size_t>(checked.callee(program, idx))].needs_run;
+      for (std::uint32_t idx = shape.start; shape.calls && !(shape.needs_run && shape.may_throw) && idx < shape.end; ++idx)
+        if (program.insns[idx].op == Op::kCallSubprog) {
+          const FunctionShape& callee = out.functions[static_cast<std::size_t>(checked.callee(program, idx))];
+          shape.needs_run |= callee.needs_run;
+          shape.may_throw |= callee.may_throw;
+        }
 }
 
 }  // namespace
@@ -38,6 +43,7 @@ isa::RegMask touched_registers(const Insn& insn, const isa::Row& row) {
 ProgramShape analyse(const rewrite::XlatedProgram& program, const CheckedProgram& checked) {
   ProgramShape out;
   out.is_target.resize(program.insns.size());
+  const bool throwing = throws(program);
   for (const CheckedSubprog& sub : checked.subprogs) {
     FunctionShape& shape = out.functions.emplace_back();
     shape.start = sub.start;
@@ -50,7 +56,7 @@ ProgramShape analyse(const rewrite::XlatedProgram& program, const CheckedProgram
       const isa::Row& row = checked.row(idx);
       touched |= touched_registers(insn, row);
       if (row.effects & isa::kHasTarget) out.is_target[static_cast<std::size_t>(std::int64_t{idx} + 1 + insn.jump)] = 1;
-      if (row.effects & isa::kCalls) note_call(program, insn, shape);
+      if (row.effects & isa::kCalls) note_call(program, throwing, insn, shape);
       if (insn.op == Op::kMayGoto) shape.may_goto = true;
     }
     shape.touched = static_cast<isa::RegMask>(touched);

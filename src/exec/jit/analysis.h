@@ -19,6 +19,7 @@ struct FunctionShape {
   bool calls = false;
   bool needs_run = false;         // calls a helper, or a function that needs the run
   bool may_goto = false;
+  bool may_throw = false;         // an exception may leave it
   bool tail_calls = false;
 };
 

@@ -82,7 +82,10 @@ void Emitter::call_helper(const Insn& insn) {
     a_.mov(x86::qword_ptr(x86::rbp, frame_.tail_entry), x86::rax);
   }
   call_address(reinterpret_cast<const void*>(helper.fn));
-  if (!tail) return;
+  if (!tail) {
+    if (frame_.shape->may_throw) leave_if_thrown();
+    return;
+  }
   const Label leave = a_.newLabel();
   a_.mov(kScratch, x86::qword_ptr(x86::rbp, frame_.run));
   a_.cmp(x86::qword_ptr(kScratch, static_cast<int>(offsetof(RunContext, tail_target))), 0);
@@ -94,6 +97,7 @@ void Emitter::call_helper(const Insn& insn) {
 void Emitter::call_kfunc(const Insn& insn) {
   const rewrite::KfuncCall& kfunc = program_.kfuncs[static_cast<std::size_t>(insn.imm)];
   upper_zero_ &= ~kLostByCalls;
+  if (kfunc.throws) return throw_exception();
   call_address(kfunc.address);
   const Gp result = x86::rax;
   switch (kfunc.ret_bytes) {
@@ -110,6 +114,23 @@ void Emitter::call_subprog(std::uint32_t idx) {
   upper_zero_ &= ~kLostByCalls;
   if (shape.needs_run) a_.mov(kScratch, x86::qword_ptr(x86::rbp, frame_.run));
   a_.call(entry_of(shape));
+  if (shape.may_throw) leave_if_thrown();
+}
+
+/// An exception leaves frame by frame; the one who entered the main function ends it (Code::end_of_exception).
+void Emitter::throw_exception() {
+  a_.mov(kScratch, x86::qword_ptr(x86::rbp, frame_.run));
+  a_.mov(x86::byte_ptr(kScratch, static_cast<int>(offsetof(RunContext, thrown))), 1);
+  a_.mov(x86::qword_ptr(kScratch, static_cast<int>(offsetof(RunContext, exception_cookie))), x86::rdi);
+  epilogue();
+}
+
+void Emitter::leave_if_thrown() {
+  a_.mov(kScratch, x86::qword_ptr(x86::rbp, frame_.run));
+  a_.cmp(x86::byte_ptr(kScratch, static_cast<int>(offsetof(RunContext, thrown))), 0);
+  const Label leave = a_.newLabel();
+  a_.jne(leave);
+  cold_.push_back({Cold::kReturn, 0, leave, Label(), UINT32_MAX});
 }
 
 }  // namespace ring3::exec::jit

@@ -36,7 +36,7 @@ std::uint32_t longest(const isa::Insn& insn) {
   using isa::Op;
   switch (insn.op) {
     case Op::kDiv: case Op::kSdiv: case Op::kMod: case Op::kSmod: return 72;
-    case Op::kCallHelper: case Op::kCallKfunc: case Op::kCallSubprog: return 48;
+    case Op::kCallHelper: case Op::kCallKfunc: case Op::kCallSubprog: return 64;
     case Op::kExit: return 32;
     case Op::kLdImm64: return 10;
     case Op::kLdImm64Hi: return 0;

@@ -122,6 +122,8 @@ class Emitter {
   void call_helper(const Insn& insn);
   void call_kfunc(const Insn& insn);
   void call_subprog(std::uint32_t idx);
+  void throw_exception();
+  void leave_if_thrown();
 
   struct Frame {
     const FunctionShape* shape = nullptr;

@@ -50,7 +50,8 @@ class JitCode final : public Code {
     for (const std::uint32_t off : function_offset_)
       functions_.push_back(reinterpret_cast<HelperFn>(reinterpret_cast<std::uintptr_t>(base + off)));
     for (const jit::FaultPair& pair : code.faults) faults_.push_back({base + pair.insn, base + pair.fixup});
-    if (!faults_.empty()) return;
+    throws_ = throws(*source_);
+    if (!faults_.empty() || throws_) return;
     direct_ = functions_[0];
     if (source_->helpers.empty() && source_->kfuncs.empty()) 
       leaf_ = reinterpret_cast<LeafFn>(reinterpret_cast<std::uintptr_t>(base + function_offset_[0]));
@@ -76,7 +77,8 @@ class JitCode final : public Code {
 
  protected:
   std::uint64_t enter(RunContext& run, void* ctx) const override {
-    return call(functions_[0], reinterpret_cast<std::uintptr_t>(ctx), 0, 0, 0, 0, run);
+    const std::uint64_t result = call(functions_[0], reinterpret_cast<std::uintptr_t>(ctx), 0, 0, 0, 0, run);
+    return throws_ && run.thrown ? end_of_exception(run, source_->exception_callback) : result;
   }
 
  private:
@@ -91,6 +93,7 @@ class JitCode final : public Code {
   const std::shared_ptr<const rewrite::XlatedProgram> source_;
   const CodeBlock block_;
   std::size_t bytes_ = 0;
+  bool throws_ = false;
   std::vector<HelperFn> functions_;
   std::vector<FaultEntry> faults_;
   const std::vector<std::uint32_t> insn_offset_;
