@@ -222,7 +222,7 @@ PROGRAM(select) {
   PACKET(p);
   u32 least = ~0u, most = 0;
   u64 clamped = 0;
-  LOOP(u32 i = 0; i < 200; i++) {
+  LOOP(u32 i = 0; i < 200; i++) {  // v3 and v4: too much for the kernel's verifier
     u32 v = *(u32 *)(p + 4 * i);
     least = v < least ? v : least;
     most = v > most ? v : most;

@@ -48,18 +48,25 @@ VerdictDiff::VerdictDiff() {
     return result < 0 ? -static_cast<long>(errno) : result;
   };
   runtime_ = Runtime::create({.name = "diff", .btf = test_host_btf}).value();
-  ours_.bpf = [this](int cmd, void* attr, std::uint32_t size) {
-    syscall::OwnCaller caller(rights_);
-    return syscall::bpf(runtime_->impl().kernel(), caller, cmd, reinterpret_cast<std::uintptr_t>(attr), size);
+  interpreting_ = Runtime::create({.name = "diff-interpreter", .btf = test_host_btf, .execution = Execution::kInterpreter}).value();
+  const auto bpf_of = [this](Runtime& runtime) -> Bpf {
+    return [this, &runtime](int cmd, void* attr, std::uint32_t size) {
+      syscall::OwnCaller caller(rights_);
+      return syscall::bpf(runtime.impl().kernel(), caller, cmd, reinterpret_cast<std::uintptr_t>(attr), size);
+    };
   };
+  ours_.bpf = bpf_of(*runtime_);
+  interpreted_.bpf = bpf_of(*interpreting_);
   theirs_.map = create_map(theirs_);
   if (theirs_.map < 0) problem_ = std::string("bpf(2) makes no map here: ") + std::strerror(static_cast<int>(-theirs_.map));
   ours_.map = create_map(ours_);
+  interpreted_.map = create_map(interpreted_);
 }
 
 VerdictDiff::~VerdictDiff() {
   if (theirs_.map >= 0) ::close(static_cast<int>(theirs_.map));
   if (ours_.map >= 0) ::close(static_cast<int>(ours_.map));
+  if (interpreted_.map >= 0) ::close(static_cast<int>(interpreted_.map));
 }
 
 long VerdictDiff::create_map(Side& side) {
@@ -123,6 +130,26 @@ bool VerdictDiff::may_run_without_leaks(const RandomProgram& program) {
   return prog >= 0;
 }
 
+/// Compiled against the kernel, and interpreted against compiled.
+Comparison VerdictDiff::compare_runs(const RandomProgram& program, long ours, long theirs) {
+  const auto same = [](const Run& a, const Run& b) {
+    return a.error == b.error && a.retval == b.retval && std::memcmp(a.value, b.value, kMapValueBytes) == 0;
+  };
+  const auto text = [](const Run& r) {
+    return "error " + std::to_string(r.error) + " r0 " + std::to_string(r.retval) + " map " + hex(r.value, kMapValueBytes);
+  };
+  Comparison c;
+  c.accepted = true;
+  const long interpreted = load(interpreted_, program);
+  const Run compiled = run(ours_, ours), kernel = run(theirs_, theirs), reference = run(interpreted_, interpreted);
+  if (interpreted >= 0) ::close(static_cast<int>(interpreted));
+  if (same(compiled, kernel) && same(compiled, reference)) return c;
+  c.difference = Difference::kResult;
+  c.ours = "compiled:    " + text(compiled) + "\ninterpreted: " + text(reference);
+  c.theirs = text(kernel);
+  return c;
+}
+
 Comparison VerdictDiff::compare(const RandomProgram& program) {
   Comparison c;
   const long ours = load(ours_, program, false), theirs = load(theirs_, program, false);
@@ -141,12 +168,7 @@ Comparison VerdictDiff::compare(const RandomProgram& program) {
       ::close(static_cast<int>(theirs));
       return c;
     }
-    const Run a = run(ours_, ours), b = run(theirs_, theirs);
-    if (a.error != b.error || a.retval != b.retval || std::memcmp(a.value, b.value, kMapValueBytes) != 0) {
-      c.difference = Difference::kResult;
-      c.ours = "error " + std::to_string(a.error) + " r0 " + std::to_string(a.retval) + " map " + hex(a.value, kMapValueBytes);
-      c.theirs = "error " + std::to_string(b.error) + " r0 " + std::to_string(b.retval) + " map " + hex(b.value, kMapValueBytes);
-    }
+    c = compare_runs(program, ours, theirs);
   }
   if (ours >= 0) ::close(static_cast<int>(ours));
   if (theirs >= 0) ::close(static_cast<int>(theirs));

@@ -1,4 +1,5 @@
-// One program given to this machine's kernel and to a Runtime: do they agree on the verdict, and on what it computes?
+// One program given to this machine's kernel and to a Runtime: do they agree on the verdict, and on what it computes,
+// compiled and interpreted?
 #pragma once
 
 #include <cstdint>
@@ -57,9 +58,11 @@ class VerdictDiff {
   static long load(Side& side, RandomProgram program, bool with_log);
   static Run run(Side& side, long prog);
 
-  std::unique_ptr<Runtime> runtime_;
+  Comparison compare_runs(const RandomProgram& program, long ours, long theirs);
+
+  std::unique_ptr<Runtime> runtime_, interpreting_;
   model::Rights rights_ = model::Rights::all();
-  Side ours_, theirs_;
+  Side ours_, interpreted_, theirs_;
   std::string problem_;
 };
 

@@ -43,9 +43,14 @@ struct Access {
 
 class AddressFolder {
  public:
-  AddressFolder(std::span<const Insn> insns, const Block& block, Plan& plan) : insns_(insns), block_(block), plan_(plan) {}
+  AddressFolder(std::span<const Insn> insns, Plan& plan) : insns_(insns), plan_(plan) {}
 
-  void run() {
+  /// Memory is kept from block to block: making it anew would cost more than the walk.
+  void run(const Block& block) {
+    block_ = block;
+    if (!worth_a_walk()) return;
+    values_.clear();
+    accesses_.clear();
     users_.assign(block_.end - block_.start, 0);
     accesses_of_.assign(block_.end - block_.start, 0);
     for (ValueId& value : now_) value = opaque(kNowhere);
@@ -58,6 +63,16 @@ class AddressFolder {
   }
 
  private:
+  bool worth_a_walk() const {
+    bool accesses = false, sums = false;
+    for (std::uint32_t idx = block_.start; idx < block_.end; ++idx) {
+      const Op op = insns_[idx].op;
+      accesses |= op == Op::kLoad || op == Op::kLoadSx || op == Op::kStore;
+      sums |= op == Op::kAdd;
+    }
+    return accesses && sums;
+  }
+
   ValueId opaque(std::uint32_t def) {
     const auto id = static_cast<ValueId>(values_.size());
     values_.push_back({.sum = {.base = id, .index = kNone, .shift = 0, .off = 0}, .def = def});
@@ -157,8 +172,8 @@ class AddressFolder {
   }
 
   const std::span<const Insn> insns_;
-  const Block& block_;
   Plan& plan_;
+  Block block_{};
   std::vector<Value> values_;
   std::array<ValueId, kRegs> now_{};
   std::vector<std::uint32_t> users_;         // per instruction: how often its result is read
@@ -168,14 +183,9 @@ class AddressFolder {
 
 }  // namespace
 
-void fold_addresses(std::span<const isa::Insn> insns, const Block& block, Plan& plan) {
-  bool accesses = false, sums = false;
-  for (std::uint32_t idx = block.start; idx < block.end; ++idx) {
-    const Op op = insns[idx].op;
-    accesses |= op == Op::kLoad || op == Op::kLoadSx || op == Op::kStore;
-    sums |= op == Op::kAdd;
-  }
-  if (accesses && sums) AddressFolder(insns, block, plan).run();
+void fold_addresses(std::span<const isa::Insn> insns, Plan& plan) {
+  AddressFolder folder(insns, plan);
+  for (const Block& block : plan.blocks) folder.run(block);
 }
 
 }  // namespace ring3::exec::jit

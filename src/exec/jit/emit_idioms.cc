@@ -42,6 +42,13 @@ bool is_selectable(const Insn& insn, bool bmi2) {
   }
 }
 
+/// Whether a jump over `chosen` makes it the lesser or greater of what was compared. Running extremes and limits are
+/// foreseen nearly always, and a conditional move would make each wait for the one before.
+bool is_extreme(const Insn& jump, const Insn& chosen) {
+  if (chosen.op != Op::kMov || chosen.src_is_reg != jump.src_is_reg) return false;
+  return chosen.src_is_reg ? chosen.src == jump.src || chosen.src == jump.dst : chosen.imm == jump.imm;
+}
+
 }  // namespace
 
 void Emitter::set_upper_zero(unsigned reg, bool zero) {
@@ -185,7 +192,7 @@ x86::Gp Emitter::selected_value(const Insn& insn, bool& keeps_flags) {
 bool Emitter::select(std::uint32_t idx, const Insn& insn) {
   const std::uint32_t target = target_of(idx, insn);
   const std::uint32_t only = next_kept(idx);
-  if (only == 0 || !is_selectable(program_.insns[only], cpu_.bmi2)) return false;
+  if (only == 0 || !is_selectable(program_.insns[only], cpu_.bmi2) || is_extreme(insn, program_.insns[only])) return false;
   std::uint32_t behind = only + 1;
   if (target <= only || !nothing_between(behind, target)) {
     // Or both ways meet by a jump behind the instruction.

@@ -62,11 +62,18 @@ struct Finding {
 
 class Gatherer {
  public:
-  Gatherer(std::span<const Insn> insns, const std::vector<std::uint32_t>& faulting, const Block& block, Plan& plan)
-      : insns_(insns), faulting_(faulting), block_(block), plan_(plan), first_(block.start) {}
+  Gatherer(std::span<const Insn> insns, const std::vector<std::uint32_t>& faulting, Plan& plan)
+      : insns_(insns), faulting_(faulting), plan_(plan) {}
 
-  void run() {
+  /// Memory is kept from block to block: making it anew would cost more than the walk.
+  void run(const Block& block) {
+    block_ = block;
+    first_ = block.start;
     if (!worth_a_walk()) return;
+    values_.clear();
+    findings_.clear();
+    group_.clear();
+    epoch_ = 0;
     const std::uint32_t count = block_.end - block_.start;
     users_.assign(count, 0);
     operands_.assign(count, {kNowhere, kNowhere});
@@ -337,9 +344,9 @@ class Gatherer {
 
   const std::span<const Insn> insns_;
   const std::vector<std::uint32_t>& faulting_;
-  const Block& block_;
   Plan& plan_;
-  const std::uint32_t first_;
+  Block block_{};
+  std::uint32_t first_ = 0;
   std::uint32_t epoch_ = 0;
   std::vector<Value> values_;
   std::array<ValueId, kRegs> now_{};
@@ -352,8 +359,9 @@ class Gatherer {
 
 }  // namespace
 
-void gather_and_rotate(std::span<const Insn> insns, const std::vector<std::uint32_t>& faulting, const Block& block, Plan& plan) {
-  Gatherer(insns, faulting, block, plan).run();
+void gather_and_rotate(std::span<const Insn> insns, const std::vector<std::uint32_t>& faulting, Plan& plan) {
+  Gatherer gatherer(insns, faulting, plan);
+  for (const Block& block : plan.blocks) gatherer.run(block);
 }
 
 }  // namespace ring3::exec::jit

@@ -91,7 +91,7 @@ void find_blocks(const rewrite::XlatedProgram& program, const CheckedProgram& ch
   }
 }
 
-void drop_unread(std::span<const isa::Insn> insns, const Block& block, Plan& plan) {
+static void drop_unread_of(std::span<const isa::Insn> insns, const Block& block, Plan& plan) {
   unsigned live = block.live_out;
   for (std::uint32_t idx = block.end; idx-- > block.start;) {
     Step& step = plan.steps[idx];
@@ -104,6 +104,10 @@ void drop_unread(std::span<const isa::Insn> insns, const Block& block, Plan& pla
   }
 }
 
+void drop_unread(std::span<const isa::Insn> insns, Plan& plan) {
+  for (const Block& block : plan.blocks) drop_unread_of(insns, block, plan);
+}
+
 Plan make_plan(const rewrite::XlatedProgram& program, const CheckedProgram& checked, ProgramShape& shape) {
   Plan plan;
   const std::size_t count = program.insns.size();
@@ -114,11 +118,9 @@ Plan make_plan(const rewrite::XlatedProgram& program, const CheckedProgram& chec
     note_registers(program.insns[idx], checked.row(idx), plan.reads[idx], plan.writes[idx]);
   find_blocks(program, checked, shape, plan);
   if (is_hardened(program)) return plan;
-  for (const Block& block : plan.blocks) {
-    gather_and_rotate(program.insns, program.faulting, block, plan);
-    fold_addresses(program.insns, block, plan);
-    drop_unread(program.insns, block, plan);
-  }
+  gather_and_rotate(program.insns, program.faulting, plan);
+  fold_addresses(program.insns, plan);
+  drop_unread(program.insns, plan);
   for (FunctionShape& function : shape.functions) {
     unsigned touched = 0;
     for (std::uint32_t idx = function.start; idx < function.end; ++idx)

@@ -63,9 +63,9 @@ Plan make_plan(const rewrite::XlatedProgram& program, const CheckedProgram& chec
 /// Blocks of the whole program with the registers that are read after them. reads, writes: per instruction.
 void find_blocks(const rewrite::XlatedProgram& program, const CheckedProgram& checked, const ProgramShape& shape, Plan& plan);
 
-/// The passes over one block, in this order.
-void gather_and_rotate(std::span<const isa::Insn> insns, const std::vector<std::uint32_t>& faulting, const Block& block, Plan& plan);
-void fold_addresses(std::span<const isa::Insn> insns, const Block& block, Plan& plan);
-void drop_unread(std::span<const isa::Insn> insns, const Block& block, Plan& plan);
+/// The passes over its blocks, in this order.
+void gather_and_rotate(std::span<const isa::Insn> insns, const std::vector<std::uint32_t>& faulting, Plan& plan);
+void fold_addresses(std::span<const isa::Insn> insns, Plan& plan);
+void drop_unread(std::span<const isa::Insn> insns, Plan& plan);
 
 }  // namespace ring3::exec::jit

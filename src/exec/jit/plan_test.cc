@@ -168,7 +168,8 @@ TEST(PlanTest, MachineCodeHasTheShortForms) {
   CodeMemory memory;
   const auto compiled = [&](std::string_view text) { return make_jit(memory)->compile(Planned(text).program).value(); };
   EXPECT_TRUE(holds(*compiled("r0 = r1\nr0 += r2\nexit"), {0x48, 0x8d, 0x04, 0x37}));                 // lea rax, [rdi+rsi]
-  EXPECT_TRUE(holds(*compiled("r0 = r1\nif r1 > r2 goto pc+1\nr0 = r2\nexit"), {0x48, 0x0f, 0x46}));  // cmovbe
+  EXPECT_TRUE(holds(*compiled("r0 = r1\nif r1 > r2 goto pc+1\nr0 = r3\nexit"), {0x48, 0x0f, 0x46}));  // cmovbe
+  EXPECT_FALSE(holds(*compiled("r0 = r1\nif r1 > r2 goto pc+1\nr0 = r2\nexit"), {0x48, 0x0f, 0x46}));  // a maximum
   EXPECT_TRUE(holds(*compiled("r0 = 1\na: r0 += 1\nif r0 == 9 goto b\ngoto a\nb: exit"), {0x75}));    // jne back
   EXPECT_FALSE(holds(*compiled("r0 = r1\nr0 /= 10\nexit"), {0x48, 0xf7, 0xf1}));                      // div
   EXPECT_TRUE(holds(*compiled("r0 = *(u8 *)(r1 +0)\nr2 = *(u8 *)(r1 +1)\nr2 <<= 8\nr0 |= r2\nexit"),
