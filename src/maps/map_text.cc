@@ -56,27 +56,6 @@ void print_one(const Map& map, std::span<const std::byte> key, std::span<const s
   btf::print_value(*map.spec().btf, map.spec().value_type, value, style, out, references(map, key, cpu));
 }
 
-void print_line(const Map& map, std::span<const std::byte> key, std::span<const std::byte> value, TextSink& out) {
-  constexpr auto kStyle = btf::ValueStyle::kBpffs;
-  // Global data is one value without a key.
-  if (map.spec().key_type != 0) {
-    print_key(map, key, kStyle, out);
-    out.write(": ");
-  }
-  if (!is_percpu(map)) {
-    print_one(map, key, value, 0, kStyle, out);
-    out.write("\n");
-    return;
-  }
-  out.write("{\n");
-  for (std::uint32_t cpu = 0; cpu < cpus_of(map); ++cpu) {
-    out.write(fmt::format("\tcpu{}: ", cpu));
-    print_one(map, key, copy_of(map, value, cpu), cpu, kStyle, out);
-    out.write("\n");
-  }
-  out.write("}\n");
-}
-
 void print_object(const Map& map, std::span<const std::byte> key, std::span<const std::byte> value, TextSink& out) {
   constexpr auto kStyle = btf::ValueStyle::kJson;
   out.write("{\"key\":");
@@ -100,24 +79,67 @@ using Each = void (*)(const Map&, std::span<const std::byte> key, std::span<cons
 
 /// each(element) for every element, `between` between them.
 Result<void> walk(Map& map, Each each, std::string_view between, TextSink& out) {
-  std::vector<std::byte> key(map.key_size()), next(map.key_size()), value(map.value_bytes());
-  bool some = false;
-  Result<void> more = next_key(map, {}, next);
-  for (std::uint64_t n = 0; more.ok() && n < map.max_entries(); ++n) {
-    key = next;
-    if (auto found = lookup_elem(map, key, value, 0); found.ok()) {
-      if (some) out.write(between);
-      some = true;
-      each(map, key, value, out);
-    } else if (found.error() != Errno::kNoEnt) {
-      return found.error();
-    }
-    more = next_key(map, key, next);
+  ElementWalk elements(map);
+  for (bool some = false; RING3_TRY(elements.step()); some = true) {
+    if (some) out.write(between);
+    each(map, elements.key(), elements.value(), out);
   }
-  return more.ok() || more.error() == Errno::kNoEnt ? Result<void>() : more;
+  return {};
 }
 
 }  // namespace
+
+Result<bool> ElementWalk::step() {
+  // A walk that deletes keep sending back to the start ends all the same.
+  while (steps_ < map_.max_entries()) {
+    const Result<void> more = next_key(map_, steps_ == 0 ? std::span<const std::byte>() : key_, next_);
+    if (!more.ok()) return more.error() == Errno::kNoEnt ? Result<bool>(false) : Result<bool>(more.error());
+    ++steps_;
+    key_.swap(next_);
+    const Result<void> found = lookup_elem(map_, key_, value_, 0);
+    if (found.ok()) return true;
+    if (found.error() != Errno::kNoEnt) return found.error();
+  }
+  return false;
+}
+
+void print_warning(TextSink& out) {
+  out.write("# WARNING!! The output is for debug purpose only\n# WARNING!! The output format will change\n");
+}
+
+void print_element(const Map& map, std::span<const std::byte> key, std::span<const std::byte> value, TextSink& out) {
+  constexpr auto kStyle = btf::ValueStyle::kBpffs;
+  // Global data is one value without a key.
+  if (map.spec().key_type != 0) {
+    print_key(map, key, kStyle, out);
+    out.write(": ");
+  }
+  if (!is_percpu(map)) {
+    print_one(map, key, value, 0, kStyle, out);
+    out.write("\n");
+    return;
+  }
+  out.write("{\n");
+  for (std::uint32_t cpu = 0; cpu < cpus_of(map); ++cpu) {
+    out.write(fmt::format("\tcpu{}: ", cpu));
+    print_one(map, key, copy_of(map, value, cpu), cpu, kStyle, out);
+    out.write("\n");
+  }
+  out.write("}\n");
+}
+
+void print_map_value(const Map& map, std::span<const std::byte> key, std::span<const std::byte> value,
+                     btf::ValueStyle style, TextSink& out) {
+  if (!is_percpu(map)) return print_one(map, key, value, 0, style, out);
+  const bool json = style == btf::ValueStyle::kJson;
+  if (json) out.write("[");
+  for (std::uint32_t cpu = 0; cpu < cpus_of(map); ++cpu) {
+    if (cpu != 0) out.write(json ? "," : "\n");
+    if (!json) out.write(fmt::format("cpu{}: ", cpu));
+    print_one(map, key, copy_of(map, value, cpu), cpu, style, out);
+  }
+  if (json) out.write("]");
+}
 
 bool is_printable(const Map& map) {
   return map.ops().control.printable && map.spec().btf && map.spec().value_type != 0;
@@ -125,8 +147,8 @@ bool is_printable(const Map& map) {
 
 Result<void> print_elements(Map& map, TextSink& out) {
   if (!is_printable(map)) return Errno::kIo;
-  out.write("# WARNING!! The output is for debug purpose only\n# WARNING!! The output format will change\n");
-  return walk(map, print_line, "", out);
+  print_warning(out);
+  return walk(map, print_element, "", out);
 }
 
 Result<void> print_elements_json(Map& map, TextSink& out) {
