@@ -5,6 +5,7 @@
 #include "btf/btf.h"
 #include "model/fields.h"
 #include "syscall/handlers.h"
+#include "syscall/token.h"
 
 namespace ring3::syscall {
 namespace {
@@ -13,8 +14,10 @@ constexpr std::uint32_t kMaxBtfBytes = 16u << 20;
 
 Result<long> btf_load(Call& call, uapi::bpf_attr& attr) {
   if ((attr.btf_flags & ~static_cast<std::uint32_t>(uapi::BPF_F_TOKEN_FD)) != 0) return Errno::kInval;
-  if ((attr.btf_flags & uapi::BPF_F_TOKEN_FD) != 0) return Errno::kInval;  // no descriptor is a token here
-  if (!call.rights().has_bpf()) return Errno::kPerm;
+  const bool token = (attr.btf_flags & uapi::BPF_F_TOKEN_FD) != 0;
+  const model::Rights rights =
+      RING3_TRY(rights_with_token(call, token, attr.btf_token_fd, delegated_cmd(uapi::BPF_BTF_LOAD)));
+  if (!rights.has_bpf()) return Errno::kPerm;
   if (attr.btf_size > kMaxBtfBytes) return Errno::kTooBig;
   CommandLog log = RING3_TRY(call.open_log(attr.btf_log_level, attr.btf_log_size, attr.btf_log_buf));
   const std::vector<std::byte> blob = RING3_TRY(call.memory().read_array<std::byte>(attr.btf, attr.btf_size));

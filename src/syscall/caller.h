@@ -34,6 +34,10 @@ class Caller {
   virtual const Credentials& credentials() const = 0;
   /// What host policy grants this caller (behaviour.md 0.1.8).
   virtual model::Rights rights() const = 0;
+  /// Lives in a user namespace that is not the host's.
+  virtual bool foreign() { return false; }
+  /// What it may do inside its own user namespace; the same as rights() for those who live in the host's.
+  virtual model::Rights namespace_rights() { return rights(); }
   virtual UserMemory& memory() = 0;
   virtual ClientFiles& files() = 0;
   /// File creation mask, for pins.

@@ -46,13 +46,13 @@ constexpr std::string_view kNoHooks = "the host offers no such hook; programs at
 // clang-format off
 constexpr std::array kCommands = {
   partial( 0, "MAP_CREATE",           "map",    RING3_FIELD(excl_prog_hash_size),    Right::kBpf, map_create,
-           "exclusive maps and tokens are refused"),
+           "exclusive maps are refused"),
   full   ( 1, "MAP_LOOKUP_ELEM",      "elem",   RING3_FIELD(flags),                  kAnyone, map_lookup_elem),
   full   ( 2, "MAP_UPDATE_ELEM",      "elem",   RING3_FIELD(flags),                  kAnyone, map_update_elem),
   full   ( 3, "MAP_DELETE_ELEM",      "elem",   RING3_FIELD(key),                    kAnyone, map_delete_elem),
   full   ( 4, "MAP_GET_NEXT_KEY",     "elem",   RING3_FIELD(next_key),               kAnyone, map_get_next_key),
   partial( 5, "PROG_LOAD",            "prog",   RING3_FIELD(keyring_id),             Right::kBpf, prog_load,
-           "signatures and tokens are refused; program types as the verifier knows them", kProgLoadOut),
+           "signatures are refused; program types as the verifier knows them", kProgLoadOut),
   full   ( 6, "OBJ_PIN",              "obj",    RING3_FIELD(path_fd),                kAnyone, obj_pin),
   full   ( 7, "OBJ_GET",              "obj",    RING3_FIELD(path_fd),                kAnyone, obj_get),
   refused( 8, "PROG_ATTACH",          "attach", RING3_FIELD(expected_revision),      Errno::kInval, kNoHooks),
@@ -67,8 +67,8 @@ constexpr std::array kCommands = {
   refused(16, "PROG_QUERY",           "query",  RING3_SUBFIELD(query, revision),     Errno::kInval, kNoHooks),
   partial(17, "RAW_TRACEPOINT_OPEN",  "raw_tracepoint", RING3_SUBFIELD(raw_tracepoint, cookie), kAnyone,
            raw_tracepoint_open, "no tracepoint has a name here: ENOENT"),
-  partial(18, "BTF_LOAD",             "btf",    RING3_FIELD(btf_token_fd),           Right::kBpf, btf_load,
-           "tokens are refused", kBtfLoadOut),
+  Command{18, "BTF_LOAD",             "btf",    RING3_FIELD(btf_token_fd),           Right::kBpf, Support::kFull, btf_load,
+          Errno{}, "", kBtfLoadOut, true},
   full   (19, "BTF_GET_FD_BY_ID",     "id",     RING3_FIELD(btf_id),                 kAdmin,  btf_get_fd_by_id),
   refused(20, "TASK_FD_QUERY",        "task_fd_query", RING3_SUBFIELD(task_fd_query, probe_addr), Errno::kNotSupp,
            "no perf events here"),
@@ -91,8 +91,7 @@ constexpr std::array kCommands = {
            "no iterator links exist: EINVAL for every link"),
   full   (34, "LINK_DETACH",          "link_detach", RING3_SUBFIELD(link_detach, link_fd), kAnyone, link_detach),
   full   (35, "PROG_BIND_MAP",        "prog_bind_map", RING3_SUBFIELD(prog_bind_map, flags), kAnyone, prog_bind_map),
-  refused(36, "TOKEN_CREATE",         "token_create", RING3_SUBFIELD(token_create, bpffs_fd), Errno::kOpNotSupp,
-           "no delegation: clients fall back to their own rights"),
+  full   (36, "TOKEN_CREATE",         "token_create", RING3_SUBFIELD(token_create, bpffs_fd), kAnyone, token_create),
 };
 // clang-format on
 

@@ -8,6 +8,9 @@
 
 namespace ring3::syscall {
 
+// token_commands.cc
+Result<long> token_create(Call& call, uapi::bpf_attr& attr);
+
 // map_commands.cc
 Result<long> map_create(Call& call, uapi::bpf_attr& attr);
 Result<long> map_freeze(Call& call, uapi::bpf_attr& attr);

@@ -14,6 +14,6 @@ Result<std::unique_ptr<Kernel>> Kernel::create(KernelServices& services, std::ve
 }
 
 Kernel::Kernel(KernelServices& services, std::unique_ptr<Descriptors> descriptors, std::vector<std::string> pin_roots)
-    : services_(services), descriptors_(std::move(descriptors)), pins_(std::move(pin_roots), ::geteuid(), ::getegid()) {}
+    : services_(services), descriptors_(std::move(descriptors)), mounts_(std::move(pin_roots), ::geteuid(), ::getegid()) {}
 
 }  // namespace ring3::syscall

@@ -17,7 +17,7 @@
 #include "syscall/batch_cursors.h"
 #include "syscall/caller.h"
 #include "syscall/descriptors.h"
-#include "syscall/pin_tree.h"
+#include "syscall/pin_mounts.h"
 #include "verifier/log_sink.h"
 
 namespace ring3::maps {
@@ -69,7 +69,9 @@ class Kernel {
   KernelServices& services() { return services_; }
   ObjectTable& objects() { return services_.objects(); }
   Descriptors& descriptors() { return *descriptors_; }
-  PinTree& pins() { return pins_; }
+  /// The runtime's own tree of pins.
+  PinTree& pins() { return mounts_.main().tree; }
+  PinMounts& mounts() { return mounts_; }
   BatchCursors& batch_cursors() { return batch_cursors_; }
 
  private:
@@ -77,7 +79,7 @@ class Kernel {
 
   KernelServices& services_;
   std::unique_ptr<Descriptors> descriptors_;
-  PinTree pins_;
+  PinMounts mounts_;
   BatchCursors batch_cursors_;
 };
 

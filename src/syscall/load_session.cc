@@ -19,7 +19,9 @@ Result<void> LoadSession::add(Ref<Object> object) {
 Result<void> LoadSession::add_link(Ref<attach::Link> link) { return add(std::move(link)); }
 
 Result<void> LoadSession::add_pin(const std::string& path, const PinIdentity& who, Ref<Object> object, mode_t umask) {
-  RING3_TRY(kernel_.pins().check_pin(path, who));
+  const std::shared_ptr<PinInstance> mount = kernel_.mounts().find(path);
+  if (!mount) return Errno::kNoEnt;
+  RING3_TRY(mount->tree.check_pin(path, who));
   MutexLock lock(mutex_);
   for (const PendingPin& pending : pins_)
     if (pending.path == path) return Errno::kExist;
@@ -56,7 +58,9 @@ Result<void> LoadSession::commit() {
   std::size_t pinned = 0, attached = 0;
   std::vector<Ref<attach::Link>> done;
   for (; status.ok() && pinned < pins.size(); ++pinned) {
-    status = kernel_.pins().pin(pins[pinned].path, pins[pinned].who, pins[pinned].object, pins[pinned].umask);
+    const std::shared_ptr<PinInstance> mount = kernel_.mounts().find(pins[pinned].path);
+    status = mount ? mount->tree.pin(pins[pinned].path, pins[pinned].who, pins[pinned].object, pins[pinned].umask)
+                   : Result<void>(Errno::kNoEnt);  // unmounted meanwhile
     if (!status.ok()) break;
   }
   for (; status.ok() && attached < links.size(); ++attached) {
@@ -69,7 +73,8 @@ Result<void> LoadSession::commit() {
   if (!status.ok()) {
     for (auto it = done.rbegin(); it != done.rend(); ++it) (void)(*it)->detach().ok();
     const PinIdentity undo{0, 0, {}, true};
-    for (std::size_t i = 0; i < pinned; ++i) (void)kernel_.pins().unlink(pins[i].path, undo).ok();
+    for (std::size_t i = 0; i < pinned; ++i)
+      if (const auto mount = kernel_.mounts().find(pins[i].path)) (void)mount->tree.unlink(pins[i].path, undo).ok();
     rollback();
   }
   return status;

@@ -10,6 +10,7 @@
 #include "model/rights.h"
 #include "struct_ops/ops_map.h"
 #include "syscall/handlers.h"
+#include "syscall/token.h"
 #include "syscall/writable_mappings.h"
 
 namespace ring3::syscall {
@@ -34,7 +35,7 @@ maps::MapSpec spec_of(const uapi::bpf_attr& attr) {
   spec.key_size = attr.key_size;
   spec.value_size = attr.value_size;
   spec.max_entries = attr.max_entries;
-  spec.flags = attr.map_flags;
+  spec.flags = attr.map_flags & ~static_cast<std::uint32_t>(uapi::BPF_F_TOKEN_FD);
   spec.extra = attr.map_extra;
   spec.key_type = attr.btf_key_type_id;
   spec.value_type = attr.btf_value_type_id;
@@ -102,9 +103,12 @@ Result<void> resolve_btf(Call& call, const uapi::bpf_attr& attr, maps::MapSpec& 
 
 /// Everything from the rights on, for either sort of kind.
 Result<void> resolve(Call& call, const uapi::bpf_attr& attr, maps::MapSpec& spec) {
-  if ((attr.map_flags & uapi::BPF_F_TOKEN_FD) != 0) return Errno::kInval;  // no descriptor is a token here
-  if (!call.rights().has_bpf() && !call.kernel().services().unprivileged_allowed()) return Errno::kPerm;
-  if (!model::may_create_map(spec.type, call.rights())) return Errno::kPerm;
+  Delegation wanted = delegated_cmd(uapi::BPF_MAP_CREATE);
+  wanted.maps = delegated_bit(spec.type);
+  const bool token = (attr.map_flags & uapi::BPF_F_TOKEN_FD) != 0;
+  const model::Rights rights = RING3_TRY(rights_with_token(call, token, attr.map_token_fd, wanted));
+  if (!rights.has_bpf() && !call.kernel().services().unprivileged_allowed()) return Errno::kPerm;
+  if (!model::may_create_map(spec.type, rights)) return Errno::kPerm;
   RING3_TRY(resolve_inner(call, attr, spec));
   if (spec.type == uapi::BPF_MAP_TYPE_STRUCT_OPS)
     RING3_TRY(check_ops_type(call, attr, spec, *call.kernel().services().program_host().host_btf()->btf()));

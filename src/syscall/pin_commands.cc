@@ -73,7 +73,8 @@ Result<long> obj_pin(Call& call, uapi::bpf_attr& attr) {
   if (!open.ok() || !pinnable(open->object->kind())) return Errno::kInval;  // a closed descriptor too
   // Getting the pin again would give full access, so a restricted descriptor must not become one (B.11).
   const std::string path = RING3_TRY(absolute_path(call, attr));
-  if (!call.kernel().pins().contains(path)) return outside_pin_error(path);
+  const std::shared_ptr<PinInstance> mount = call.kernel().mounts().find(path);
+  if (!mount) return outside_pin_error(path);
   if (open->object->kind() == ObjectKind::kMap && open->access != Access::kReadWrite) {
     call.explain("a map descriptor with restricted access cannot be pinned: the pin would restore full access");
     return Errno::kPerm;
@@ -84,7 +85,7 @@ Result<long> obj_pin(Call& call, uapi::bpf_attr& attr) {
   if (LoadSession* session = call.caller().session(); session != nullptr && session->open())
     pinned = session->add_pin(path, who, std::move(open->object), umask);
   else
-    pinned = call.kernel().pins().pin(path, who, std::move(open->object), umask);
+    pinned = mount->tree.pin(path, who, std::move(open->object), umask);
   if (!pinned.ok()) return pinned.error() == Errno::kXDev ? outside_pin_error(path) : pinned.error();
   return 0L;
 }
@@ -95,9 +96,10 @@ Result<long> obj_get(Call& call, uapi::bpf_attr& attr) {
   RING3_TRY(check_path_fd(attr));
   const Access access = RING3_TRY(access_of_flags(attr.file_flags));
   const std::string path = RING3_TRY(absolute_path(call, attr));
-  if (!call.kernel().pins().contains(path)) return outside_get_error(path);
+  const std::shared_ptr<PinInstance> mount = call.kernel().mounts().find(path);
+  if (!mount) return outside_get_error(path);
   Result<Ref<Object>> found =
-      call.kernel().pins().get(path, identity(call), access != Access::kWriteOnly, access != Access::kReadOnly);
+      mount->tree.get(path, identity(call), access != Access::kWriteOnly, access != Access::kReadOnly);
   if (!found.ok()) return found.error() == Errno::kXDev ? outside_get_error(path) : found.error();
   Ref<Object> object = std::move(found).value();
   if (object->kind() == ObjectKind::kLink && access != Access::kReadWrite) return Errno::kInval;

@@ -22,6 +22,7 @@ struct PinTree::Node {
   std::string target;                                      // kSymlink
   std::map<std::string, std::shared_ptr<Node>> entries;    // kDirectory
   std::weak_ptr<Node> parent;                              // kDirectory; the root: itself
+  std::map<std::string, std::string> xattrs;
 };
 
 namespace pin_rules {

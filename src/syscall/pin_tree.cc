@@ -1,5 +1,7 @@
 #include "syscall/pin_tree.h"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "base/fault_point.h"
@@ -13,16 +15,41 @@ using pin_rules::kWrite;
 using pin_rules::may;
 using pin_rules::now_ns;
 
-PinTree::PinTree(std::vector<std::string> roots, uid_t owner_uid, gid_t owner_gid) : roots_(std::move(roots)) {
+PinTree::PinTree(std::vector<std::string> roots, uid_t owner_uid, gid_t owner_gid, mode_t mode) {
   MutexLock lock(mutex_);
+  roots_ = std::move(roots);
   root_ = std::make_shared<Node>();
   root_->inode = ++last_inode_;
-  root_->mode = 01777;
+  root_->mode = mode & 07777;
   root_->uid = owner_uid;
   root_->gid = owner_gid;
   root_->links = 2;
   root_->accessed_ns = root_->modified_ns = root_->changed_ns = now_ns();
   root_->parent = root_;
+  inodes_.emplace(root_->inode, root_);
+}
+
+void PinTree::add_root(std::string root) {
+  MutexLock lock(mutex_);
+  roots_.push_back(std::move(root));
+}
+
+void PinTree::remove_root(const std::string& root) {
+  MutexLock lock(mutex_);
+  const auto last = std::find(roots_.rbegin(), roots_.rend(), root);
+  if (last != roots_.rend()) roots_.erase(std::next(last).base());
+}
+
+bool PinTree::may_search_root(const PinIdentity& who) const {
+  MutexLock lock(mutex_);
+  return may(*root_, who, pin_rules::kSearch);
+}
+
+Result<std::shared_ptr<PinTree::Node>> PinTree::node_of_inode(std::uint64_t inode) const {
+  const auto found = inodes_.find(inode);
+  std::shared_ptr<Node> node = found == inodes_.end() ? nullptr : found->second.lock();
+  if (!node) return Errno::kStale;
+  return node;
 }
 
 PinTree::~PinTree() { clear(); }
@@ -42,6 +69,7 @@ std::shared_ptr<PinTree::Node> PinTree::make_node(PinKind kind, const Spot& spot
   }
   node->accessed_ns = node->modified_ns = node->changed_ns = now_ns();
   directory.entries[spot.name] = node;
+  inodes_.emplace(node->inode, node);
   directory.modified_ns = directory.changed_ns = node->changed_ns;
   if (kind == PinKind::kDirectory) {
     node->links = 2;
@@ -51,7 +79,7 @@ std::shared_ptr<PinTree::Node> PinTree::make_node(PinKind kind, const Spot& spot
   return node;
 }
 
-Result<void> PinTree::pin(const std::string& path, const PinIdentity& who, Ref<Object> object, mode_t umask) {
+Result<void> PinTree::pin(const PinPath& path, const PinIdentity& who, Ref<Object> object, mode_t umask) {
   if (fault_point()) return Errno::kNoMem;
   MutexLock lock(mutex_);
   const Spot spot = RING3_TRY(free_spot(path, who));
@@ -60,14 +88,14 @@ Result<void> PinTree::pin(const std::string& path, const PinIdentity& who, Ref<O
   return {};
 }
 
-Result<void> PinTree::check_pin(const std::string& path, const PinIdentity& who) const {
+Result<void> PinTree::check_pin(const PinPath& path, const PinIdentity& who) const {
   MutexLock lock(mutex_);
   const Spot spot = RING3_TRY(free_spot(path, who));
   if (spot.trailing_slash) return Errno::kNoEnt;
   return {};
 }
 
-Result<Ref<Object>> PinTree::get(const std::string& path, const PinIdentity& who, bool read, bool write) {
+Result<Ref<Object>> PinTree::get(const PinPath& path, const PinIdentity& who, bool read, bool write) {
   MutexLock lock(mutex_);
   const std::shared_ptr<Node> node = RING3_TRY(find_node(path, who, true));
   if (!may(*node, who, (read ? kRead : 0u) | (write ? kWrite : 0u))) return Errno::kAcces;
@@ -76,7 +104,7 @@ Result<Ref<Object>> PinTree::get(const std::string& path, const PinIdentity& who
   return node->object.ref();
 }
 
-Result<void> PinTree::make_directory(const std::string& path, const PinIdentity& who, mode_t mode, mode_t umask) {
+Result<void> PinTree::make_directory(const PinPath& path, const PinIdentity& who, mode_t mode, mode_t umask) {
   if (fault_point()) return Errno::kNoMem;
   MutexLock lock(mutex_);
   const Spot spot = RING3_TRY(free_spot(path, who));
@@ -84,7 +112,7 @@ Result<void> PinTree::make_directory(const std::string& path, const PinIdentity&
   return {};
 }
 
-Result<void> PinTree::symlink(const std::string& target, const std::string& path, const PinIdentity& who) {
+Result<void> PinTree::symlink(const std::string& target, const PinPath& path, const PinIdentity& who) {
   if (target.empty()) return Errno::kNoEnt;
   if (fault_point()) return Errno::kNoMem;
   MutexLock lock(mutex_);
@@ -105,9 +133,10 @@ void PinTree::remove_entry(const Spot& spot, std::vector<UserRef<Object>>& relea
   } else if (--node.links == 0 && node.object) {
     released.push_back(std::move(node.object));
   }
+  if (node.links == 0) inodes_.erase(node.inode);
 }
 
-Result<void> PinTree::unlink(const std::string& path, const PinIdentity& who) {
+Result<void> PinTree::unlink(const PinPath& path, const PinIdentity& who) {
   std::vector<UserRef<Object>> released;  // declared first: dropped after the lock
   MutexLock lock(mutex_);
   const Spot spot = RING3_TRY(find_spot(path, who, false));
@@ -119,7 +148,7 @@ Result<void> PinTree::unlink(const std::string& path, const PinIdentity& who) {
   return {};
 }
 
-Result<void> PinTree::remove_directory(const std::string& path, const PinIdentity& who) {
+Result<void> PinTree::remove_directory(const PinPath& path, const PinIdentity& who) {
   std::vector<UserRef<Object>> released;
   MutexLock lock(mutex_);
   const Spot spot = RING3_TRY(find_spot(path, who, false));
@@ -133,7 +162,7 @@ Result<void> PinTree::remove_directory(const std::string& path, const PinIdentit
   return {};
 }
 
-Result<void> PinTree::link(const std::string& from, const std::string& to, const PinIdentity& who) {
+Result<void> PinTree::link(const PinPath& from, const PinPath& to, const PinIdentity& who) {
   MutexLock lock(mutex_);
   const std::shared_ptr<Node> node = RING3_TRY(find_node(from, who, false));
   const Spot spot = RING3_TRY(free_spot(to, who));
@@ -145,7 +174,7 @@ Result<void> PinTree::link(const std::string& from, const std::string& to, const
   return {};
 }
 
-Result<void> PinTree::change_mode(const std::string& path, const PinIdentity& who, mode_t mode) {
+Result<void> PinTree::change_mode(const PinPath& path, const PinIdentity& who, mode_t mode) {
   MutexLock lock(mutex_);
   const std::shared_ptr<Node> node = RING3_TRY(find_node(path, who, true));
   if (!who.override_modes && who.uid != node->uid) return Errno::kPerm;
@@ -154,13 +183,24 @@ Result<void> PinTree::change_mode(const std::string& path, const PinIdentity& wh
   return {};
 }
 
-Result<void> PinTree::change_owner(const std::string& path, const PinIdentity& who, uid_t uid, gid_t gid) {
+Result<void> PinTree::change_owner(const PinPath& path, const PinIdentity& who, uid_t uid, gid_t gid) {
   MutexLock lock(mutex_);
   const std::shared_ptr<Node> node = RING3_TRY(find_node(path, who, true));
   const bool keeps_uid = uid == static_cast<uid_t>(-1) || uid == node->uid;
   if (!who.override_modes && (who.uid != node->uid || !keeps_uid)) return Errno::kPerm;
   if (uid != static_cast<uid_t>(-1)) node->uid = uid;
   if (gid != static_cast<gid_t>(-1)) node->gid = gid;
+  node->changed_ns = now_ns();
+  return {};
+}
+
+Result<void> PinTree::change_times(const PinPath& path, const PinIdentity& who, std::int64_t accessed_ns,
+                                   std::int64_t modified_ns) {
+  MutexLock lock(mutex_);
+  const std::shared_ptr<Node> node = RING3_TRY(find_node(path, who, true));
+  if (!who.override_modes && who.uid != node->uid) return Errno::kPerm;
+  if (accessed_ns >= 0) node->accessed_ns = accessed_ns;
+  if (modified_ns >= 0) node->modified_ns = modified_ns;
   node->changed_ns = now_ns();
   return {};
 }
@@ -176,13 +216,13 @@ PinStat stat_of(const PinTree::Node& node) {
 
 }  // namespace
 
-Result<PinStat> PinTree::stat(const std::string& path, const PinIdentity& who, bool follow) const {
+Result<PinStat> PinTree::stat(const PinPath& path, const PinIdentity& who, bool follow) const {
   MutexLock lock(mutex_);
   const std::shared_ptr<Node> node = RING3_TRY(find_node(path, who, follow));
   return stat_of(*node);
 }
 
-Result<std::vector<PinEntry>> PinTree::list(const std::string& path, const PinIdentity& who) const {
+Result<std::vector<PinEntry>> PinTree::list(const PinPath& path, const PinIdentity& who) const {
   MutexLock lock(mutex_);
   const std::shared_ptr<Node> node = RING3_TRY(find_node(path, who, true));
   if (node->kind != PinKind::kDirectory) return Errno::kNotDir;
@@ -224,6 +264,8 @@ void PinTree::clear() {
   std::vector<UserRef<Object>> released;
   MutexLock lock(mutex_);
   take_objects(*root_, released);
+  inodes_.clear();
+  inodes_.emplace(root_->inode, root_);
 }
 
 }  // namespace ring3::syscall

@@ -43,7 +43,7 @@ Result<void> check_overwrite(const PinTree::Node& source, const PinTree::Node& t
 
 }  // namespace
 
-Result<void> PinTree::rename(const std::string& from, const std::string& to, const PinIdentity& who,
+Result<void> PinTree::rename(const PinPath& from, const PinPath& to, const PinIdentity& who,
                              std::uint32_t flags) {
   if (flags != 0 && flags != RENAME_NOREPLACE && flags != RENAME_EXCHANGE) return Errno::kInval;
   const bool exchange = flags == RENAME_EXCHANGE;

@@ -71,20 +71,31 @@ std::string fold(std::string_view path) {
 
 }  // namespace
 
+bool PinTree::is_root(std::string_view path) const {
+  std::string folded = fold(path);
+  if (folded.ends_with('/')) folded.pop_back();
+  MutexLock lock(mutex_);
+  return std::find(roots_.begin(), roots_.end(), folded) != roots_.end();
+}
+
 bool PinTree::contains(std::string_view path) const {
   const std::string folded = fold(path);
   std::string_view rest;
+  MutexLock lock(mutex_);
   return std::any_of(roots_.begin(), roots_.end(),
                      [&](const std::string& root) { return below(folded, root, rest); });
 }
 
-Result<PinTree::Spot> PinTree::find_spot(const std::string& path, const PinIdentity& who, bool follow_last) const {
-  if (path.size() >= kMaxPath) return Errno::kNameTooLong;
-  std::string rest;                       // components still to walk
+Result<PinTree::Spot> PinTree::find_spot(const PinPath& path, const PinIdentity& who, bool follow_last) const {
+  if (path.text.size() >= kMaxPath) return Errno::kNameTooLong;
+  std::string rest = path.text;           // components still to walk
   std::shared_ptr<Node> at;               // null: `rest` is an absolute path
-  rest = path;
   int symlinks = 0;
   Spot spot;
+  if (path.from != 0) {
+    at = RING3_TRY(node_of_inode(path.from));
+    spot = Spot{at, "", at, false};
+  }
   for (;;) {
     if (!at) {
       const std::string folded = fold(rest);
@@ -128,14 +139,14 @@ Result<PinTree::Spot> PinTree::find_spot(const std::string& path, const PinIdent
   }
 }
 
-Result<std::shared_ptr<PinTree::Node>> PinTree::find_node(const std::string& path, const PinIdentity& who,
+Result<std::shared_ptr<PinTree::Node>> PinTree::find_node(const PinPath& path, const PinIdentity& who,
                                                           bool follow_last) const {
   Spot spot = RING3_TRY(find_spot(path, who, follow_last));
   if (!spot.node) return Errno::kNoEnt;
   return std::move(spot.node);
 }
 
-Result<PinTree::Spot> PinTree::free_spot(const std::string& path, const PinIdentity& who) const {
+Result<PinTree::Spot> PinTree::free_spot(const PinPath& path, const PinIdentity& who) const {
   Spot spot = RING3_TRY(find_spot(path, who, false));
   if (spot.node) return Errno::kExist;
   if (!pin_rules::may(*spot.directory, who, pin_rules::kWrite | pin_rules::kSearch)) return Errno::kAcces;

@@ -8,6 +8,7 @@
 #include "prog/load.h"
 #include "prog/test_run.h"
 #include "syscall/handlers.h"
+#include "syscall/token.h"
 
 namespace ring3::syscall {
 namespace {
@@ -58,10 +59,6 @@ Result<void> check_unsupported(CommandLog& log, const uapi::bpf_attr& attr) {
     log.text.write("signed programs are not supported\n");
     return Errno::kOpNotSupp;
   }
-  if ((attr.prog_flags & uapi::BPF_F_TOKEN_FD) != 0) {
-    log.text.write("no descriptor is a token here\n");
-    return Errno::kInval;
-  }
   if (attr.prog_ifindex != 0) {
     log.text.write("programs bound to a device are not supported\n");
     return Errno::kInval;
@@ -81,10 +78,14 @@ Result<Ref<Object>> resolve_target(Call& call, const uapi::bpf_attr& attr) {
 
 Result<prog::LoadRequest> read_request(Call& call, const uapi::bpf_attr& attr) {
   prog::LoadRequest request;
-  request.rights = call.rights();
+  Delegation wanted = delegated_cmd(uapi::BPF_PROG_LOAD);
+  wanted.progs = delegated_bit(attr.prog_type);
+  wanted.attachs = delegated_bit(attr.expected_attach_type);
+  const bool token = (attr.prog_flags & uapi::BPF_F_TOKEN_FD) != 0;
+  request.rights = RING3_TRY(rights_with_token(call, token, attr.prog_token_fd, wanted));
   request.prog_type = attr.prog_type;
   request.attach_type = attr.expected_attach_type;
-  request.flags = attr.prog_flags;
+  request.flags = attr.prog_flags & ~static_cast<std::uint32_t>(uapi::BPF_F_TOKEN_FD);
   request.attach_btf_id = attr.attach_btf_id;
   request.fd_array_count = attr.fd_array_cnt;
   request.birth = call.birth();
