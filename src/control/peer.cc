@@ -1,8 +1,12 @@
 #include "control/peer.h"
 
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include <cerrno>
+#include <cinttypes>
+#include <cstdio>
+#include <string>
 
 #include "base/try.h"
 #include "verifier/log_sink.h"
@@ -74,6 +78,27 @@ PeerCaller::PeerCaller(syscall::Credentials who, Capabilities may, Channel& chan
       channel_(channel),
       files_(channel),
       memory_(std::make_unique<NoMemory>()) {}
+
+// Asked when it matters and not once: a process can enter a namespace at any time. What cannot be seen is not foreign.
+bool PeerCaller::foreign() {
+  struct stat own, theirs;
+  const std::string path = "/proc/" + std::to_string(credentials_.pid) + "/ns/user";
+  return ::stat("/proc/self/ns/user", &own) == 0 && ::stat(path.c_str(), &theirs) == 0 && own.st_ino != theirs.st_ino;
+}
+
+model::Rights PeerCaller::namespace_rights() {
+  if (!foreign()) return rights_;
+  const std::string path = "/proc/" + std::to_string(credentials_.pid) + "/status";
+  std::FILE* status = std::fopen(path.c_str(), "re");
+  if (status == nullptr) return rights_;
+  std::uint64_t effective = 0;
+  char line[256];
+  while (std::fgets(line, sizeof line, status) != nullptr)
+    if (std::sscanf(line, "CapEff: %" SCNx64, &effective) == 1) break;
+  std::fclose(status);
+  const auto has = [effective](unsigned capability) { return (effective >> capability & 1) != 0; };
+  return {.bpf = has(39), .perfmon = has(38), .net_admin = has(12), .sys_admin = has(21)};
+}
 
 mode_t PeerCaller::umask() {
   Result<Answer> answer = channel_.ask(channel_.message(MessageType::kWantUmask));

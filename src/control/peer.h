@@ -48,6 +48,8 @@ class PeerCaller final : public syscall::Caller {
 
   const syscall::Credentials& credentials() const override { return credentials_; }
   model::Rights rights() const override { return rights_; }
+  bool foreign() override;
+  model::Rights namespace_rights() override;
   syscall::UserMemory& memory() override { return *memory_; }
   syscall::ClientFiles& files() override { return files_; }
   mode_t umask() override;

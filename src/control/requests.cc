@@ -21,6 +21,7 @@ constexpr std::array kRequests{
     RequestRow{MessageType::kPinMakeDirectory, "PIN_MAKE_DIRECTORY", Need::kNothing, answer_pin_make_directory},
     RequestRow{MessageType::kPinRemove, "PIN_REMOVE", Need::kNothing, answer_pin_remove},
     RequestRow{MessageType::kPinRename, "PIN_RENAME", Need::kNothing, answer_pin_rename},
+    RequestRow{MessageType::kFile, "FILE", Need::kNothing, answer_file},
     RequestRow{MessageType::kWakeFile, "WAKE_FILE", Need::kNothing, answer_wake_file},
 };
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -13,6 +14,10 @@
 #include "control/wire.h"
 #include "ring3/result.h"
 #include "runtime/runtime_impl.h"
+
+namespace ring3::bpffs {
+class FileSystem;
+}
 
 namespace ring3::control {
 
@@ -33,6 +38,7 @@ struct Conversation {
   const std::uint64_t id;  // of the connection: what a session module hangs on
   bool greeted = false;
   OwnedFd attached{};      // the file that came with the request
+  std::shared_ptr<bpffs::FileSystem> files{};  // the mount that this connection is
 };
 
 /// in: the request's body. An error is the reply's result; text may be set with either.
@@ -75,5 +81,6 @@ Result<long> answer_pin_list(Conversation&, WireReader&, Response&);  // pin_req
 Result<long> answer_pin_make_directory(Conversation&, WireReader&, Response&);
 Result<long> answer_pin_remove(Conversation&, WireReader&, Response&);
 Result<long> answer_pin_rename(Conversation&, WireReader&, Response&);
+Result<long> answer_file(Conversation&, WireReader&, Response&);      // file_requests.cc
 
 }  // namespace ring3::control
