@@ -1,0 +1,110 @@
+// `ring3 mount` with the kernel's FUSE: commands in a mount namespace of their own look at the host's pins. Skipped where
+// there is no /dev/fuse or no such namespace.
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include "tests/integration/cli/cli_world.h"
+
+namespace ring3::test {
+namespace {
+
+class CliMount : public CliWorld {
+ protected:
+  CliMount() : place_(folder_ + "/mnt") { EXPECT_EQ(::mkdir(place_.c_str(), 0755), 0); }
+  ~CliMount() override { EXPECT_EQ(::rmdir(place_.c_str()), 0); }
+
+  void SetUp() override {
+    if (::access("/dev/fuse", R_OK | W_OK) != 0) GTEST_SKIP() << "no /dev/fuse here";
+    const Outcome first = in_mount("true");
+    if (first.says("namespace of one's own")) GTEST_SKIP() << "no mount namespaces here";
+    ASSERT_EQ(first.code, 0) << first;
+  }
+  /// A shell script in the mount's root.
+  Outcome in_mount(const std::string& script, const std::vector<std::string>& options = {}) {
+    std::vector<std::string> words = {"mount"};
+    words.insert(words.end(), options.begin(), options.end());
+    words.insert(words.end(), {place_, "--", "sh", "-c", "cd " + place_ + " && " + script});
+    return ring3(std::move(words));
+  }
+  long pinned_map(const char* path) {
+    uapi::bpf_attr attr = BpfClient::zero();
+    attr.map_type = uapi::BPF_MAP_TYPE_ARRAY;
+    attr.key_size = 4;
+    attr.value_size = 8;
+    attr.max_entries = 3;
+    const long map = bpf().create(attr);
+    EXPECT_EQ(bpf().pin(map, path), 0);
+    return map;
+  }
+
+  const std::string place_;
+};
+
+TEST_F(CliMount, TheTreeIsUsedLikeAnyOther) {
+  pinned_map("/sys/fs/bpf/map");
+  const Outcome used = in_mount(
+      "mkdir dir && mv map dir/moved && ln dir/moved second && ln -s dir/moved short && chmod 0640 second &&"
+      "stat -c '%n %A %h' dir dir/moved second && readlink short && ls");
+  EXPECT_EQ(used.code, 0) << used;
+  EXPECT_EQ(used.out, "dir drwxr-xr-x 2\ndir/moved -rw-r----- 2\nsecond -rw-r----- 2\ndir/moved\n"
+                      "by-id\ndir\nmaps.debug\nprogs.debug\nsecond\nshort\n");
+  EXPECT_GE(bpf().get("/sys/fs/bpf/short"), 0) << "the host sees what was done";
+  const Outcome removed = in_mount("rm -r dir second short && ls");
+  EXPECT_EQ(removed.out, "by-id\nmaps.debug\nprogs.debug\n") << removed;
+  EXPECT_EQ(bpf().get("/sys/fs/bpf/second"), -ENOENT);
+}
+
+TEST_F(CliMount, B_17_NothingIsCreatedOrWritten) {
+  pinned_map("/sys/fs/bpf/map");
+  EXPECT_TRUE(in_mount("echo x > new").says("ermission denied"));
+  EXPECT_TRUE(in_mount("mkfifo pipe").says("not permitted"));
+  EXPECT_NE(in_mount("echo x > map").code, 0);
+  EXPECT_TRUE(in_mount("mkdir a.b").says("not permitted"));
+  EXPECT_TRUE(in_mount("cat map").says("Input/output error"));
+}
+
+TEST_F(CliMount, B_22_OptionsAndTheMountTable) {
+  // A user namespace has the user's own ids only.
+  const bool is_root = ::geteuid() == 0;
+  const std::string uid = std::to_string(is_root ? 7 : ::geteuid()), gid = std::to_string(is_root ? 8 : ::getegid());
+  const Outcome root = in_mount("stat -c '%a %u %g' . && grep ' '$PWD' ' /proc/self/mounts",
+                                {"--new", "-o", "mode=0750,uid=" + uid + ",gid=" + gid});
+  EXPECT_EQ(root.code, 0) << root;
+  EXPECT_EQ(root.out.rfind("750 " + uid + " " + gid + "\n", 0), 0u) << root;
+  if (!is_root) {
+    EXPECT_TRUE(in_mount("true", {"--new", "-o", "uid=7"}).says("does not have"));
+  }
+  EXPECT_TRUE(root.says(" fuse.bpf ")) << root;
+  EXPECT_TRUE(root.says("nosuid,nodev,noexec")) << root;
+  const Outcome wrong = in_mount("true", {"--new", "-o", "uid=me"});
+  EXPECT_NE(wrong.code, 0);
+  EXPECT_TRUE(wrong.says("uid=me")) << wrong;
+}
+
+TEST_F(CliMount, B_26_TablesAndFoldersOfObjects) {
+  const long map = pinned_map("/sys/fs/bpf/map");
+  const std::string id = std::to_string(bpf().map_info(map).id);
+  const Outcome read = in_mount("cat maps.debug; cat by-id/map/" + id + "/pins; ls by-id/map/" + id + "/kv; cat by-id/map/" + id +
+                                "/kv/2; rm -f maps.debug; ls");
+  EXPECT_TRUE(read.says("max_entries")) << read;
+  EXPECT_TRUE(read.says("/sys/fs/bpf/map\n")) << read;
+  EXPECT_TRUE(read.says("0\n0.json\n1\n1.json\n2\n2.json\n0000000000000000\n")) << read;
+  EXPECT_TRUE(read.out.ends_with("by-id\nmap\nprogs.debug\n")) << read;
+}
+
+TEST_F(CliMount, ATreeOfItsOwnGoesWithTheMount) {
+  const std::size_t before = live();
+  EXPECT_EQ(in_mount("mkdir -p a/b && find a", {"--new"}).out, "a\na/b\n");
+  EXPECT_EQ(in_mount("ls", {"--new", "-o", "noviews"}).out, "maps.debug\nprogs.debug\n");
+  EXPECT_TRUE(settles_at(before)) << leaks();
+}
+
+TEST_F(CliMount, TheCommandsExitCodeIsTheMounts) {
+  EXPECT_EQ(in_mount("exit 7").code, 7);
+  EXPECT_EQ(in_mount("kill -9 $$").code, 137);
+  EXPECT_EQ(ring3({"mount", place_, "--", "/no/such/command"}).code, 127);
+  EXPECT_NE(ring3({"mount", folder_ + "/nowhere", "--", "true"}).code, 0);
+}
+
+}  // namespace
+}  // namespace ring3::test
