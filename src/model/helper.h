@@ -42,7 +42,7 @@ enum class ArgKind : std::uint8_t {
   kBtfSockCommon,   // any of the socket kinds, or a host struct that begins with sock_common
 };
 
-enum DynptrKind : std::uint16_t { kDynptrAny, kDynptrLocal, kDynptrRingbuf };
+enum DynptrKind : std::uint16_t { kDynptrAny, kDynptrLocal, kDynptrRingbuf, kDynptrSkb, kDynptrXdp };
 
 enum ArgFlag : std::uint8_t {
   kArgMaybeNull = 1 << 0,

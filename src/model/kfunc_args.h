@@ -28,7 +28,8 @@ enum class KfuncArgKind : std::uint8_t {
   kRefcounted,   // __refcounted_kptr: an object with a bpf_refcount, owned or not
   kListHead, kListNode, kRbRoot, kRbNode,  // inside a map value or an object
   kIter,         // an open coded iterator on the stack: arguments 0 of its functions, and __iter
-  kUnsupported,  // dynptr, timer, work item, arena: refused for now
+  kDynptr,       // a dynptr on the stack, or one lent to a callback; with __uninit, made by the call
+  kUnsupported,  // timer, work item, arena: refused for now
 };
 
 struct KfuncArg {

@@ -30,6 +30,7 @@ enum PtrFlag : std::uint16_t {
   kTrusted = 1 << 7,      // valid for the whole run of the program
   kAllocObj = 1 << 8,     // from bpf_obj_new
   kNonOwning = 1 << 9,    // reference into a collection
+  kPacketSlice = 1 << 10, // memory of a packet, gone when the packet changes
 };
 
 struct RegKindRow {

@@ -19,7 +19,7 @@ namespace ring3::verifier {
 
 /// How a global function's argument is promised by its BTF prototype.
 struct GlobalArg {
-  enum class Kind : std::uint8_t { kScalar, kCtx, kMem, kHostStruct } kind = Kind::kScalar;
+  enum class Kind : std::uint8_t { kScalar, kCtx, kMem, kHostStruct, kDynptr } kind = Kind::kScalar;
   bool nullable = false;
   bool trusted = false;            // kHostStruct
   std::uint32_t mem_bytes = 0;     // kMem

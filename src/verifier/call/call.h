@@ -23,6 +23,8 @@ bool release_reference(Step& step, std::uint32_t id);
 void forget_pointer(const Step& step, RegState& reg);
 /// Ends a reference, but what becomes of its pointers is the caller's to say.
 bool forget_reference(Step& step, std::uint32_t id);
+/// The packet may have moved: pointers into it and slices of it are nothing any more.
+void forget_packet_pointers(Step& step);
 /// The path owns nothing that would be lost when the current frame ends (all: when the program does).
 Result<void> check_no_leak(Step& step, bool all);
 
@@ -32,7 +34,7 @@ FrameState* push_frame(Step& step, PathState& path, std::uint32_t subprog, std::
 
 /// What a helper promises its callback.
 struct CallbackPlan {
-  enum class Args : std::uint8_t { kLoop, kMapElement, kTreeNodes } args;
+  enum class Args : std::uint8_t { kLoop, kMapElement, kTreeNodes, kDynptr } args;
   std::uint32_t subprog;
   std::uint32_t map = 0;      // kMapElement
   unsigned ctx_reg;           // caller's register passed on

@@ -11,6 +11,7 @@
 #include "verifier/call/call.h"
 #include "verifier/diag/kernel_log.h"
 #include "verifier/domain/scalar_format.h"
+#include "verifier/kinds/dynptr.h"
 #include "verifier/kinds/object.h"
 #include "verifier/transfer/regs.h"
 
@@ -57,6 +58,10 @@ Result<void> run_callback(Step& step, const CallbackPlan& plan) {
     callee->regs[2] = ctx;
   } else if (plan.args == CallbackPlan::Args::kTreeNodes) {
     set_less_arguments(step, *callee, *plan.root);
+  } else if (plan.args == CallbackPlan::Args::kDynptr) {
+    set_constant_dynptr(step, callee->regs[1], model::kDynptrLocal);
+    callee->lent_dynptr = callee->regs[1].id;
+    callee->regs[2] = ctx;
   } else {
     set_pointer(callee->regs[1], RegKind::kMapPtr);
     callee->regs[1].map = plan.map;
@@ -91,6 +96,11 @@ Result<void> return_from_callback(Step& step) {
     log_frame(step.diag, step.prog, step.path, callee, true);
   }
   step.entry->callback_exit = true;
+  // What it was lent is gone when it returns, and so are slices of it that it kept in its caller's stack.
+  if (callee.lent_dynptr != 0)
+    step.path.for_each_reg([&, lent = callee.lent_dynptr](RegState& reg) {
+      if (reg.kind == RegKind::kMem && reg.btf == lent) set_unknown(reg);
+    });
   step.path.frames.pop_back();
   step.path.insn_idx = callsite;
   step.diag.scratched.all();

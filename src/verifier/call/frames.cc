@@ -5,6 +5,7 @@
 #include "verifier/call/call.h"
 #include "verifier/diag/kernel_log.h"
 #include "verifier/kinds/access.h"
+#include "verifier/kinds/dynptr.h"
 #include "verifier/transfer/regs.h"
 #include "verifier/transfer/transfer.h"
 
@@ -20,6 +21,7 @@ Result<void> check_global_arg(Step& step, unsigned regno, const GlobalArg& arg) 
     case GlobalArg::Kind::kCtx:
       if (reg.kind != RegKind::kCtx) return step.diag.refuse(Rule::kArgCtx, {regno - 1});
       return check_no_offset(step, reg, regno, false);
+    case GlobalArg::Kind::kDynptr: return use_dynptr(step, regno, model::kDynptrAny).ok() ? Result<void>{} : Errno::kInval;
     case GlobalArg::Kind::kMem: {
       if (arg.nullable && is_null_constant(reg)) return {};
       if (reg.maybe_null()) {
@@ -60,9 +62,7 @@ Result<void> call_global(Step& step, std::uint32_t subprog) {
     step.diag.print("Func#{} ('{}') is global and assumed valid.\n", {subprog, callee.name});
   callee.called = true;
   // What the function may do to packets is not known yet: assume the worst.
-  step.path.for_each_reg([](RegState& reg) {
-    if (reg.kind == RegKind::kPacket || reg.kind == RegKind::kPacketMeta || reg.kind == RegKind::kPacketEnd) reg = RegState{};
-  });
+  forget_packet_pointers(step);
   forget_caller_saved(step);
   if (!callee.returns_void) set_unknown(step.reg(0));
   step.path.insn_idx = step.idx + 1;

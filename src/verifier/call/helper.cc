@@ -8,6 +8,7 @@
 #include "verifier/call/map_rules.h"
 #include "verifier/call/typed_args.h"
 #include "verifier/kinds/access.h"
+#include "verifier/kinds/dynptr.h"
 #include "verifier/kinds/kptr_field.h"
 #include "verifier/kinds/object.h"
 #include "verifier/transfer/regs.h"
@@ -28,6 +29,8 @@ struct HelperCall {
   std::uint32_t alloc_bytes = 0;
   std::uint32_t released = 0;         // reference
   std::uint32_t arg_ref = 0;          // reference of the last argument that has one
+  DynptrUse dynptr{};
+  std::uint32_t released_dynptr = 0;  // its reference
   std::uint32_t callback = UINT32_MAX;
   const model::Field* kptr = nullptr; // bpf_kptr_xchg
   RegState percpu{};                  // bpf_this_cpu_ptr and its like: their argument
@@ -54,7 +57,7 @@ Result<void> check_available(Step& step, const HelperProto* proto, std::uint32_t
   }
   if (!available) return refuse();
   // Rules of these are not checked yet: refused, never guessed.
-  constexpr std::uint32_t kUnchecked = model::kHelperFindVma | model::kHelperDrain | model::kHelperAsyncCallback;
+  constexpr std::uint32_t kUnchecked = model::kHelperFindVma | model::kHelperAsyncCallback;
   if ((proto->flags & kUnchecked) != 0) return step.diag.refuse(Rule::kNotSupported, {"this helper"});
   if (!model::helper_allows_target(*proto, step.prog.view(), target_function(step.prog)))
     return step.diag.refuse(Rule::kHelperNotForTarget);
@@ -80,9 +83,9 @@ struct Accepted {
 const Accepted* accepted_kinds(ArgKind kind) {
   using enum RegKind;
   static const Accepted key_value{{kStack, kPacket, kPacketMeta, kMapKey, kMapValue, kMem},
-                                  model::kReadOnly, "fp, pkt, pkt_meta, map_key, map_value"};
+                                  model::kReadOnly | model::kPacketSlice, "fp, pkt, pkt_meta, map_key, map_value"};
   static const Accepted mem{{kStack, kPacket, kPacketMeta, kMapKey, kMapValue, kMem},
-                            model::kReadOnly | model::kRingbufMem,
+                            model::kReadOnly | model::kRingbufMem | model::kPacketSlice,
                             "fp, pkt, pkt_meta, map_key, map_value, mem, ringbuf_mem, buf, trusted_ptr_"};
   static const Accepted ctx{{kCtx}, 0, "ctx"};
   static const Accepted map{{kMapPtr}, 0, "map_ptr"};
@@ -93,6 +96,7 @@ const Accepted* accepted_kinds(ArgKind kind) {
   static const Accepted lock{{kMapValue, kHostStruct}, 0, "map_value, ptr_"};
   static const Accepted percpu{{kHostStruct}, model::kPercpuPtr | model::kRcuPtr | model::kTrusted,
                                "percpu_ptr_, percpu_rcu_ptr_, percpu_trusted_ptr_"};
+  static const Accepted dynptr{{kStack, kDynptr}, 0, "fp, dynptr_ptr"};
   static const Accepted ringbuf{{kMem}, model::kRingbufMem, "ringbuf_mem"};
   switch (kind) {
     case ArgKind::kMapKey: case ArgKind::kMapValue: return &key_value;
@@ -104,6 +108,7 @@ const Accepted* accepted_kinds(ArgKind kind) {
     case ArgKind::kStackPtr: return &stack;
     case ArgKind::kConstStr: return &value;
     case ArgKind::kRingbufMem: return &ringbuf;
+    case ArgKind::kDynptr: return &dynptr;
     case ArgKind::kSpinLock: return &lock;
     case ArgKind::kPercpuVar: return &percpu;
     default: return nullptr;
@@ -129,6 +134,7 @@ Result<void> check_kind(Step& step, unsigned regno, const ArgSpec& arg, const He
   if (arg.kind == ArgKind::kRingbufMem && !reg.has(model::kRingbufMem)) return refuse();
   const bool packet = reg.kind == RegKind::kPacket || reg.kind == RegKind::kPacketMeta;
   if (packet && (proto.flags & model::kHelperPacketArgs) == 0) return step.diag.refuse(Rule::kHelperPacket);
+  if (arg.kind == ArgKind::kDynptr) return {};
   if ((arg.flags & model::kArgRelease) != 0 && reg.ref_obj_id == 0) return step.diag.refuse(Rule::kReleaseUnowned, {regno});
   return {};
 }
@@ -178,6 +184,22 @@ Result<void> check_map_ptr(Step& step, unsigned regno, HelperCall& call) {
   return {};
 }
 
+Result<void> check_dynptr_arg(Step& step, unsigned regno, const ArgSpec& arg, HelperCall& call) {
+  const auto kind = static_cast<model::DynptrKind>(arg.size);
+  if (step.reg(regno).kind == RegKind::kDynptr) RING3_TRY(check_no_offset(step, step.reg(regno), regno, false));
+  if ((arg.flags & model::kArgUninit) != 0) {
+    if (call.proto.id == uapi::BPF_FUNC_dynptr_from_mem && step.reg(1).kind != RegKind::kMapValue)
+      return step.diag.refuse(Rule::kDynptrSource, {kind_name(step.reg(1))});
+    return make_dynptr(step, regno, kind, 0);
+  }
+  const bool release = (arg.flags & model::kArgRelease) != 0;
+  if (release) RING3_TRY(check_owned_dynptr(step, regno));
+  call.dynptr = RING3_TRY(use_dynptr(step, regno, kind));
+  call.arg_ref = call.dynptr.ref_obj_id;
+  if (release) call.released_dynptr = call.dynptr.ref_obj_id;
+  return {};
+}
+
 Result<void> check_arg(Step& step, unsigned i, HelperCall& call) {
   const ArgSpec& arg = call.proto.args[i];
   const unsigned regno = i + 1;
@@ -202,6 +224,7 @@ Result<void> check_arg(Step& step, unsigned i, HelperCall& call) {
   }
   RING3_TRY(check_kind(step, regno, arg, call.proto));
   if (reg.ref_obj_id != 0) call.arg_ref = reg.ref_obj_id;
+  if (arg.kind == ArgKind::kDynptr) return check_dynptr_arg(step, regno, arg, call);
   if ((arg.flags & model::kArgRelease) != 0) {
     RING3_TRY(check_no_offset(step, reg, regno, false));
     call.released = reg.ref_obj_id;
@@ -286,6 +309,9 @@ Result<void> run_callbacks(Step& step, const HelperCall& call) {
   } else if ((call.proto.flags & model::kHelperForEach) != 0) {
     RING3_TRY(run_callback(step, {CallbackPlan::Args::kMapElement, call.callback, call.map, 3}));
     step.frame().callback_depth = 0;
+  } else if ((call.proto.flags & model::kHelperDrain) != 0) {
+    RING3_TRY(run_callback(step, {CallbackPlan::Args::kDynptr, call.callback, 0, 3}));
+    step.frame().callback_depth = 0;
   }
   return {};
 }
@@ -342,6 +368,7 @@ Result<void> set_result(Step& step, const HelperCall& call) {
       r0.map = call.map;
       r0.btf = call.map_uid;
       return {};
+    case RetKind::kDynptrMemOrNull: set_slice(step, call.dynptr, call.alloc_bytes, false); return {};
     case RetKind::kSocketOrNull: return set_socket(step, call, RegKind::kSocket);
     case RetKind::kSockCommonOrNull: return set_socket(step, call, RegKind::kSockCommon);
     case RetKind::kTcpSockOrNull: return set_socket(step, call, RegKind::kTcpSock);
@@ -385,12 +412,10 @@ bool touches_percpu(const Program& prog, const HelperCall& call) {
          type == uapi::BPF_MAP_TYPE_LRU_PERCPU_HASH;
 }
 
-void forget_packet_pointers(PathState& path, bool as_numbers) {
-  path.for_each_reg([as_numbers](RegState& reg) {
-    if (reg.kind != RegKind::kPacket && reg.kind != RegKind::kPacketMeta && reg.kind != RegKind::kPacketEnd) return;
-    if (as_numbers) set_unknown(reg);
-    else reg = RegState{};
-  });
+/// A dynptr may turn out to be a packet, whose memory moves when it is written.
+bool changes_packet(const HelperCall& call) {
+  if ((call.proto.flags & model::kHelperChangesPacket) != 0) return true;
+  return (call.proto.flags & model::kHelperMaybeChangesPacket) != 0 && is_packet_dynptr(call.dynptr.kind);
 }
 
 }  // namespace
@@ -416,10 +441,11 @@ Result<void> call_helper(Step& step) {
   const auto give = call.kptr != nullptr ? store_reference : release_reference;
   if (call.released != 0 && !give(step, call.released))
     return step.diag.refuse(Rule::kReleaseNotOwned, {call.released});
+  if (call.released_dynptr != 0) RING3_TRY(release_dynptr(step, call.released_dynptr));
   step.out.touches_percpu |= touches_percpu(step.prog, call);
   step.out.may_sleep |= (proto->flags & model::kHelperMaySleep) != 0;
-  if ((proto->flags & model::kHelperChangesPacket) != 0) {
-    forget_packet_pointers(step.path, step.prog.allow_ptr_leaks);
+  if (changes_packet(call)) {
+    forget_packet_pointers(step);
     step.out.changes_packet = true;
   }
   forget_caller_saved(step);

@@ -6,7 +6,7 @@
 // (explore/: comparison by ranges, precision passed around the loop afterwards). To get there, scalars that nothing
 // relied on and that changed since the visit before are widened.
 #include "verifier/call/call.h"
-#include "verifier/kinds/access.h"
+#include "verifier/kinds/stack_object.h"
 #include "verifier/transfer/regs.h"
 #include "verifier/transfer/transfer.h"
 
@@ -19,44 +19,25 @@ std::string_view short_name(std::string_view type) {
   return type.starts_with(kPrefix) ? type.substr(kPrefix.size()) : type;
 }
 
-struct Place {
-  std::uint32_t frame, first, count;  // slots first, first - 1, …
-};
-
-Result<Place> place_of(Step& step, unsigned regno, const btf::Btf& btf, btf::TypeId type) {
-  const RegState& reg = step.reg(regno);
-  if (reg.kind != RegKind::kStack) return step.diag.refuse(Rule::kIterNotStack, {regno - 1});
-  if (!reg.val.is_const()) return step.diag.refuse(Rule::kObjectOffset, {"iter"});
-  const std::int64_t off = static_cast<std::int64_t>(reg.val.const_value()) + reg.off;
-  const std::uint32_t count = (btf.size_of(type).value_or(8) + kSlotBytes - 1) / kSlotBytes;
-  const std::int64_t lowest = -static_cast<std::int64_t>(step.prog.limits.max_stack_bytes);
-  if (off % kSlotBytes != 0 || off < lowest || off + std::int64_t{count} * kSlotBytes > 0)
-    return step.diag.refuse(Rule::kObjectMisplaced, {"iter", off});
-  return Place{reg.frameno, static_cast<std::uint32_t>((-off - 1) / kSlotBytes), count};
-}
-
-StackSlot* slot_at(Step& step, const Place& place, std::uint32_t i) {
-  std::vector<StackSlot>& stack = step.path.frames[place.frame]->stack;
-  return place.first - i < stack.size() ? &stack[place.first - i] : nullptr;
+Result<StackPlace> place_of(Step& step, unsigned regno, const btf::Btf& btf, btf::TypeId type) {
+  if (step.reg(regno).kind != RegKind::kStack) return step.diag.refuse(Rule::kIterNotStack, {regno - 1});
+  return stack_place(step, regno, (btf.size_of(type).value_or(8) + kSlotBytes - 1) / kSlotBytes, "iter");
 }
 
 }  // namespace
 
 Result<void> new_iterator(Step& step, unsigned regno, const model::Kfunc& kfunc, btf::TypeId type) {
-  const Place place = RING3_TRY(place_of(step, regno, *kfunc.btf, type));
+  const StackPlace place = RING3_TRY(place_of(step, regno, *kfunc.btf, type));
   const std::string_view name = short_name(kfunc.btf->type(type)->name);
   for (std::uint32_t i = 0; i < place.count; ++i) {
-    const StackSlot* slot = slot_at(step, place, i);
+    const StackSlot* slot = place.slot(step.path, i);
     for (unsigned b = 0; slot != nullptr && b < kSlotBytes; ++b)
       if (slot->bytes[b] == SlotByte::kIter) return step.diag.refuse(Rule::kIterNotUninit, {name, regno - 1});
   }
-  for (std::uint32_t i = 0; i < place.count; ++i) {
-    const Access access{.base = regno, .size = kSlotBytes, .write = true};
-    RING3_TRY(access_stack(step, access, step.reg(regno).off + static_cast<std::int32_t>(i) * kSlotBytes));
-  }
+  RING3_TRY(write_stack_place(step, regno, place));
   const std::uint32_t ref = acquire_reference(step);
   for (std::uint32_t i = 0; i < place.count; ++i) {
-    StackSlot& slot = *slot_at(step, place, i);
+    StackSlot& slot = *place.slot(step.path, i);
     slot.spilled = RegState{};
     slot.spilled.written = true;
     slot.bytes.fill(SlotByte::kIter);
@@ -70,11 +51,11 @@ Result<void> new_iterator(Step& step, unsigned regno, const model::Kfunc& kfunc,
 }
 
 Result<SlotObject*> iterator_arg(Step& step, unsigned regno, const model::Kfunc& kfunc, btf::TypeId type) {
-  const Place place = RING3_TRY(place_of(step, regno, *kfunc.btf, type));
+  const StackPlace place = RING3_TRY(place_of(step, regno, *kfunc.btf, type));
   const std::string_view name = short_name(kfunc.btf->type(type)->name);
   const std::uint32_t btf = step.prog.btf_index(kfunc.btf.get());
   for (std::uint32_t i = 0; i < place.count; ++i) {
-    const StackSlot* slot = slot_at(step, place, i);
+    const StackSlot* slot = place.slot(step.path, i);
     if (slot == nullptr || !slot->is_object(SlotByte::kIter) || slot->object.first != (i == 0) || slot->object.btf != btf ||
         slot->object.type != type)
       return step.diag.refuse(Rule::kIterNotInit, {name, regno - 1});
@@ -82,7 +63,7 @@ Result<SlotObject*> iterator_arg(Step& step, unsigned regno, const model::Kfunc&
   }
   if (&step.path.frame() == step.path.frames[place.frame].get())
     step.diag.scratched.slots |= std::uint64_t{1} << place.first;
-  return &slot_at(step, place, 0)->object;
+  return &place.slot(step.path, 0)->object;
 }
 
 Result<void> advance_iterator(Step& step, unsigned regno) {

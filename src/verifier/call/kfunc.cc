@@ -33,6 +33,8 @@ bool is_modelled(KfuncSpecial special, std::string_view name) {
     case KfuncSpecial::kRbtreeAdd: case KfuncSpecial::kRbtreeRemove: case KfuncSpecial::kRbtreeFirst:
     case KfuncSpecial::kRcuLock: case KfuncSpecial::kRcuUnlock: case KfuncSpecial::kPreemptDisable:
     case KfuncSpecial::kPreemptEnable: case KfuncSpecial::kIterCssTask: case KfuncSpecial::kIteratorsOnly:
+    case KfuncSpecial::kDynptrFromSkb: case KfuncSpecial::kDynptrFromXdp: case KfuncSpecial::kDynptrSlice:
+    case KfuncSpecial::kDynptrClone:
       return true;
     case KfuncSpecial::kNone: return name != "bpf_wq_start" && name != "bpf_session_cookie" && name != "bpf_session_is_return";
     default: return false;
@@ -155,6 +157,11 @@ Result<void> check_arg(Step& step, unsigned i, KfuncCall& call) {
       return check_scalar_arg(step, regno, arg, call);
     case KfuncArgKind::kConstMemSize:
       if (!reg.is_scalar() || !reg.val.is_const()) return step.diag.refuse(Rule::kNotKnownConstant, {regno});
+      if (call.special == KfuncSpecial::kDynptrSlice) {
+        if (reg.val.const_value() >= static_cast<std::uint64_t>(kMaxVarOff)) return step.diag.refuse(Rule::kSizeUnbounded, {regno});
+        call.ret_bytes = static_cast<std::uint32_t>(reg.val.const_value());
+        call.ret_size_known = true;
+      }
       [[fallthrough]];
     case KfuncArgKind::kMemSize: {
       const KfuncArg& mem = call.proto.args[i - 1];
@@ -174,6 +181,8 @@ Result<void> check_arg(Step& step, unsigned i, KfuncCall& call) {
     call.rcu_iter = object->rcu;
     return {};
   }
+  if (arg.kind == KfuncArgKind::kDynptr && !(arg.nullable && is_null_constant(reg)))
+    return check_dynptr_arg(step, i, call);
   if (is_null_constant(reg) || reg.maybe_null()) {
     if (arg.nullable && is_null_constant(reg)) return step.search.mark_precise(step.path, regno);
     const bool judged_below = reg.maybe_null() && is_struct_kind(arg.kind) &&
@@ -237,6 +246,7 @@ Result<void> set_result(Step& step, const KfuncCall& call) {
   r0.written = true;
   const bool maybe_null = may_return_null(call);
   const std::uint16_t null = maybe_null ? std::uint16_t{model::kMaybeNull} : std::uint16_t{0};
+  if (call.special == KfuncSpecial::kDynptrSlice) return set_slice_result(step, call);
   const bool special = RING3_TRY(set_special_result(step, call, null));
   if (special || call.proto.ret == KfuncRet::kHostStruct) {
     if (!special) {

@@ -3,11 +3,13 @@
 // Functions whose meaning goes beyond flags and prototype (model::KfuncSpecial) have a file per family:
 //   object_calls.cc   objects the program makes
 //   graph_calls.cc    lists and trees
+//   dynptr_calls.cc   dynptrs
 #pragma once
 
 #include "model/kernel_kfuncs.h"
 #include "model/kfunc_args.h"
 #include "verifier/call/call.h"
+#include "verifier/kinds/dynptr.h"
 
 namespace ring3::verifier {
 
@@ -20,6 +22,7 @@ struct KfuncCall {
   bool rcu_iter = false;
   std::uint32_t ret_bytes = 0;
   bool ret_size_known = false;
+  DynptrUse dynptr{};
   unsigned uninit_reg = 0;
   std::uint32_t uninit_bytes = 0;
   std::uint64_t constant = 0;         // value of the __k argument
@@ -48,5 +51,10 @@ Result<void> check_graph_node(Step& step, unsigned i, KfuncCall& call);
 Result<void> give_node_to_root(Step& step, const KfuncCall& call);
 /// r0 is the object around a node of call.root.
 void set_node_result(Step& step, const KfuncCall& call, std::uint16_t null);
+
+// Dynptrs (dynptr_calls.cc).
+Result<void> check_dynptr_arg(Step& step, unsigned i, KfuncCall& call);
+/// r0 is a slice of the dynptr among the arguments.
+Result<void> set_slice_result(Step& step, const KfuncCall& call);
 
 }  // namespace ring3::verifier

@@ -4,6 +4,7 @@
 
 #include "isa/disassemble.h"
 #include "isa/helper_names.h"
+#include "verifier/kinds/dynptr.h"
 
 namespace ring3::verifier {
 namespace {
@@ -30,6 +31,14 @@ void append_slot(std::string& out, const Program& prog, const FrameState& frame,
     out += "=" + std::string(type) + "(ref_id=" + std::to_string(slot.object.ref_obj_id) +
            (slot.object.state == SlotObject::State::kActive ? ",state=active" : ",state=drained") +
            ",depth=" + std::to_string(slot.object.depth) + ")";
+    return;
+  }
+  if (slot.is_object(SlotByte::kDynptr)) {
+    if (!slot.object.first) return;
+    out += " fp" + std::to_string(-(static_cast<int>(i) + 1) * kSlotBytes);
+    if (slot.spilled.written) out += "_w";
+    out += "=dynptr_" + std::string(dynptr_text(slot.object.dynptr));
+    if (slot.object.ref_obj_id != 0) out += "(ref_id=" + std::to_string(slot.object.ref_obj_id) + ")";
     return;
   }
   out += " fp" + std::to_string(-(static_cast<int>(i) + 1) * kSlotBytes);

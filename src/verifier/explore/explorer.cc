@@ -99,6 +99,11 @@ PathState Explorer::entry_state(std::uint32_t subprog) {
     switch (args[i].kind) {
       case GlobalArg::Kind::kScalar: set_unknown(reg); break;
       case GlobalArg::Kind::kCtx: set_pointer(reg, RegKind::kCtx); break;
+      case GlobalArg::Kind::kDynptr:
+        set_pointer(reg, RegKind::kDynptr);  // of what kind, only its callers know
+        reg.payload = model::kDynptrAny;
+        reg.id = new_id();
+        break;
       case GlobalArg::Kind::kMem:
         set_pointer(reg, RegKind::kMem, null);
         reg.mem_bytes = args[i].mem_bytes;

@@ -93,7 +93,7 @@ const RegState* slot_scalar(const Program& prog, const StackSlot& slot, const Re
 /// Depths may differ: what an iterator yields does not depend on how often it was advanced.
 bool objects_match(const SlotObject& a, const SlotObject& b, IdMap& ids) {
   return a.state == b.state && a.first == b.first && a.rcu == b.rcu && a.untrusted == b.untrusted && a.btf == b.btf &&
-         a.type == b.type && ids.match(a.ref_obj_id, b.ref_obj_id);
+         a.type == b.type && a.dynptr == b.dynptr && ids.match(a.id, b.id) && ids.match(a.ref_obj_id, b.ref_obj_id);
 }
 
 bool slots_match(const Program& prog, const StackSlot& old, const StackSlot& cur, IdMap& ids, Compare how) {
@@ -117,13 +117,14 @@ bool slots_match(const Program& prog, const StackSlot& old, const StackSlot& cur
     if (x == SlotByte::kMisc && prog.allow_uninit_stack && y == SlotByte::kInvalid) continue;
     if (x != y) return false;
   }
-  if (old.is_object(SlotByte::kIter) && !objects_match(old.object, cur.object, ids)) return false;
+  const bool object = old.is_object(SlotByte::kIter) || old.is_object(SlotByte::kDynptr);
+  if (object && !objects_match(old.object, cur.object, ids)) return false;
   return !old.is_spilled() || regs_match(prog, old.spilled, cur.spilled, ids, how);
 }
 
 bool frames_match(const Program& prog, const FrameState& old, const FrameState& cur, IdMap& ids, Compare how) {
   if (old.callsite != cur.callsite || old.subprog != cur.subprog || old.role != cur.role) return false;
-  if (old.callback_depth > cur.callback_depth) return false;
+  if (old.callback_depth > cur.callback_depth || !ids.match(old.lent_dynptr, cur.lent_dynptr)) return false;
   for (unsigned i = 0; i < isa::kRegCount; ++i)
     if (!regs_match(prog, old.regs[i], cur.regs[i], ids, how)) return false;
   static const StackSlot nothing{};

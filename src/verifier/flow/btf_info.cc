@@ -54,6 +54,10 @@ bool describe_argument(Program& prog, Diag& diag, const SubprogInfo& sub, std::u
     out.kind = GlobalArg::Kind::kCtx;
     return true;
   }
+  if (pointee != nullptr && pointee->kind == Kind::kStruct && pointee->name == "bpf_dynptr") {
+    out.kind = GlobalArg::Kind::kDynptr;
+    return true;
+  }
   if (tags.trusted || (tags.nullable && !tags.nonnull)) {
     // A host struct, found in the host's BTF by name.
     if (pointee == nullptr || pointee->kind != Kind::kStruct || prog.facts.host_btf == nullptr) return false;

@@ -9,6 +9,7 @@
 
 #include "verifier/domain/scalar_alu.h"
 #include "verifier/kinds/access.h"
+#include "verifier/kinds/dynptr.h"
 #include "verifier/transfer/regs.h"
 #include "verifier/transfer/speculation.h"
 
@@ -110,6 +111,7 @@ Result<void> write_bytes(Step& step, FrameState& frame, const Access& access, st
 
 Result<void> write_exact(Step& step, const Access& access, std::uint32_t frameno, std::int64_t off) {
   FrameState& frame = *step.path.frames[frameno];
+  RING3_TRY(overwrite_dynptr(step, frameno, slot_of(off)));
   const bool at_slot = off % kSlotBytes == 0;
   StackSlot& slot = frame.stack[slot_of(off)];
   if (!step.prog.allow_ptr_leaks && slot.is_spilled_pointer() && access.size != kSlotBytes)
@@ -158,6 +160,7 @@ Result<void> write_somewhere(Step& step, const Access& access, std::uint32_t fra
   for (std::int64_t at = span.lo; at < span.hi; ++at) {
     StackSlot& slot = frame.stack[slot_of(at)];
     if (slot.is_spilled_pointer() && !step.prog.allow_ptr_leaks) return step.diag.refuse(Rule::kVarWriteOverPointer, {step.idx, at});
+    RING3_TRY(overwrite_dynptr(step, frameno, slot_of(at)));
     if (slot.is_spilled()) scrub(slot);
     SlotByte& b = slot.bytes[byte_of(at)];
     if (b == SlotByte::kInvalid && !step.prog.allow_uninit_stack)
@@ -289,8 +292,11 @@ Result<void> region_on_stack(Step& step, unsigned regno, std::uint32_t size, boo
   if (size == 0) return {};
   if (uninit && span.exact && purpose == Purpose::kWrite) {
     FrameState& frame = *step.path.frames[frameno];
-    for (std::int64_t at = span.lo; at < span.hi && !step.prog.allow_ptr_leaks; ++at)
-      if (frame.stack[slot_of(at)].is_spilled_pointer()) return step.diag.refuse(Rule::kCorruptSpill);
+    for (std::int64_t at = span.lo; at < span.hi; ++at) {
+      const StackSlot& slot = frame.stack[slot_of(at)];
+      if (slot.bytes[byte_of(at)] == SlotByte::kDynptr) return step.diag.refuse(Rule::kDynptrPotentialWrite, {at});
+      if (!step.prog.allow_ptr_leaks && slot.is_spilled_pointer()) return step.diag.refuse(Rule::kCorruptSpill);
+    }
     return {};
   }
   return check_readable(step, regno, reg.off, size, frameno, span, purpose != Purpose::kRead, " indirect");

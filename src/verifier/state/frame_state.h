@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "isa/insn.h"
+#include "model/helper.h"
 #include "verifier/state/reg_state.h"
 
 namespace ring3::verifier {
@@ -17,14 +18,16 @@ inline constexpr char kSlotLetters[] = "?rm0di";
 
 inline constexpr int kSlotBytes = 8;
 
-/// An object of the host's that lives in the program's stack: an iterator. Every slot it covers carries one of these;
-/// only the first (lowest address) owns the reference.
+/// An object of the host's that lives in the program's stack: an iterator or a dynptr. Every slot it covers carries one of
+/// these; of an iterator only the first (lowest address) owns the reference.
 struct SlotObject {
   enum class State : std::uint8_t { kActive, kDrained } state = State::kActive;
   bool first = false;
   bool rcu = false;             // valid while the read section lasts
   bool untrusted = false;       // made or left outside one: of no use
-  std::uint32_t btf = 0;        // index into Program::btfs
+  model::DynptrKind dynptr = model::kDynptrAny;  // a dynptr: its kind, …
+  std::uint32_t id = 0;         // … and what its slices are known by
+  std::uint32_t btf = 0;        // an iterator: index into Program::btfs
   std::uint32_t type = 0;       // struct id there
   std::uint32_t ref_obj_id = 0;
   std::uint32_t depth = 0;      // times it was advanced on this path
@@ -39,7 +42,7 @@ struct SlotObject {
 struct StackSlot {
   RegState spilled{};
   std::array<SlotByte, kSlotBytes> bytes{};
-  SlotObject object{};  // meaningful where bytes are kIter
+  SlotObject object{};  // meaningful where bytes are kIter or kDynptr
 
   bool is_object(SlotByte kind) const {
     for (SlotByte b : bytes)
@@ -67,6 +70,7 @@ struct FrameState {
   std::uint32_t subprog = 0;
   FrameRole role = FrameRole::kMain;
   std::uint32_t callback_depth = 0;    // callbacks run so far from the current call, saturating
+  std::uint32_t lent_dynptr = 0;       // kCallback: id of the dynptr it got as an argument
   std::int32_t ret_min = 0, ret_max = 0;  // kCallback: allowed R0
 
   RegState& reg(unsigned i) { return regs[i]; }

@@ -45,7 +45,8 @@ struct RegState {
     std::uint32_t subprog;        // kFunc
     std::uint32_t payload = 0;
   };
-  std::uint32_t btf = 0;          // … in Program::btfs; kMapPtr, kMapValue: which lookup in an outer map (map_uid)
+  std::uint32_t btf = 0;          // … in Program::btfs; kMapPtr, kMapValue: which lookup in an outer map (map_uid);
+                                  // kMem: id of the dynptr it is a slice of
   Scalar64 val{};
 
   bool is_scalar() const { return kind == RegKind::kScalar; }

@@ -1,0 +1,32 @@
+// Host functions that make, use and slice dynptrs. What a dynptr is: kinds/dynptr.h.
+#include "verifier/call/kfunc_call.h"
+
+namespace ring3::verifier {
+
+using model::KfuncSpecial;
+
+Result<void> check_dynptr_arg(Step& step, unsigned i, KfuncCall& call) {
+  const unsigned regno = i + 1;
+  if (!call.proto.args[i].uninit) {
+    call.dynptr = RING3_TRY(use_dynptr(step, regno, model::kDynptrAny));
+    return {};
+  }
+  switch (call.special) {
+    case KfuncSpecial::kDynptrFromSkb: return make_dynptr(step, regno, model::kDynptrSkb, 0);
+    case KfuncSpecial::kDynptrFromXdp: return make_dynptr(step, regno, model::kDynptrXdp, 0);
+    case KfuncSpecial::kDynptrClone: return make_dynptr(step, regno, call.dynptr.kind, call.dynptr.ref_obj_id);
+    default: return step.diag.refuse(Rule::kKfuncShape, {call.proto.name, "makes a dynptr of unknown kind"});
+  }
+}
+
+/// A slice has the size of the buffer that is given for it.
+Result<void> set_slice_result(Step& step, const KfuncCall& call) {
+  const bool read_only = call.proto.name == "bpf_dynptr_slice";
+  if (!call.ret_size_known || call.dynptr.id == 0)
+    return step.diag.refuse(Rule::kKfuncShape, {call.proto.name, "returns memory of unknown size"});
+  if (!read_only && (step.prog.kind->flags & model::kProgPacketWrite) == 0) return step.diag.refuse(Rule::kSliceNoWrite);
+  set_slice(step, call.dynptr, call.ret_bytes, read_only);
+  return {};
+}
+
+}  // namespace ring3::verifier
