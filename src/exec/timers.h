@@ -75,7 +75,7 @@ class DeferredItem final : public maps::AsyncItem {
 /// All timers and work items of one machine.
 class Timers {
  public:
-  Timers(HostServices& host, Worker& worker) noexcept : host_(host), worker_(worker) {}
+  Timers(HostServices& host, Worker& worker) : host_(host), worker_(worker) {}
   ~Timers() {
     stop();
     worker_.drain();  // items whose fields are gone

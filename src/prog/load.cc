@@ -124,7 +124,7 @@ Result<ObjectTypes> object_types(const verifier::VerifiedProgram& verified, Prog
     }
     types.push_back(std::move(type).value());
   }
-  return std::move(types);
+  return types;
 }
 
 Result<Compiled> compile(const verifier::ProgramInput& in, const verifier::VerifiedProgram& verified,

@@ -68,8 +68,11 @@ std::shared_ptr<PinTree::Node> PinTree::make_node(PinKind kind, const Spot& spot
     if (kind == PinKind::kDirectory) node->mode |= 02000;
   }
   node->accessed_ns = node->modified_ns = node->changed_ns = now_ns();
+  // Both or none.
+  decltype(inodes_) one;
+  one.emplace(node->inode, node);
   directory.entries[spot.name] = node;
-  inodes_.emplace(node->inode, node);
+  inodes_.merge(one);
   directory.modified_ns = directory.changed_ns = node->changed_ns;
   if (kind == PinKind::kDirectory) {
     node->links = 2;
@@ -264,8 +267,7 @@ void PinTree::clear() {
   std::vector<UserRef<Object>> released;
   MutexLock lock(mutex_);
   take_objects(*root_, released);
-  inodes_.clear();
-  inodes_.emplace(root_->inode, root_);
+  std::erase_if(inodes_, [this](const auto& node) { return node.first != root_->inode; });
 }
 
 }  // namespace ring3::syscall

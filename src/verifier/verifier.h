@@ -86,9 +86,9 @@ struct InsnFacts {
   std::uint32_t object = UINT32_MAX;         // call of an object, list or tree function: index into VerifiedProgram::objects
   std::uint32_t node_off = 0;                // list push, tree add: byte offset of the node in its object
   bool percpu_object = false;                // bpf_this_cpu_ptr, bpf_per_cpu_ptr: argument 1 is a per-CPU object, not a variable
+  bool dynptr_read_only = false;             // makes a dynptr of a packet that this program may not write
   bool needs_nospec = false;                 // a store later loads must not overtake
   ArithMask mask;
-  bool dynptr_read_only = false;             // makes a dynptr of a packet that this program may not write
   bool zero_extend = false;                  // upper half of dst is read after this 32-bit write
 };
 

@@ -111,7 +111,13 @@ long BpfClient::load_btf(const std::vector<std::byte>& blob) {
   uapi::bpf_attr attr = zero();
   attr.btf = address(blob.data());
   attr.btf_size = static_cast<std::uint32_t>(blob.size());
-  return took(bpf(uapi::BPF_BTF_LOAD, attr));
+  std::vector<char> text(4096);
+  attr.btf_log_buf = address(text.data());
+  attr.btf_log_size = static_cast<std::uint32_t>(text.size());
+  attr.btf_log_level = 1;
+  const long fd = took(bpf(uapi::BPF_BTF_LOAD, attr));
+  log_ = text.data();
+  return fd;
 }
 
 uapi::bpf_attr BpfClient::ops_map_attr(std::string_view type, std::uint32_t flags) {

@@ -60,10 +60,6 @@ TEST_F(KptrTypes, WhatDoesNotFitIsNamed) {
   EXPECT_EQ(add(def), Errno::kNoEnt);
   EXPECT_TRUE(said("kptr unheard_of: no such struct")) << last_;
 
-  def.name = "hidden_thing";
-  EXPECT_EQ(add(def), Errno::kNoEnt);
-  EXPECT_TRUE(said("only declares it")) << last_;
-
   def = loose();
   def.size_bytes = 24;
   EXPECT_EQ(add(def), Errno::kInval);

@@ -73,7 +73,6 @@ struct shared_thing {
 struct loose_thing {
   __u64 id;
 };
-struct hidden_thing; /* declared only */
 
 struct box *box_get(void) RING3_KFUNC;
 struct thing *thing_get(__u64 id) RING3_KFUNC;

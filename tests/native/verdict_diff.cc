@@ -140,7 +140,7 @@ Comparison VerdictDiff::compare_runs(const RandomProgram& program, long ours, lo
   };
   Comparison c;
   c.accepted = true;
-  const long interpreted = load(interpreted_, program);
+  const long interpreted = load(interpreted_, program, false);
   const Run compiled = run(ours_, ours), kernel = run(theirs_, theirs), reference = run(interpreted_, interpreted);
   if (interpreted >= 0) ::close(static_cast<int>(interpreted));
   if (same(compiled, kernel) && same(compiled, reference)) return c;

@@ -56,7 +56,8 @@ Result<void> check(const MapSpec& spec) {
 
 Result<Ref<Map>> create(const MapSpec& spec, MapHost& host) {
   const std::uint64_t bytes = round_up(spec.value_size, 8) * spec.max_entries;
-  const bool shared = (spec.flags & uapi::BPF_F_MMAPABLE) != 0;
+  // Who maps a special field could forge what it holds: there is nothing to map then (behaviour.md C.4.3).
+  const bool shared = (spec.flags & uapi::BPF_F_MMAPABLE) != 0 && spec.fields.empty();
   MapMemory memory = RING3_TRY(shared ? MapMemory::shared(bytes) : MapMemory::anonymous(bytes));
   if (spec.flags & uapi::BPF_F_RDONLY_PROG) RING3_TRY(memory.seal_writes());
   if (fault_point()) return Errno::kNoMem;
