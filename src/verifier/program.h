@@ -44,6 +44,8 @@ struct SubprogInfo {
   std::string_view name;
   bool is_global = false;          // verified once against its prototype
   bool is_callback = false;        // address taken
+  bool is_exception_callback = false;
+  bool may_throw = false;          // itself, or by what it calls
   bool has_tail_call = false;
   bool tail_call_reachable = false;
   bool may_sleep = false;          // calls something that may sleep

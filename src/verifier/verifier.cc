@@ -53,9 +53,11 @@ class Run {
     RING3_TRY(check_maps());
     RING3_TRY(check_cfg(prog_, diag_));
     find_liveness(prog_);
+    find_throws(prog_);
     prepare_facts();
     RING3_TRY(walk_all());
     RING3_TRY(check_stack_depth(prog_, diag_));
+    RING3_TRY(check_throws(prog_, diag_));
     RING3_TRY(check_tail_call_maps());
     finish();
     return {};
@@ -161,6 +163,11 @@ class Run {
     return done;
   }
 
+  Result<void> check_exception_callback(const SubprogInfo& sub) {
+    if (sub.prototype_ok && sub.args.size() == 1 && sub.args[0].kind == GlobalArg::Kind::kScalar) return {};
+    return diag_.refuse(Rule::kExceptionArgs);
+  }
+
   /// Main, then every global function that walked code calls, each once.
   Result<void> walk_all() {
     RING3_TRY(walk(0));
@@ -168,7 +175,9 @@ class Run {
       again = false;
       for (std::uint32_t s = 1; s < prog_.subprogs.size(); ++s) {
         SubprogInfo& sub = prog_.subprogs[s];
-        if (!sub.is_global || !sub.called || sub.verified) continue;
+        // Whoever throws calls the exception callback.
+        if (!sub.is_global || (!sub.called && !sub.is_exception_callback) || sub.verified) continue;
+        if (sub.is_exception_callback) RING3_TRY(check_exception_callback(sub));
         sub.verified = again = true;
         const bool log = diag_.wants(kLogNormal | kLogStates);
         if (log) diag_.print("Validating {}() func#{}...\n", {sub.name, s});
@@ -199,7 +208,8 @@ class Run {
     }
     for (const SubprogInfo& s : prog_.subprogs)
       out_.subprogs.push_back({.start_idx = s.start, .end_idx = s.end, .stack_bytes = s.stack_bytes, .is_global = s.is_global,
-                               .has_tail_call = s.has_tail_call, .is_callback = s.is_callback});
+                               .has_tail_call = s.has_tail_call, .is_callback = s.is_callback,
+                                .is_exception_callback = s.is_exception_callback});
     out_.may_sleep |= prog_.sleepable;
   }
 

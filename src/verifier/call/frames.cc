@@ -52,6 +52,10 @@ Result<void> call_global(Step& step, std::uint32_t subprog) {
   const auto invalid = [&] { return step.diag.refuse(Rule::kGlobalArgs, {subprog, callee.name}); };
   if (step.path.lock.held) return step.diag.refuse(Rule::kGlobalCallUnderLock);
   if (step.path.preempt_depth > 0) return step.diag.refuse(Rule::kGlobalCallNoPreempt);
+  if (callee.may_throw) {
+    RING3_TRY(check_no_section(step, "a function that may throw"));
+    RING3_TRY(check_no_leak(step, true));
+  }
   if (!callee.prototype_ok) return invalid();
   for (std::size_t i = 0; i < callee.args.size(); ++i) {
     const unsigned regno = static_cast<unsigned>(i) + 1;

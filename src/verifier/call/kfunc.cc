@@ -34,7 +34,7 @@ bool is_modelled(KfuncSpecial special, std::string_view name) {
     case KfuncSpecial::kRcuLock: case KfuncSpecial::kRcuUnlock: case KfuncSpecial::kPreemptDisable:
     case KfuncSpecial::kPreemptEnable: case KfuncSpecial::kIterCssTask: case KfuncSpecial::kIteratorsOnly:
     case KfuncSpecial::kDynptrFromSkb: case KfuncSpecial::kDynptrFromXdp: case KfuncSpecial::kDynptrSlice:
-    case KfuncSpecial::kDynptrClone:
+    case KfuncSpecial::kDynptrClone: case KfuncSpecial::kThrow:
       return true;
     case KfuncSpecial::kNone: return name != "bpf_wq_start" && name != "bpf_session_cookie" && name != "bpf_session_is_return";
     default: return false;
@@ -321,6 +321,10 @@ Result<void> call_kfunc(Step& step) {
   RING3_TRY(enter_or_leave_section(step, section_call(call.special), call.proto.name, call.has(model::kKfuncSleepable)));
   if (call.special == KfuncSpecial::kListPush || call.special == KfuncSpecial::kRbtreeAdd) RING3_TRY(give_node_to_root(step, call));
   if (call.special == KfuncSpecial::kObjDrop || call.special == KfuncSpecial::kPercpuObjDrop) RING3_TRY(note_dropped_object(step, call));
+  if (call.special == KfuncSpecial::kThrow) {
+    step.facts().kfunc = note_kfunc(step.out, index);
+    return throw_exception(step);
+  }
   if (call.has(model::kKfuncRelease)) {
     if (call.released == 0) return step.diag.refuse(Rule::kReleaseExpects, {call.proto.name});
     if (!release_reference(step, call.released)) return step.diag.refuse(Rule::kReleaseNotOwned, {call.released});

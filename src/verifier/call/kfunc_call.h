@@ -4,6 +4,7 @@
 //   object_calls.cc   objects the program makes
 //   graph_calls.cc    lists and trees
 //   dynptr_calls.cc   dynptrs
+//   exceptions.cc     bpf_throw
 #pragma once
 
 #include "model/kernel_kfuncs.h"
@@ -51,6 +52,9 @@ Result<void> check_graph_node(Step& step, unsigned i, KfuncCall& call);
 Result<void> give_node_to_root(Step& step, const KfuncCall& call);
 /// r0 is the object around a node of call.root.
 void set_node_result(Step& step, const KfuncCall& call, std::uint16_t null);
+
+/// bpf_throw: the path ends here (exceptions.cc).
+Result<void> throw_exception(Step& step);
 
 // Dynptrs (dynptr_calls.cc).
 Result<void> check_dynptr_arg(Step& step, unsigned i, KfuncCall& call);

@@ -92,6 +92,7 @@ PathState Explorer::entry_state(std::uint32_t subprog) {
     own_arguments(prog_, path, *this);
     return path;
   }
+  if (prog_.subprogs[subprog].is_exception_callback) frame.role = FrameRole::kExceptionCallback;
   const std::vector<GlobalArg>& args = prog_.subprogs[subprog].args;
   for (std::size_t i = 0; i < args.size(); ++i) {
     RegState& reg = frame.regs[i + 1];

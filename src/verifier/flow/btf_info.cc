@@ -115,8 +115,6 @@ Result<void> check_func_info(Program& prog, Diag& diag) {
     const btf::Type* func = prog.in.btf->type(records[i].type);
     if (func == nullptr || func->kind != Kind::kFunc || func->name.empty())
       return diag.refuse(Rule::kFuncInfoType, {records[i].type});
-    for (const std::string_view tag : prog.in.btf->decl_tags(records[i].type, -1))
-      if (tag.starts_with("exception_callback:")) return diag.refuse(Rule::kNotSupported, {"exception callbacks"});
     SubprogInfo& sub = prog.subprogs[i];
     sub.func = records[i].type;
     sub.name = func->name;

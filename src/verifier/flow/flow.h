@@ -26,6 +26,14 @@ bool calls_callback(Program& prog, const isa::Insn& insn);
 bool advances_iterator(const Program& prog, const isa::Insn& insn);
 Result<void> check_stack_depth(Program& prog, Diag& diag);
 
+// Exceptions (exceptions.cc).
+/// Where the function starts that handles what the program throws; UINT32_MAX: there is none.
+Result<std::uint32_t> exception_callback(const Program& prog, Diag& diag);
+/// Which functions may throw, themselves or by what they call.
+void find_throws(Program& prog);
+/// Nothing throws out of a callback, and nobody calls the exception callback.
+Result<void> check_throws(Program& prog, Diag& diag);
+
 /// Where control goes after an instruction inside its function: fall-through first, then the jump's target.
 struct Successors {
   std::uint32_t next[2];

@@ -56,6 +56,8 @@ Result<void> find_subprogs(Program& prog, Diag& diag) {
     starts.push_back(target);
     if (address) callbacks.push_back(target);
   }
+  const std::uint32_t exception = RING3_TRY(exception_callback(prog, diag));
+  if (exception != UINT32_MAX) starts.push_back(exception);
   std::sort(starts.begin(), starts.end());
   starts.erase(std::unique(starts.begin(), starts.end()), starts.end());
   if (starts.size() > kMaxSubprogs) return diag.refuse(Rule::kTooManySubprogs);
@@ -65,7 +67,8 @@ Result<void> find_subprogs(Program& prog, Diag& diag) {
     SubprogInfo& sub = prog.subprogs[s];
     sub.start = starts[s];
     sub.end = s + 1 < starts.size() ? starts[s + 1] : prog.size();
-    sub.is_callback = std::find(callbacks.begin(), callbacks.end(), sub.start) != callbacks.end();
+    sub.is_exception_callback = sub.start == exception;
+    sub.is_callback = sub.is_exception_callback || std::find(callbacks.begin(), callbacks.end(), sub.start) != callbacks.end();
     RING3_TRY(check_bounds(prog, diag, sub));
   }
   for (std::uint32_t i = 0; i < prog.size(); ++i) {

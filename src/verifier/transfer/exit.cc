@@ -32,31 +32,39 @@ bool returns_nothing(const Program& prog) {
   return proto != nullptr && proto->type == btf::kVoid;
 }
 
-/// The function whose walk this is: main, or a global function walked on its own.
-Result<void> check_return_value(Step& step) {
-  const SubprogInfo& sub = step.prog.subprogs[step.frame().subprog];
-  const bool is_main = step.frame().subprog == 0;
-  if (is_main ? returns_nothing(step.prog) : sub.returns_void) return {};
-  RING3_TRY(check_read(step, 0));
-  const RegState& r0 = step.reg(0);
-  if (!is_main) {
-    if (!r0.is_scalar()) return step.diag.refuse(Rule::kSubprogReturn, {0, kind_name(r0)});
-    return {};
-  }
-  if (leaks_pointer(step, 0)) return step.diag.refuse(Rule::kLeakAsReturn, {0});
+}  // namespace
+
+Result<void> check_program_result(Step& step, unsigned regno) {
+  if (regno == 0 && returns_nothing(step.prog)) return {};
+  RING3_TRY(check_read(step, regno));
+  const RegState& value = step.reg(regno);
+  if (leaks_pointer(step, regno)) return step.diag.refuse(Rule::kLeakAsReturn, {regno});
   model::ReturnRange range = returns(step.prog);
   // What is no owned pointer of the right type can only be null.
   if (returns_pointer(step.prog)) range = {.any = false, .min = 0, .max = 0};
   if (range.any) {
     // A struct_ops member's result goes to the host, which takes it for a number.
-    if (step.prog.in.prog_type == uapi::BPF_PROG_TYPE_STRUCT_OPS && !r0.is_scalar())
-      return step.diag.refuse(Rule::kReturnNotScalar, {"At program exit", 0, kind_name(r0)});
+    if (step.prog.in.prog_type == uapi::BPF_PROG_TYPE_STRUCT_OPS && !value.is_scalar())
+      return step.diag.refuse(Rule::kReturnNotScalar, {"At program exit", regno, kind_name(value)});
     return {};
   }
-  if (!r0.is_scalar()) return step.diag.refuse(Rule::kReturnNotScalar, {"At program exit", 0, kind_name(r0)});
-  RING3_TRY(step.search.mark_precise(step.path, 0));
-  if (smin(r0) < range.min || smax(r0) > range.max)
-    return step.diag.refuse(Rule::kReturnRange, {"At program exit", "R0", bounds_text(r0), range.min, range.max});
+  if (!value.is_scalar()) return step.diag.refuse(Rule::kReturnNotScalar, {"At program exit", regno, kind_name(value)});
+  RING3_TRY(step.search.mark_precise(step.path, regno));
+  if (smin(value) < range.min || smax(value) > range.max)
+    return step.diag.refuse(Rule::kReturnRange,
+                            {"At program exit", "R" + std::to_string(regno), bounds_text(value), range.min, range.max});
+  return {};
+}
+
+namespace {
+
+/// The function whose walk this is: main, the exception callback, or a global function walked on its own.
+Result<void> check_return_value(Step& step) {
+  const FrameState& frame = step.frame();
+  if (frame.subprog == 0 || frame.role == FrameRole::kExceptionCallback) return check_program_result(step, 0);
+  if (step.prog.subprogs[frame.subprog].returns_void) return {};
+  RING3_TRY(check_read(step, 0));
+  if (!step.reg(0).is_scalar()) return step.diag.refuse(Rule::kSubprogReturn, {0, kind_name(step.reg(0))});
   return {};
 }
 

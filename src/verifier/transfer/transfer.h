@@ -23,6 +23,9 @@ Result<void> transfer_may_goto(Step& step);
 /// Return from a frame, or the end of the path.
 Result<void> transfer_exit(Step& step);
 
+/// Register `regno` of the current frame is what the program may return.
+Result<void> check_program_result(Step& step, unsigned regno);
+
 /// Every copy of a tested maybe-null pointer learns the outcome.
 void learn_null_test(Program& prog, PathState& path, std::uint32_t id, bool is_null);
 /// A maybe-null pointer that was proved not null.
