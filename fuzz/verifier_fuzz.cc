@@ -120,9 +120,9 @@ std::vector<RawInsn> raw_program(Bytes& bytes) {
   while (bytes.more() && out.size() < kMostInsns) {
     RawInsn insn{};
     insn.code = bytes.next();
-    const std::uint8_t registers = bytes.next();
+    const unsigned registers = bytes.next();
     insn.dst = registers & 0xf;
-    insn.src = registers >> 4;
+    insn.src = registers >> 4 & 0xf;
     const unsigned low = bytes.next();
     insn.off = static_cast<std::int16_t>(low | static_cast<unsigned>(bytes.next()) << 8);
     std::uint32_t imm = 0;

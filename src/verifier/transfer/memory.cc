@@ -74,6 +74,9 @@ Result<void> transfer_legacy_load(Step& step) {
   if (type != uapi::BPF_PROG_TYPE_SOCKET_FILTER && type != uapi::BPF_PROG_TYPE_SCHED_CLS &&
       type != uapi::BPF_PROG_TYPE_SCHED_ACT)
     return step.diag.refuse(Rule::kLegacyLoadType);
+  // A load outside the packet ends the function it stands in with 0; only main's end is no result that somebody goes on with.
+  if (step.path.depth() > 0 || step.path.frame().subprog != 0)
+    return step.diag.refuse(Rule::kNotSupported, {"a packet load by skb[…] in a function"});
   RING3_TRY(check_read(step, 6));
   if (!step.path.refs.empty()) return step.diag.refuse(Rule::kLegacyLoadLeak);
   RING3_TRY(check_no_section(step, "BPF_LD_[ABS|IND]"));
