@@ -267,7 +267,8 @@ void PinTree::clear() {
   std::vector<UserRef<Object>> released;
   MutexLock lock(mutex_);
   take_objects(*root_, released);
-  std::erase_if(inodes_, [this](const auto& node) { return node.first != root_->inode; });
+  const std::uint64_t root = root_->inode;
+  std::erase_if(inodes_, [root](const auto& node) { return node.first != root; });
 }
 
 }  // namespace ring3::syscall
