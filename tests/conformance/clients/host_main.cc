@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "clients_host.h"
 #include "clients_host_btf.h"
 #include "ring3/runtime.h"
 
