@@ -8,6 +8,15 @@
 namespace ring3::prog {
 namespace {
 
+/// Where instruction i begins. The first of a function begins with the function: libbpf matches the two.
+std::uint64_t address_of(const exec::CodeListing& code, std::size_t i) {
+  const auto offset = code.insn_offset[i];
+  const auto after = std::upper_bound(code.function_offset.begin(), code.function_offset.end(), offset);
+  if (after == code.function_offset.begin()) return offset;
+  const auto start = *(after - 1);
+  return i == 0 || code.insn_offset[i - 1] < start ? start : offset;
+}
+
 /// A record starts with the index of its instruction. Of a removed one the address is that of what follows.
 std::vector<std::uint64_t> line_addresses(const ProgramAbout& about, const exec::CodeListing& code, std::uint64_t base) {
   std::vector<std::uint64_t> out;
@@ -17,7 +26,7 @@ std::vector<std::uint64_t> line_addresses(const ProgramAbout& about, const exec:
     std::memcpy(&idx, about.line_info.data() + at, sizeof idx);
     const auto next = std::lower_bound(code.original_idx.begin(), code.original_idx.end(), idx);
     const auto i = static_cast<std::size_t>(next - code.original_idx.begin());
-    out.push_back(base + (i < code.insn_offset.size() ? code.insn_offset[i] : code.bytes.size()));
+    out.push_back(base + (i < code.insn_offset.size() ? address_of(code, i) : code.bytes.size()));
   }
   return out;
 }
