@@ -18,9 +18,10 @@ namespace ring3::supervisor {
 class PinServer {
  public:
   virtual ~PinServer() = default;
-  /// fuse: an open connection of a FUSE file system, mounted at /sys/fs/bpf of the command. Answers from now on, by threads of
+  /// fuse: an open connection of a FUSE file system, mounted at /sys/fs/bpf of the command, whose
+  /// user namespace it speaks in. Answers from now on, by threads of
   /// its own, until stop(). Errors, with words in why: then the command finds an empty directory that answers errors.
-  virtual Result<void> serve(OwnedFd fuse, std::string& why) = 0;
+  virtual Result<void> serve(OwnedFd fuse, pid_t command, std::string& why) = 0;
   virtual void stop() = 0;
 };
 
