@@ -2,7 +2,7 @@
 //
 // Every object is judged in a child process, so that a crash or an endless walk costs one case: the
 // parent notes it and goes on behind it. Exit status 0 also with failures: the closing line counts them
-// (--expect N makes fewer than N passes an error).
+// (--expect N makes fewer than N passes an error, --xfail FILE every difference to that list).
 #include <bpf/libbpf.h>
 #include <dirent.h>
 #include <sys/wait.h>
@@ -18,13 +18,16 @@
 
 #include <nlohmann/json.hpp>
 
+#include "file_table.h"
+#include "known_failures.h"
 #include "runner.h"
 
 namespace ring3::conformance {
 namespace {
 
 struct Options {
-  std::string objects, sources, btf, backend = "ring3", filter, json, verdicts;
+  std::string objects, sources, btf, backend = "ring3", filter, json, verdicts, xfail, table;
+  bool bless = false;
   bool verbose = false;
   bool list_passed = false;
   bool loader_text = false;  // what libbpf has to say, on stderr
@@ -181,6 +184,28 @@ int summarize(const Options& options, const std::vector<Record>& records) {
   return passed < options.expect ? 1 : 0;
 }
 
+/// False: what fails is not what is known to fail.
+bool compare_with_known(const std::string& file, bool bless, const std::vector<Record>& records) {
+  KnownFailures known;
+  std::string problem;
+  if (!known.read(file, problem)) {
+    std::printf("%s\n", problem.c_str());
+    return false;
+  }
+  for (const Record& r : records)
+    if (r.verdict.outcome != Outcome::kSkipped) known.judged(r.test.name(), r.verdict.outcome == Outcome::kFailed ? r.verdict.kind + ": " + r.verdict.reason : "");
+  if (bless) std::ofstream(file) << known.corrected();
+  return known.report() || bless;
+}
+
+void write_table(const std::string& file, const std::vector<Record>& records) {
+  FileTable table;
+  for (const Record& r : records)
+    if (r.verdict.outcome != Outcome::kSkipped)
+      table.judged(r.test.object, r.test.unprivileged, r.verdict.outcome == Outcome::kPassed);
+  std::ofstream(file) << table.text();
+}
+
 bool parse(int argc, char** argv, Options& options) {
   for (int i = 1; i < argc; ++i) {
     const std::string arg = argv[i];
@@ -195,8 +220,11 @@ bool parse(int argc, char** argv, Options& options) {
     else if (arg == "--filter") value(options.filter);
     else if (arg == "--json") value(options.json);
     else if (arg == "--verdicts") value(options.verdicts);
+    else if (arg == "--xfail") value(options.xfail);
+    else if (arg == "--table") value(options.table);
     else if (arg == "--expect") value(number), options.expect = std::atoi(number.c_str());
     else if (arg == "--case-seconds") value(number), options.case_seconds = static_cast<unsigned>(std::atoi(number.c_str()));
+    else if (arg == "--bless") options.bless = true;
     else if (arg == "--verbose") options.verbose = true;
     else if (arg == "--libbpf") options.loader_text = true;
     else if (arg == "--list") options.list_passed = true;
@@ -210,7 +238,7 @@ int run(int argc, char** argv) {
   if (!parse(argc, argv, options)) {
     std::fprintf(stderr,
                  "usage: ring3-verifier-conformance --objects FOLDER --btf VMLINUX [--sources FOLDER] [--backend ring3|native]\n"
-                 "         [--filter TEXT] [--json FILE] [--verdicts FILE] [--expect N] [--case-seconds N] [--list] [--verbose] [--libbpf]\n");
+                 "         [--filter TEXT] [--json FILE] [--verdicts FILE] [--xfail FILE [--bless]] [--table FILE] [--expect N] [--case-seconds N] [--list] [--verbose] [--libbpf]\n");
     return 2;
   }
   if (!options.loader_text) libbpf_set_print(nullptr);
@@ -222,7 +250,10 @@ int run(int argc, char** argv) {
     }
   }
   if (!options.json.empty()) write_json(options.json, all);
-  return summarize(options, all);
+  if (!options.table.empty()) write_table(options.table, all);
+  const bool as_known = options.xfail.empty() || compare_with_known(options.xfail, options.bless, all);
+  const int code = summarize(options, all);
+  return as_known ? code : 1;
 }
 
 }  // namespace
