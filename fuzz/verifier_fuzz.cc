@@ -1,0 +1,256 @@
+// Any program: the verifier ends with a verdict, and what it accepts does no harm.
+//
+// Input: one byte of choices, then either instruction slots as they are, or bytes that are made into instructions with
+// legal fields (rows of insn.def) behind a prologue that leaves numbers of unknown value in registers.
+//
+// Oracles
+//   - an accepted program touches its context and its stack only: the context is a heap block of exactly the bytes the
+//     verifier says the program needs, the interpreter is built with address sanitizer
+//   - what a caller without rights may load, a caller with all rights may
+//   - without CAP_PERFMON results do not depend on where memory lies: interpreter and compiler, whose stacks are
+//     elsewhere, give the same result and leave the same context
+//   - a walk of every path, where it ends, refuses nothing that the pruned walk accepts
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "exec/engine.h"
+#include "exec/jit.h"
+#include "isa/decode.h"
+#include "isa/disassemble.h"
+#include "isa/rows.h"
+#include "rewrite/rewrite.h"
+#include "uapi/bpf.h"
+#include "verifier/verifier.h"
+
+namespace {
+
+using namespace ring3;
+using isa::RawInsn;
+using isa::Role;
+
+constexpr std::size_t kMostInsns = 192;
+constexpr std::size_t kInsnsToWalkWhole = 48;
+
+class Sink final : public verifier::LogSink {
+ public:
+  explicit Sink(std::uint32_t log_level = 0) { level = log_level; }
+  void write(std::string_view) override {}
+};
+
+/// Bytes of the input, one after the other; zeros behind its end.
+class Bytes {
+ public:
+  explicit Bytes(std::span<const std::uint8_t> input) : input_(input) {}
+  bool more() const { return at_ < input_.size(); }
+  std::uint8_t next() { return more() ? input_[at_++] : 0; }
+
+ private:
+  std::span<const std::uint8_t> input_;
+  std::size_t at_ = 0;
+};
+
+constexpr std::int32_t kImmediates[] = {0, 1, 2, 3, 7, 8, 15, 16, 31, 32, 63, 64, 255, 256, 4096, 65535,
+                                        INT32_MAX, INT32_MIN, -1, -2, -8, -16, -64, -512};
+
+bool is_generated(const isa::Row& row) {
+  switch (row.form) {
+    case isa::Form::kCall: case isa::Form::kLdSkb: case isa::Form::kAddrSpace: case isa::Form::kMayGoto:
+    case isa::Form::kLdImm64: case isa::Form::kLdImm64Hi: return false;
+    default: return true;
+  }
+}
+
+std::uint8_t register_of(Bytes& bytes, bool base) {
+  const std::uint8_t choice = bytes.next();
+  if (base) return std::array<std::uint8_t, 4>{10, 6, 10, static_cast<std::uint8_t>(choice / 4 % 11)}[choice % 4];
+  return static_cast<std::uint8_t>(choice % 10);
+}
+
+RawInsn generated(Bytes& bytes) {
+  const isa::Row* row = nullptr;
+  do row = &isa::kRows[bytes.next() % isa::kRowCount];
+  while (!is_generated(*row) && bytes.more());
+  if (!is_generated(*row)) return {0xb7, 0, 0, 0, 0};
+  const bool writes = (row->effects & isa::kStores) != 0;
+  const bool reads = (row->effects & isa::kLoads) != 0;
+  RawInsn out{row->code, 0, 0, 0, 0};
+  const auto reg = [&](const isa::Field& field, bool base) {
+    return static_cast<std::uint8_t>((field.is_register() ? register_of(bytes, base) : field.value) & 15);
+  };
+  out.dst = reg(row->dst, writes) & 0xf;
+  out.src = reg(row->src, reads && !writes) & 0xf;
+  const std::uint8_t choice = bytes.next();
+  switch (row->off.role) {
+    case Role::kMem: out.off = static_cast<std::int16_t>((choice % 2 == 0 ? -8 : 1) * (choice / 2 % 72)); break;
+    case Role::kJump: out.off = static_cast<std::int16_t>(choice < 224 ? choice % 8 : -(choice % 8) - 1); break;
+    case Role::kIs: out.off = row->off.value; break;
+    default: break;
+  }
+  switch (row->imm.role) {
+    case Role::kValue: out.imm = kImmediates[choice % std::size(kImmediates)]; break;
+    case Role::kJump: out.imm = choice % 8; break;
+    case Role::kWidth: out.imm = std::array{16, 32, 64}[choice % 3]; break;
+    case Role::kIs: out.imm = row->imm.value; break;
+    default: break;
+  }
+  return out;
+}
+
+constexpr std::uint8_t kMovImm = 0xb7, kMovReg = 0xbf, kLoadWide = 0x79, kLoadWord = 0x61, kStoreImm = 0x7a, kAndImm = 0x57,
+                       kExit = 0x95;
+
+std::vector<RawInsn> make_program(Bytes& bytes) {
+  std::vector<RawInsn> out{{kMovReg, 6, 1, 0, 0}, {kLoadWide, 7, 6, 0, 0}, {kLoadWord, 8, 6, 8, 0}, {kMovReg, 9, 8, 0, 0},
+                           {kAndImm, 9, 0, 0, 0x1f}, {kStoreImm, 10, 0, -8, 0}, {kStoreImm, 10, 0, -16, 7},
+                           {kMovImm, 0, 0, 0, 0}, {kMovReg, 2, 10, 0, 0}};
+  while (bytes.more() && out.size() < kMostInsns) out.push_back(generated(bytes));
+  for (int i = 0; i < 8; ++i) out.push_back({kMovImm, 0, 0, 0, 0});  // jumps land here
+  out.push_back({kExit, 0, 0, 0, 0});
+  return out;
+}
+
+std::vector<RawInsn> raw_program(Bytes& bytes) {
+  std::vector<RawInsn> out;
+  while (bytes.more() && out.size() < kMostInsns) {
+    RawInsn insn{};
+    insn.code = bytes.next();
+    const std::uint8_t registers = bytes.next();
+    insn.dst = registers & 0xf;
+    insn.src = registers >> 4;
+    const unsigned low = bytes.next();
+    insn.off = static_cast<std::int16_t>(low | static_cast<unsigned>(bytes.next()) << 8);
+    std::uint32_t imm = 0;
+    for (int i = 0; i < 4; ++i) imm |= std::uint32_t{bytes.next()} << (8 * i);
+    insn.imm = static_cast<std::int32_t>(imm);
+    out.push_back(insn);
+  }
+  return out;
+}
+
+struct Judged {
+  const std::vector<RawInsn>& raw;
+  std::vector<isa::Insn> insns;
+  std::vector<verifier::WideImmediate> wide;
+  model::MapFacts map;
+  std::uint32_t prog_type;
+
+  verifier::ProgramInput input(const model::Rights& rights) const {
+    verifier::ProgramInput in;
+    in.name = "fuzz";
+    in.prog_type = prog_type;
+    in.flags = prog_type == uapi::BPF_PROG_TYPE_SYSCALL ? std::uint32_t{uapi::BPF_F_SLEEPABLE} : 0u;
+    in.gpl_compatible = true;
+    in.insns = insns;
+    in.raw = raw;
+    in.wide = wide;
+    in.maps = {&map, 1};
+    in.rights = rights;
+    return in;
+  }
+  Result<verifier::VerifiedProgram> verify(const model::Rights& rights, bool every_path, std::uint32_t log_level = 0) const {
+    verifier::Limits limits;
+    limits.max_insns_processed = every_path ? 100'000 : 20'000;
+    limits.no_pruning = every_path;
+    Sink sink(log_level);
+    const model::Facts facts;
+    return verifier::verify(input(rights), facts, limits, sink);
+  }
+};
+
+[[noreturn]] void complain(const char* what, const Judged& judged) {
+  std::fprintf(stderr, "%s\n", what);
+  StringSink text;
+  isa::disassemble(judged.insns, text);
+  std::fprintf(stderr, "%s", text.text().c_str());
+  std::abort();
+}
+
+/// Programs that call nobody and name no map.
+bool is_self_contained(const std::vector<isa::Insn>& insns) {
+  for (const isa::Insn& insn : insns)
+    if (insn.op == isa::Op::kCallHelper || insn.op == isa::Op::kCallKfunc || insn.op == isa::Op::kLdImm64 ||
+        insn.op == isa::Op::kMayGoto)
+      return false;
+  return true;
+}
+
+struct RunResult {
+  std::uint64_t r0;
+  std::vector<std::uint64_t> context;
+  friend bool operator==(const RunResult&, const RunResult&) = default;
+};
+
+/// Null: this engine does not take the program.
+std::unique_ptr<RunResult> run_on(exec::Engine& engine, const std::shared_ptr<const rewrite::XlatedProgram>& program,
+                                  std::size_t context_bytes) {
+  auto code = engine.compile(program);
+  if (!code.ok()) return nullptr;
+  // Exactly as large as the verifier says; the sanitizer watches its ends.
+  const auto context = std::make_unique<std::byte[]>(context_bytes);
+  for (std::size_t i = 0; i < context_bytes; ++i) context[i] = static_cast<std::byte>(i * 37 + 11);
+  exec::RunContext run;
+  auto out = std::make_unique<RunResult>();
+  out->r0 = code.value()->call_subprog(run, 0, reinterpret_cast<std::uintptr_t>(context.get()), 0, 0, 0, 0);
+  for (std::size_t i = 0; i < context_bytes; ++i) out->context.push_back(static_cast<std::uint64_t>(context[i]));
+  return out;
+}
+
+void run_accepted(const Judged& judged, const verifier::VerifiedProgram& verified, const model::Rights& rights) {
+  if (judged.prog_type != uapi::BPF_PROG_TYPE_SYSCALL || !is_self_contained(judged.insns)) return;
+  Sink sink;
+  const model::Facts facts;
+  const verifier::ProgramInput input = judged.input(rights);
+  auto xlated = rewrite::rewrite({.program = input, .verified = verified, .facts = facts, .maps = {}, .find_helper = nullptr}, sink);
+  if (!xlated.ok()) return;
+  const auto program = std::make_shared<const rewrite::XlatedProgram>(std::move(xlated).value());
+  const std::size_t bytes = verified.max_ctx_offset == 0 ? 1 : verified.max_ctx_offset;
+  const std::unique_ptr<RunResult> interpreted = run_on(*exec::make_interpreter(), program, bytes);
+  if (rights.perfmon || !exec::jit_available() || interpreted == nullptr) return;
+  exec::CodeMemory memory;
+  const std::unique_ptr<RunResult> compiled = run_on(*exec::make_jit(memory, {}), program, bytes);
+  if (compiled != nullptr && *compiled != *interpreted) complain("an address shows, or engines differ", judged);
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  Bytes bytes({data, size});
+  const std::uint8_t choices = bytes.next();
+  const std::vector<RawInsn> raw = (choices & 1) != 0 ? make_program(bytes) : raw_program(bytes);
+  isa::FieldError wrong;
+  auto insns = isa::decode(raw, &wrong);
+  if (!insns.ok()) return 0;
+  constexpr std::uint32_t kTypes[] = {uapi::BPF_PROG_TYPE_SYSCALL, uapi::BPF_PROG_TYPE_SOCKET_FILTER,
+                                      uapi::BPF_PROG_TYPE_XDP, uapi::BPF_PROG_TYPE_SCHED_CLS};
+  Judged judged{.raw = raw, .insns = std::move(insns).value(), .wide = {}, .map = {}, .prog_type = kTypes[choices >> 1 & 3]};
+  judged.map.type = uapi::BPF_MAP_TYPE_ARRAY;
+  judged.map.key_size = 4;
+  judged.map.value_size = 48;
+  judged.map.max_entries = 4;
+  for (std::uint32_t idx = 0; idx < judged.insns.size(); ++idx) {
+    const isa::Insn& insn = judged.insns[idx];
+    if (insn.op != isa::Op::kLdImm64 || insn.pseudo() == isa::Pseudo::kImm || insn.pseudo() == isa::Pseudo::kFunc) continue;
+    judged.wide.push_back({.idx = idx, .pseudo = insn.pseudo(), .map = static_cast<std::uint32_t>(insn.imm) & 1,
+                           .value_off = static_cast<std::uint32_t>(static_cast<std::uint64_t>(insn.imm) >> 32)});
+  }
+
+  const model::Rights all = model::Rights::all(), some{.bpf = true};
+  const auto with_all = judged.verify(all, false, (choices & 8) != 0 ? 2 : 0);
+  const auto with_some = judged.verify(some, false);
+  const auto too_long = [](const auto& verdict) { return !verdict.ok() && verdict.error() == Errno::kTooBig; };
+  if (with_some.ok() && !with_all.ok() && !too_long(with_all)) complain("accepted without rights, refused with all", judged);
+  if (with_all.ok()) run_accepted(judged, with_all.value(), all);
+  if (with_some.ok()) run_accepted(judged, with_some.value(), some);
+  if (judged.insns.size() > kInsnsToWalkWhole) return 0;
+  if (with_all.ok()) {
+    const auto whole = judged.verify(all, true);
+    if (!whole.ok() && !too_long(whole)) complain("accepted by the pruned walk, refused by the whole one", judged);
+  }
+  return 0;
+}
