@@ -203,6 +203,7 @@ Result<void> check_arg(Step& step, unsigned i, HelperCall& call) {
   RING3_TRY(check_kind(step, regno, arg, call.proto));
   if (reg.ref_obj_id != 0) call.arg_ref = reg.ref_obj_id;
   if ((arg.flags & model::kArgRelease) != 0) {
+    if (reg.off != 0) return step.diag.refuse(Rule::kReleaseOffset, {regno});
     RING3_TRY(check_no_offset(step, reg, regno, false));
     call.released = reg.ref_obj_id;
   }
