@@ -35,6 +35,8 @@ struct RuntimeOptions {
   Log* log = nullptr;                  ///< outlives the runtime; null: lines are dropped
   std::uint32_t possible_cpus = 0;     ///< 0: what the machine says
   Execution execution = Execution::kBest;
+  bool unprivileged = false;           ///< clients without CAP_BPF may make basic maps and load socket filters; what
+                                       ///< such programs do is held to stricter rules, as Linux does it
   bool blind_constants = false;        ///< machine code holds no constant as a program's author chose it; costs speed
 };
 

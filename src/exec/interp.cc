@@ -94,7 +94,7 @@ std::uint64_t interpret(const InterpProgram& program, std::uint32_t subprog, con
   std::uint32_t depth = 0;
   std::uint32_t stack_bytes = entry.stack_bytes;
   std::uint32_t may_goto_budget = rewrite::kMayGotoBudget;
-  std::uint64_t r[isa::kRegCount] = {0, args[0], args[1], args[2], args[3], args[4]};
+  std::uint64_t r[rewrite::kRewriteReg + 1] = {0, args[0], args[1], args[2], args[3], args[4]};
   r[isa::kFrameReg] = reinterpret_cast<std::uintptr_t>(stack_top);
   const Step* s = program.steps.data() + entry.start;
 

@@ -59,8 +59,8 @@ class Checker {
   }
 
   static Result<void> check_registers(const Insn& insn, const Row& row) {
-    if (row.dst.is_register() && insn.dst >= isa::kRegCount) return Errno::kInval;
-    if (row.src.is_register() && insn.src >= isa::kRegCount) return Errno::kInval;
+    if (row.dst.is_register() && insn.dst > rewrite::kRewriteReg) return Errno::kInval;
+    if (row.src.is_register() && insn.src > rewrite::kRewriteReg) return Errno::kInval;
     if (row.dst.writes() && insn.dst == isa::kFrameReg) return Errno::kInval;
     if (row.src.writes() && insn.src == isa::kFrameReg) return Errno::kInval;
     return {};

@@ -50,11 +50,7 @@ ProgViews prog_view(std::uint32_t prog_type, std::uint32_t attach_type) {
   return row == nullptr ? ProgViews{kViewNone} : row->view;
 }
 
-bool may_load(const ProgKindRow& kind, const Rights& rights) {
-  if ((kind.rights & kRightBpf) != 0 && !rights.has_bpf()) return false;
-  if ((kind.rights & kRightPerfmon) != 0 && !rights.has_perfmon()) return false;
-  return (kind.rights & kRightNetAdmin) == 0 || rights.net_admin || rights.sys_admin;
-}
+bool may_load(const ProgKindRow& kind, const Rights& rights) { return has_rights(rights, kind.rights); }
 
 ReturnRange return_range(const ProgKindRow& kind, std::uint32_t attach_type) {
   const ViewRow* row = find_view(kind.type, attach_type);

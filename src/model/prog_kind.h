@@ -6,6 +6,7 @@
 
 #include "model/facts.h"
 #include "model/prog_view.h"
+#include "model/rights.h"
 
 namespace ring3::model {
 
@@ -27,9 +28,6 @@ enum ProgKindFlag : std::uint16_t {
   kProgTestRun = 1 << 5,        // BPF_PROG_TEST_RUN has an operation for it
   kProgTracing = 1 << 7,        // no maps with locks, lists, trees, timers (behaviour.md C.3.8)
 };
-
-/// What loading takes; bits.
-enum ProgRight : std::uint8_t { kRightBpf = 1 << 0, kRightPerfmon = 1 << 1, kRightNetAdmin = 1 << 2 };
 
 struct ProgKindRow {
   std::uint32_t type;           // enum bpf_prog_type

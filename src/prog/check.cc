@@ -6,6 +6,8 @@
 #include <span>
 
 #include "base/try.h"
+#include "model/prog_kind.h"
+#include "model/rights.h"
 #include "uapi/bpf.h"
 
 namespace ring3::prog {
@@ -16,22 +18,8 @@ using namespace uapi;
 constexpr std::uint32_t kKnownFlags = BPF_F_STRICT_ALIGNMENT | BPF_F_ANY_ALIGNMENT | BPF_F_TEST_STATE_FREQ |
                                       BPF_F_SLEEPABLE | BPF_F_TEST_RND_HI32 | BPF_F_XDP_HAS_FRAGS |
                                       BPF_F_XDP_DEV_BOUND_ONLY | BPF_F_TEST_REG_INVARIANTS | BPF_F_TOKEN_FD;
-constexpr std::uint32_t kMaxInsns = 1'000'000;
 constexpr btf::TypeId kMaxTypeId = 0x000fffff;
 
-constexpr std::array kNeedNetAdmin = {
-    BPF_PROG_TYPE_SCHED_CLS,    BPF_PROG_TYPE_SCHED_ACT,      BPF_PROG_TYPE_XDP,
-    BPF_PROG_TYPE_LWT_IN,       BPF_PROG_TYPE_LWT_OUT,        BPF_PROG_TYPE_LWT_XMIT,
-    BPF_PROG_TYPE_LWT_SEG6LOCAL, BPF_PROG_TYPE_SK_SKB,        BPF_PROG_TYPE_SK_MSG,
-    BPF_PROG_TYPE_FLOW_DISSECTOR, BPF_PROG_TYPE_CGROUP_DEVICE, BPF_PROG_TYPE_CGROUP_SOCK,
-    BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_PROG_TYPE_CGROUP_SOCKOPT, BPF_PROG_TYPE_CGROUP_SYSCTL,
-    BPF_PROG_TYPE_SOCK_OPS,     BPF_PROG_TYPE_EXT,            BPF_PROG_TYPE_NETFILTER,
-};
-constexpr std::array kNeedPerfmon = {
-    BPF_PROG_TYPE_KPROBE,         BPF_PROG_TYPE_TRACEPOINT, BPF_PROG_TYPE_PERF_EVENT,
-    BPF_PROG_TYPE_RAW_TRACEPOINT, BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE, BPF_PROG_TYPE_TRACING,
-    BPF_PROG_TYPE_LSM,            BPF_PROG_TYPE_STRUCT_OPS, BPF_PROG_TYPE_EXT,
-};
 /// Types that may name a BTF id to attach to.
 constexpr std::array kTakeBtfId = {BPF_PROG_TYPE_TRACING, BPF_PROG_TYPE_LSM, BPF_PROG_TYPE_STRUCT_OPS,
                                    BPF_PROG_TYPE_EXT};
@@ -66,13 +54,11 @@ bool contains(const Range& range, std::uint32_t value) {
 }
 
 Result<void> check_rights(const LoadRequest& request) {
-  // Unprivileged use is switched off, the usual default: every load needs the right.
-  if (!request.rights.has_bpf()) return Errno::kPerm;
-  if (request.insns.empty() || request.insns.size() > kMaxInsns) return Errno::kTooBig;
-  if (contains(kNeedNetAdmin, request.prog_type) && !request.rights.net_admin && !request.rights.sys_admin)
-    return Errno::kPerm;
-  if (contains(kNeedPerfmon, request.prog_type) && !request.rights.has_perfmon()) return Errno::kPerm;
-  return {};
+  RING3_TRY(check_load_rights(request.rights, request.unprivileged_allowed));
+  if (request.insns.empty() || request.insns.size() > model::max_program_insns(request.rights)) return Errno::kTooBig;
+  const model::ProgKindRow* kind = model::find_prog_kind(request.prog_type);
+  if (kind == nullptr) return model::is_allowed(request.rights, model::Allowance::kAnyProgType) ? Result<void>() : Errno::kPerm;
+  return model::may_load(*kind, request.rights) ? Result<void>() : Errno::kPerm;
 }
 
 Result<void> check_target_fields(const LoadRequest& request, verifier::LogSink& log) {
@@ -122,6 +108,10 @@ bool is_gpl_compatible(std::string_view license) {
   constexpr std::string_view kCompatible[] = {"GPL",          "GPL v2",       "GPL and additional rights",
                                               "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL"};
   return std::find(std::begin(kCompatible), std::end(kCompatible), license) != std::end(kCompatible);
+}
+
+Result<void> check_load_rights(const model::Rights& rights, bool unprivileged_allowed) {
+  return unprivileged_allowed || rights.has_bpf() ? Result<void>() : Errno::kPerm;
 }
 
 Result<void> check_request(const LoadRequest& request, verifier::LogSink& log) {

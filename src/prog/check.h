@@ -14,6 +14,9 @@ namespace ring3::prog {
 /// Errors: kInval, kPerm, kTooBig; one line in log where the errno alone does not say it.
 Result<void> check_request(const LoadRequest& request, verifier::LogSink& log);
 
+/// Whether the caller may load anything: CAP_BPF, or unprivileged use is on. Errors: kPerm.
+Result<void> check_load_rights(const model::Rights& rights, bool unprivileged_allowed);
+
 /// Licences under which GPL-only helpers and types may be used.
 bool is_gpl_compatible(std::string_view license);
 

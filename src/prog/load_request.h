@@ -52,6 +52,7 @@ struct LoadRequest {
   Ref<Object> attach_target;      // attach_prog_fd or attach_btf_obj_fd; null: the host's BTF
   std::uint32_t fd_array_count = 0;  // 0: sparse fd_array, read only where referenced
   model::Rights rights;
+  bool unprivileged_allowed = false;  // clients without CAP_BPF may load what needs no rights
   Birth birth;
 };
 

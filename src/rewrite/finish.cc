@@ -70,6 +70,7 @@ Result<void> finish(Rewriting& r) {
     const Op op = layout.insns[i].op;
     if (r.facts(from).access == model::AccessKind::kUntrusted && (op == Op::kLoad || op == Op::kLoadSx))
       r.out.faulting.push_back(i);
+    if (r.facts(from).needs_nospec && op == Op::kStore) r.out.nospec.push_back(i);
   }
   r.out.insns = std::move(layout.insns);
   r.out.original_idx = std::move(layout.original_idx);

@@ -24,6 +24,7 @@ Result<void> remove_dead_code(Rewriting& r);
 Result<void> resolve_immediates(Rewriting& r);
 Result<void> convert_context(Rewriting& r);
 Result<void> inline_lookups(Rewriting& r);
+Result<void> mask_arithmetic(Rewriting& r);
 Result<void> resolve_calls(Rewriting& r);
 Result<void> finish(Rewriting& r);
 

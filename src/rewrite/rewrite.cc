@@ -11,7 +11,7 @@ using Pass = Result<void> (*)(Rewriting&);
 
 // Dead code first: what is never run need not be resolvable. Calls last: earlier passes know helpers by id.
 constexpr Pass kPasses[] = {
-    remove_dead_code, resolve_immediates, convert_context, inline_lookups, resolve_calls, finish,
+    remove_dead_code, resolve_immediates, convert_context, inline_lookups, mask_arithmetic, resolve_calls, finish,
 };
 
 Result<void> run_passes(Rewriting& r) {

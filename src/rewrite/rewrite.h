@@ -4,6 +4,7 @@
 //   resolve_calls        helper ids and kfuncs become indices into the program's own call tables
 //   convert_context      context accesses address the record behind the context
 //   inline_lookups       map lookups become the map kind's own instructions
+//   mask_arithmetic      amounts that move pointers are kept in range when the CPU guesses wrong
 //   remove_dead_code     what the verifier never walked goes; branches that go one way only become jumps
 //   finish               jumps, subprograms, faulting loads and original indices in their final place
 //

@@ -10,6 +10,7 @@
 //   - a kCallSubprog's jump leads to the callee's first instruction, and its imm is the callee's index
 //     in `subprogs`;
 //   - a kMayGoto stays: the tier gives every frame a budget of kMayGotoBudget and jumps when it is used up;
+//   - in programs of callers without CAP_PERFMON, sequences of arithmetic use kRewriteReg;
 //   - dead code is gone; loads that may fault are listed in `faulting`.
 #pragma once
 
@@ -25,6 +26,9 @@ struct RunContext;
 }
 
 namespace ring3::rewrite {
+
+/// A register no program can name: instructions that passes put in may use it, from one to the next.
+inline constexpr std::uint8_t kRewriteReg = isa::kRegCount;
 
 inline constexpr std::uint32_t kMayGotoBudget = 8 * 1024 * 1024;
 
@@ -57,6 +61,7 @@ struct XlatedProgram {
   std::vector<HelperCall> helpers;
   std::vector<KfuncCall> kfuncs;
   std::vector<std::uint32_t> faulting;     // sorted: loads through untrusted pointers, zero on a fault
+  std::vector<std::uint32_t> nospec;       // sorted: stores no later load may overtake, even in a guess
   std::vector<std::uint32_t> original_idx; // per instruction: index in the program as loaded
   bool touches_percpu = false;
   bool may_sleep = false;

@@ -33,6 +33,7 @@ std::unique_ptr<exec::Engine> make_engine(const RuntimeOptions& options, exec::C
 
 RuntimeImpl::RuntimeImpl(const RuntimeOptions& options)
     : name_(options.name),
+      unprivileged_(options.unprivileged),
       log_ring_(options.log),
       services_(&log_ring_, options.possible_cpus),
       cpus_(services_.possible_cpus()),

@@ -86,6 +86,7 @@ class RuntimeImpl final : public maps::MapHost, public prog::ProgramHost, public
   const struct_ops::Registry& struct_ops() override { return registry_; }
   const maps::MapKinds& map_kinds() override { return map_kinds_; }
   std::uint64_t now_ns() override { return services_.boot_ns(); }
+  bool unprivileged_allowed() override { return unprivileged_; }
   void program_refused(const verifier::Rejection& why) override;
   void log(Severity severity, std::string_view text) override;
 
@@ -112,6 +113,7 @@ class RuntimeImpl final : public maps::MapHost, public prog::ProgramHost, public
   void end_registrations() noexcept;
 
   const std::string name_;
+  const bool unprivileged_;
   LogRing log_ring_;  // passes on to the host's log
   MachineServices services_;
   const std::uint32_t cpus_;

@@ -51,6 +51,8 @@ class KernelServices {
   virtual void log(Severity severity, std::string_view text) = 0;
   /// Host policy: may this caller issue this command at all? Errors: kPerm (the host logs why).
   virtual Result<void> permit(const Credentials&, int /*command*/) { return {}; }
+  /// Clients without CAP_BPF may make basic maps and load what needs no rights (kernel.unprivileged_bpf_disabled = 0).
+  virtual bool unprivileged_allowed() { return false; }
   virtual bool tracing() { return false; }
   virtual void trace(const CommandTrace&) {}
 

@@ -7,6 +7,7 @@
 #include "maps/map_check.h"
 #include "maps/map_kinds.h"
 #include "maps/map_memory.h"
+#include "model/rights.h"
 #include "struct_ops/ops_map.h"
 #include "syscall/handlers.h"
 #include "syscall/writable_mappings.h"
@@ -102,7 +103,8 @@ Result<void> resolve_btf(Call& call, const uapi::bpf_attr& attr, maps::MapSpec& 
 /// Everything from the rights on, for either sort of kind.
 Result<void> resolve(Call& call, const uapi::bpf_attr& attr, maps::MapSpec& spec) {
   if ((attr.map_flags & uapi::BPF_F_TOKEN_FD) != 0) return Errno::kInval;  // no descriptor is a token here
-  if (!call.rights().has_bpf()) return Errno::kPerm;
+  if (!call.rights().has_bpf() && !call.kernel().services().unprivileged_allowed()) return Errno::kPerm;
+  if (!model::may_create_map(spec.type, call.rights())) return Errno::kPerm;
   RING3_TRY(resolve_inner(call, attr, spec));
   if (spec.type == uapi::BPF_MAP_TYPE_STRUCT_OPS)
     RING3_TRY(check_ops_type(call, attr, spec, *call.kernel().services().program_host().host_btf()->btf()));

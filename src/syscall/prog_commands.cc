@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "base/try.h"
+#include "model/rights.h"
+#include "prog/check.h"
 #include "prog/load.h"
 #include "prog/test_run.h"
 #include "syscall/handlers.h"
@@ -10,10 +12,9 @@
 namespace ring3::syscall {
 namespace {
 
-constexpr std::uint32_t kMaxInsns = 1'000'000;
 constexpr std::size_t kMaxLicenseBytes = 128;
 constexpr std::uint32_t kMaxRecordSize = 252;
-constexpr std::uint32_t kMaxRecords = kMaxInsns;  // one per instruction at most
+constexpr std::uint32_t kMaxRecords = 1'000'000;  // one per instruction at most
 
 /// Descriptors in instructions and in fd_array, resolved in the caller's table while the program is loaded.
 class CallDescriptors final : public prog::DescriptorSource {
@@ -87,8 +88,9 @@ Result<prog::LoadRequest> read_request(Call& call, const uapi::bpf_attr& attr) {
   request.attach_btf_id = attr.attach_btf_id;
   request.fd_array_count = attr.fd_array_cnt;
   request.birth = call.birth();
-  if (!request.rights.has_bpf()) return Errno::kPerm;
-  if (attr.insn_cnt == 0 || attr.insn_cnt > kMaxInsns) return Errno::kTooBig;
+  request.unprivileged_allowed = call.kernel().services().unprivileged_allowed();
+  RING3_TRY(prog::check_load_rights(request.rights, request.unprivileged_allowed));
+  if (attr.insn_cnt == 0 || attr.insn_cnt > model::max_program_insns(request.rights)) return Errno::kTooBig;
   request.attach_target = RING3_TRY(resolve_target(call, attr));
   request.insns = RING3_TRY(call.memory().read_array<isa::RawInsn>(attr.insns, attr.insn_cnt));
   request.license = RING3_TRY(read_license(call, attr.license));

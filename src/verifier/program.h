@@ -71,8 +71,14 @@ struct Program {
 
   const model::ProgKindRow* kind = nullptr;
   bool sleepable = false;
-  bool allow_ptr_leaks = false;      // perfmon rights
+  // What the caller's rights allow: model/allowances.def.
+  bool allow_ptr_leaks = false;
   bool allow_uninit_stack = false;
+  bool follow_wrong_guesses = true;  // Spectre v1: transfer/speculation.h
+  bool fence_stores = true;          // Spectre v4
+  bool track_spilled_numbers = false;
+  bool compare_imprecise = true;     // numbers nothing relied on tell states apart all the same
+  bool exact_numbers = false;        // masks depend on bounds: states match by equal numbers only (set by the walk)
   bool strict_alignment = false;
   TargetProto target;
 

@@ -9,6 +9,7 @@
 #include "base/try.h"
 #include "isa/decode.h"
 #include "isa/reg_use.h"
+#include "model/rights.h"
 #include "uapi/bpf.h"
 #include "verifier/diag/kernel_log.h"
 #include "verifier/diag/report.h"
@@ -55,6 +56,7 @@ class Run {
     prepare_facts();
     RING3_TRY(walk_all());
     RING3_TRY(check_stack_depth(prog_, diag_));
+    RING3_TRY(check_tail_call_maps());
     finish();
     return {};
   }
@@ -82,17 +84,26 @@ class Run {
     prog_.kind = model::find_prog_kind(in.prog_type);
     if (prog_.kind == nullptr) return diag_.refuse(Rule::kProgTypeUnsupported, {in.prog_type});
     RING3_TRY(check_target());
-    if (!in.rights.has_perfmon()) return diag_.refuse(Rule::kUnprivileged);
     prog_.sleepable = (in.flags & uapi::BPF_F_SLEEPABLE) != 0;
     if ((prog_.kind->flags & model::kProgMustSleep) != 0 && !prog_.sleepable) return diag_.refuse(Rule::kSyscallMustSleep);
     bool may_sleep = (prog_.kind->flags & model::kProgMaySleep) != 0;
     if (in.target.kind == model::AttachTarget::Kind::kStructOpsMember && in.target.ops != nullptr)
       may_sleep &= in.target.ops->members[in.target.member].sleepable_allowed;
     if (prog_.sleepable && !may_sleep) return diag_.refuse(Rule::kSleepableNotAllowed);
-    prog_.allow_ptr_leaks = in.rights.has_perfmon();
-    prog_.allow_uninit_stack = in.rights.has_perfmon();
+    apply_rights();
     prog_.strict_alignment = (in.flags & uapi::BPF_F_STRICT_ALIGNMENT) != 0;
     return {};
+  }
+
+  void apply_rights() {
+    using model::Allowance;
+    const auto may = [&](Allowance what) { return model::is_allowed(prog_.in.rights, what); };
+    prog_.allow_ptr_leaks = may(Allowance::kPointerLeaks);
+    prog_.allow_uninit_stack = may(Allowance::kUninitStack);
+    prog_.follow_wrong_guesses = !may(Allowance::kUnmaskedArithmetic);
+    prog_.fence_stores = !may(Allowance::kUnfencedStores);
+    prog_.track_spilled_numbers = may(Allowance::kSpilledNumbers);
+    prog_.compare_imprecise = !may(Allowance::kImpreciseNumbers);
   }
 
   void prepare() {
@@ -164,6 +175,17 @@ class Run {
         RING3_TRY(walk(s));
         if (log) diag_.print("Func#{} ('{}') is safe for any args that match its prototype\n", {s, sub.name});
       }
+    }
+    return {};
+  }
+
+  /// A tail call whose index is kept inside its array by a mask needs one array to keep it in.
+  Result<void> check_tail_call_maps() {
+    if (!prog_.follow_wrong_guesses) return {};
+    for (std::uint32_t i = 0; i < prog_.size(); ++i) {
+      const isa::Insn& insn = prog_.insn(i);
+      if (!out_.insns[i].reachable || insn.op != Op::kCallHelper || insn.imm != uapi::BPF_FUNC_tail_call) continue;
+      if (out_.insns[i].map == UINT32_MAX) return diag_.refuse(Rule::kTailCallMaps);
     }
     return {};
   }

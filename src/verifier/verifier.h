@@ -59,6 +59,18 @@ struct Limits {
   bool no_pruning = false;
 };
 
+/// How arithmetic on a pointer by a register is kept inside the object when the CPU runs ahead of a wrong guess
+/// (transfer/speculation.h). The amount is replaced by 0 unless it is at most `limit` towards its known side.
+struct ArithMask {
+  enum class Kind : std::uint8_t { kNone, kNumbers /* no pointer on any path */, kPointer };
+  Kind kind = Kind::kNone;
+  bool negative = false;        // the amount is below 0: it is negated first
+  bool constant = false;        // the amount is the same known number on all paths: `limit` of it
+  bool amount_in_src = false;   // else in dst, and the pointer in src
+  std::uint32_t limit = 0;
+  friend bool operator==(const ArithMask&, const ArithMask&) = default;
+};
+
 /// What later passes need to know about one instruction. Each field is written by one pass.
 struct InsnFacts {
   bool reachable = false;                    // explore: never walked instructions are dead code
@@ -74,7 +86,8 @@ struct InsnFacts {
   std::uint32_t object = UINT32_MAX;         // call of an object, list or tree function: index into VerifiedProgram::objects
   std::uint32_t node_off = 0;                // list push, tree add: byte offset of the node in its object
   bool percpu_object = false;                // bpf_this_cpu_ptr, bpf_per_cpu_ptr: argument 1 is a per-CPU object, not a variable
-  bool needs_nospec = false;
+  bool needs_nospec = false;                 // a store later loads must not overtake
+  ArithMask mask;
   bool zero_extend = false;                  // upper half of dst is read after this 32-bit write
 };
 

@@ -67,6 +67,7 @@ class FakeKernel final : public maps::MapHost, public prog::ProgramHost, public 
   std::vector<std::string> log_lines;
   std::vector<std::string> traces;  // filled while trace_commands
   bool trace_commands = false;
+  bool unprivileged = false;  // clients without CAP_BPF may use basic kinds
   Errno policy{};  // what the host's policy answers; 0: permits
 
   // maps::MapHost
@@ -94,6 +95,7 @@ class FakeKernel final : public maps::MapHost, public prog::ProgramHost, public 
     if (policy != Errno{}) return policy;
     return {};
   }
+  bool unprivileged_allowed() override { return unprivileged; }
   bool tracing() override { return trace_commands; }
   void trace(const syscall::CommandTrace& t) override {
     traces.push_back(std::string(t.name) + " = " + std::to_string(t.result));

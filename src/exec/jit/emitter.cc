@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::uint32_t kNoLabel = UINT32_MAX;
 constexpr std::uint32_t kNoFault = UINT32_MAX;
+constexpr std::uint32_t kFenceBytes = 3;
 constexpr std::uint32_t kRedZoneBytes = 128;
 constexpr isa::RegMask kCalleeSaved = 0x3c0;  // r6 … r9
 
@@ -95,9 +96,10 @@ Result<MachineCode> Emitter::emit(bool short_jumps) {
 void Emitter::estimate_sizes() {
   upper_bound_.resize(program_.insns.size() + 1);
   std::uint32_t at = 0;
-  for (std::size_t idx = 0; idx < program_.insns.size(); ++idx) {
+  for (std::uint32_t idx = 0; idx < program_.insns.size(); ++idx) {
     upper_bound_[idx] = at;
     at += longest(program_.insns[idx]);
+    if (std::binary_search(program_.nospec.begin(), program_.nospec.end(), idx)) at += kFenceBytes;
   }
   upper_bound_.back() = at;
 }
@@ -184,6 +186,10 @@ void Emitter::insn(std::uint32_t idx) {
   flags_ = {};
   if (insn.op >= Op::kJeq && insn.op <= Op::kJne) flags_ = before;
   dispatch(idx, insn);
+  if (next_nospec_ < program_.nospec.size() && program_.nospec[next_nospec_] == idx) {
+    ++next_nospec_;
+    a_.lfence();
+  }
 }
 
 void Emitter::dispatch(std::uint32_t idx, const Insn& insn) {

@@ -141,6 +141,7 @@ class Emitter {
   std::vector<std::uint32_t> insn_offset_;
   std::vector<FaultPair> faults_;
   std::vector<Cold> cold_;
+  std::size_t next_nospec_ = 0;                // into program_.nospec
   std::size_t next_fault_ = 0;                 // into program_.faulting
   Frame frame_;
   Flags flags_;

@@ -108,7 +108,7 @@ void log_frame(Diag& diag, const Program& prog, const PathState& path, const Fra
 }
 
 void log_resume(Diag& diag, const Program& prog, const PathState& path) {
-  diag.print("\nfrom {} to {}:", {path.prev_idx, path.insn_idx});
+  diag.print("\nfrom {} to {}{}:", {path.prev_idx, path.insn_idx, path.speculative ? " (speculative execution)" : ""});
   diag.write(frame_text(diag, prog, path, path.frame(), true) + "\n");
   diag.scratched = {};
 }

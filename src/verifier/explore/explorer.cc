@@ -158,7 +158,8 @@ Result<void> Explorer::execute(PathState& path, bool& ended) {
   path.history.push_back({.idx = idx, .frameno = static_cast<std::uint8_t>(path.depth())});
   if (diag_.wants(kLogNormal | kLogStates)) log_insn(diag_, prog_, path);
   Step step{prog_, path, diag_, *this, out_, idx, &path.history.back(), noted_};
-  step.facts().reachable = true;
+  // Code that only wrong guesses reach is dead: it is removed, and then no guess reaches it.
+  if (!path.speculative) step.facts().reachable = true;
   RING3_TRY(execute_insn(step));
   path.prev_idx = idx;
   ended = step.path_ended;

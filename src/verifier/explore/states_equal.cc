@@ -50,18 +50,21 @@ bool exact(const RegState& a, const RegState& b, IdMap& ids) {
          ids.match(a.id, b.id) && ids.match(a.ref_obj_id, b.ref_obj_id);
 }
 
-bool scalars_match(const RegState& old, const RegState& cur, IdMap& ids, Compare how) {
+bool scalars_match(const Program& prog, const RegState& old, const RegState& cur, IdMap& ids, Compare how) {
   if (how == Compare::kExact) return exact(old, cur, ids);
-  if (!old.precise && how == Compare::kCovered) return true;
+  // A mask was computed from bounds: the same instruction may need another one for other numbers.
+  if (prog.exact_numbers)
+    return old.val == cur.val && old.delta_linked == cur.delta_linked && old.delta == cur.delta && ids.match_scalars(old.id, cur.id);
+  if (!old.precise && how == Compare::kCovered && !prog.compare_imprecise) return true;
   if (old.delta_linked != cur.delta_linked || old.delta != cur.delta) return false;
   return cur.val.is_subset_of(old.val) && ids.match_scalars(old.id, cur.id);
 }
 
-bool regs_match(const RegState& old, const RegState& cur, IdMap& ids, Compare how) {
+bool regs_match(const Program& prog, const RegState& old, const RegState& cur, IdMap& ids, Compare how) {
   if (old.kind == RegKind::kNotInit) return true;  // dead, or never read on the walked paths
   if (old.kind != cur.kind) return false;
   switch (old.kind) {
-    case RegKind::kScalar: return scalars_match(old, cur, ids, how);
+    case RegKind::kScalar: return scalars_match(prog, old, cur, ids, how);
     case RegKind::kMapKey: case RegKind::kMapValue: case RegKind::kMem: case RegKind::kBuf: case RegKind::kTpBuffer:
       if (how == Compare::kExact) return exact(old, cur, ids);
       return old.flags == cur.flags && old.off == cur.off && old.payload == cur.payload &&
@@ -101,7 +104,7 @@ bool slots_match(const Program& prog, const StackSlot& old, const StackSlot& cur
   }();
   const RegState* a = slot_scalar(prog, old, unknown);
   const RegState* b = slot_scalar(prog, cur, unknown);
-  if (how != Compare::kExact && a != nullptr && b != nullptr) return regs_match(*a, *b, ids, how);
+  if (how != Compare::kExact && a != nullptr && b != nullptr) return regs_match(prog, *a, *b, ids, how);
   for (unsigned i = 0; i < kSlotBytes; ++i) {
     const SlotByte x = old.bytes[i], y = cur.bytes[i];
     if (how == Compare::kExact) {
@@ -115,14 +118,14 @@ bool slots_match(const Program& prog, const StackSlot& old, const StackSlot& cur
     if (x != y) return false;
   }
   if (old.is_object(SlotByte::kIter) && !objects_match(old.object, cur.object, ids)) return false;
-  return !old.is_spilled() || regs_match(old.spilled, cur.spilled, ids, how);
+  return !old.is_spilled() || regs_match(prog, old.spilled, cur.spilled, ids, how);
 }
 
 bool frames_match(const Program& prog, const FrameState& old, const FrameState& cur, IdMap& ids, Compare how) {
   if (old.callsite != cur.callsite || old.subprog != cur.subprog || old.role != cur.role) return false;
   if (old.callback_depth > cur.callback_depth) return false;
   for (unsigned i = 0; i < isa::kRegCount; ++i)
-    if (!regs_match(old.regs[i], cur.regs[i], ids, how)) return false;
+    if (!regs_match(prog, old.regs[i], cur.regs[i], ids, how)) return false;
   static const StackSlot nothing{};
   const std::size_t slots = how == Compare::kExact ? std::max(old.stack.size(), cur.stack.size()) : old.stack.size();
   for (std::size_t s = 0; s < slots; ++s) {
@@ -139,6 +142,8 @@ bool states_equal(const Program& prog, const PathState& old, const PathState& cu
   if (old.frames.size() != cur.frames.size() || old.refs.size() != cur.refs.size()) return false;
   if (old.rcu_depth != cur.rcu_depth || old.preempt_depth != cur.preempt_depth || old.in_sleepable != cur.in_sleepable)
     return false;
+  // What only happens after a wrong guess says nothing about what happens.
+  if (old.speculative && !cur.speculative) return false;
   IdMap ids;
   if (old.lock.held != cur.lock.held || old.lock.in_map != cur.lock.in_map || old.lock.object != cur.lock.object) return false;
   if (!ids.match(old.lock.id, cur.lock.id)) return false;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "model/helper.h"
+#include "model/rights.h"
 #include "verifier/flow/flow.h"
 
 namespace ring3::verifier {
@@ -58,7 +59,8 @@ struct Walker {
       }
       const std::uint32_t to = next.next[top.next_edge++];
       if (to >= prog.size()) return diag.refuse(Rule::kJumpOutOfRange, {top.idx, to});
-      if (visits[to] == Visit::kOpen && !prog.in.rights.has_bpf()) return diag.refuse(Rule::kBackEdge, {top.idx, to});
+      if (visits[to] == Visit::kOpen && !model::is_allowed(prog.in.rights, model::Allowance::kLoops))
+        return diag.refuse(Rule::kBackEdge, {top.idx, to});
       if (visits[to] == Visit::kNew) {
         visits[to] = Visit::kOpen;
         stack.push_back({to, 0});

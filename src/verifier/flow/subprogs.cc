@@ -1,6 +1,7 @@
 // Functions of the program: every target of a call or of a callback address starts one.
 #include <algorithm>
 
+#include "model/rights.h"
 #include "verifier/flow/flow.h"
 
 namespace ring3::verifier {
@@ -41,14 +42,15 @@ Result<void> check_bounds(const Program& prog, Diag& diag, const SubprogInfo& su
 Result<void> find_subprogs(Program& prog, Diag& diag) {
   std::vector<std::uint32_t> starts{0};
   std::vector<std::uint32_t> callbacks;
+  const bool may_call = model::is_allowed(prog.in.rights, model::Allowance::kFunctions);
   for (std::uint32_t i = 0; i < prog.size(); ++i) {
     const isa::Insn& insn = prog.insn(i);
     const bool address = insn.op == Op::kLdImm64 && insn.pseudo() == isa::Pseudo::kFunc;
     if (insn.op != Op::kCallSubprog && !address) {
-      if (insn.op == Op::kCallKfunc && !prog.in.rights.has_bpf()) return diag.refuse(Rule::kCallsNeedRights);
+      if (insn.op == Op::kCallKfunc && !may_call) return diag.refuse(Rule::kCallsNeedRights);
       continue;
     }
-    if (!prog.in.rights.has_bpf()) return diag.refuse(Rule::kCallsNeedRights);
+    if (!may_call) return diag.refuse(Rule::kCallsNeedRights);
     const std::int64_t displacement = address ? static_cast<std::int32_t>(insn.imm) : insn.jump;
     const std::uint32_t target = RING3_TRY(subprog_target(prog, diag, i, displacement));
     starts.push_back(target);

@@ -25,6 +25,18 @@ Result<void> check_alignment(Step& step, const Access& access) {
   return step.diag.refuse(Rule::kMisaligned, {what, tnum_text(reg.val), reg.off, access.off, access.size});
 }
 
+/// Where an address would become visible.
+const char* leak_target(RegKind kind) {
+  switch (kind) {
+    case RegKind::kMapValue: return "map";
+    case RegKind::kCtx: return "ctx";
+    case RegKind::kPacket:
+    case RegKind::kPacketMeta: return "packet";
+    case RegKind::kFlowKeys: return "flow keys";
+    default: return "mem";
+  }
+}
+
 AccessKind access_kind(const RegState& reg) {
   switch (reg.kind) {
     case RegKind::kStack: return AccessKind::kStack;
@@ -122,9 +134,10 @@ Result<void> check_access(Step& step, const Access& access) {
   const auto off = static_cast<std::int32_t>(sum);
   if (reg.maybe_null() || reg.has(model::kUserMem) || model::kind_row(reg.kind).deref == DerefRule::kNever)
     return step.diag.refuse(Rule::kInvalidMemAccess, {access.base, kind_name(reg)});
+  if (reg.kind == RegKind::kMapPtr && !step.prog.allow_ptr_leaks) return step.diag.refuse(Rule::kStructNeedsRights, {"bpf_map"});
   if (access.write && access.value != kNoReg && leaks_pointer(step, static_cast<unsigned>(access.value)) &&
       reg.kind != RegKind::kStack)
-    return step.diag.refuse(Rule::kLeaksIntoMem, {access.value});
+    return step.diag.refuse(Rule::kLeaksIntoMem, {access.value, leak_target(reg.kind)});
   RING3_TRY(note_access(step, access_kind(reg)));
   switch (model::kind_row(reg.kind).deref) {
     case DerefRule::kCtx: return access_ctx(step, access, off);

@@ -59,6 +59,8 @@ Result<void> note_access(Step& step, model::AccessKind kind);
 void load_unknown(Step& step, const Access& access);
 
 Result<void> region_on_stack(Step& step, unsigned regno, std::uint32_t size, bool zero_ok, Purpose purpose, bool uninit);
+/// The pointer in `regno` points to a byte of its map value, whatever its variable part.
+Result<void> check_inside_map_value(Step& step, unsigned regno);
 Result<void> region_in_map_value(Step& step, unsigned regno, std::uint32_t size, bool zero_ok, Purpose purpose);
 
 }  // namespace ring3::verifier

@@ -87,6 +87,10 @@ Result<void> access_map_value(Step& step, const Access& access, std::int32_t off
   return {};
 }
 
+Result<void> check_inside_map_value(Step& step, unsigned regno) {
+  return check_value_bounds(step, regno, step.reg(regno).off, 1, false, true);
+}
+
 Result<void> region_in_map_value(Step& step, unsigned regno, std::uint32_t size, bool zero_ok, Purpose purpose) {
   const RegState& reg = step.reg(regno);
   RING3_TRY(check_rights(step, *step.prog.maps[reg.map], purpose, reg.off, size));

@@ -10,6 +10,7 @@
 #include "verifier/domain/scalar_alu.h"
 #include "verifier/kinds/access.h"
 #include "verifier/transfer/regs.h"
+#include "verifier/transfer/speculation.h"
 
 namespace ring3::verifier {
 namespace {
@@ -65,7 +66,7 @@ Result<Span> check_bounds(Step& step, unsigned regno, std::int32_t off, std::uin
   }
   const std::int64_t lowest = -static_cast<std::int64_t>(step.prog.limits.max_stack_bytes);
   FrameState& frame = *step.path.frames[reg.frameno];
-  const bool may_be_new = why == Why::kDirectWrite || step.prog.allow_uninit_stack;
+  const bool may_be_new = why != Why::kDirectRead || step.prog.allow_uninit_stack;
   const std::int64_t valid_from = may_be_new ? lowest : -static_cast<std::int64_t>(frame.stack_bytes());
   if (span.lo < valid_from || span.lo > -1 || span.hi > 0) {
     const Errno error = span.lo < valid_from || span.lo > -1 ? Errno::kAcces : Errno::kInval;
@@ -113,8 +114,10 @@ Result<void> write_exact(Step& step, const Access& access, std::uint32_t frameno
   StackSlot& slot = frame.stack[slot_of(off)];
   if (!step.prog.allow_ptr_leaks && slot.is_spilled_pointer() && access.size != kSlotBytes)
     return step.diag.refuse(Rule::kCorruptSpill);
+  note_stack_store(step, access, slot, byte_of(off));
+  const bool tracked = at_slot && step.prog.track_spilled_numbers;
   if (access.is_imm) {
-    if (!at_slot) return write_bytes(step, frame, access, off);
+    if (!tracked) return write_bytes(step, frame, access, off);
     RegState value;
     set_constant(value, static_cast<std::uint64_t>(access.imm) & (~std::uint64_t{0} >> (64 - access.size * 8)));
     spill(step, frame, slot_of(off), value, access.size);
@@ -134,7 +137,7 @@ Result<void> write_exact(Step& step, const Access& access, std::uint32_t frameno
     note_slot(step, frameno, slot_of(off));
     return {};
   }
-  if (!at_slot) return write_bytes(step, frame, access, off);
+  if (!tracked) return write_bytes(step, frame, access, off);
   const bool whole = value_bits(value) <= access.size * 8u;
   if (whole) link_before_copy(step, value);
   RegState stored = value;
@@ -151,7 +154,7 @@ Result<void> write_exact(Step& step, const Access& access, std::uint32_t frameno
 Result<void> write_somewhere(Step& step, const Access& access, std::uint32_t frameno, const Span& span) {
   FrameState& frame = *step.path.frames[frameno];
   if (access.value != kNoReg && step.reg(static_cast<unsigned>(access.value)).is_pointer() && !step.prog.allow_ptr_leaks)
-    return step.diag.refuse(Rule::kLeaksIntoMem, {access.value});
+    return step.diag.refuse(Rule::kLeaksIntoMem, {access.value, "mem"});
   for (std::int64_t at = span.lo; at < span.hi; ++at) {
     StackSlot& slot = frame.stack[slot_of(at)];
     if (slot.is_spilled_pointer() && !step.prog.allow_ptr_leaks) return step.diag.refuse(Rule::kVarWriteOverPointer, {step.idx, at});
@@ -234,6 +237,12 @@ Result<void> read_exact(Step& step, const Access& access, std::uint32_t frameno,
   return {};
 }
 
+/// Masks (transfer/speculation.h) keep pointers inside the stack, not inside one slot of it.
+Result<void> check_constant_offset(Step& step, unsigned regno, const Span& span, const char* how) {
+  if (span.exact || !step.prog.follow_wrong_guesses) return {};
+  return step.diag.refuse(Rule::kStackVarUnprivileged, {regno, how, tnum_text(step.reg(regno).val)});
+}
+
 /// Every byte of the span may be read as plain data; clobber: and may be overwritten by whoever reads.
 Result<void> check_readable(Step& step, unsigned regno, std::int32_t off, std::uint32_t size, std::uint32_t frameno,
                             const Span& span, bool clobber, const char* how) {
@@ -263,6 +272,7 @@ Result<void> access_stack(Step& step, const Access& access, std::int32_t off) {
   const RegState& reg = step.reg(access.base);
   const std::uint32_t frameno = reg.frameno;
   const Span span = RING3_TRY(check_bounds(step, access.base, off, access.size, access.write ? Why::kDirectWrite : Why::kDirectRead));
+  RING3_TRY(check_constant_offset(step, access.base, span, ""));
   if (span.exact) return access.write ? write_exact(step, access, frameno, span.lo) : read_exact(step, access, frameno, span.lo);
   if (access.write) return write_somewhere(step, access, frameno, span);
   RING3_TRY(check_readable(step, access.base, off, access.size, frameno, span, false, ""));
@@ -275,6 +285,7 @@ Result<void> region_on_stack(Step& step, unsigned regno, std::uint32_t size, boo
   if (size == 0 && !zero_ok) return step.diag.refuse(Rule::kZeroSizedRead);
   const std::uint32_t frameno = reg.frameno;
   const Span span = RING3_TRY(check_bounds(step, regno, reg.off, size, Why::kCallee));
+  RING3_TRY(check_constant_offset(step, regno, span, " indirect"));
   if (size == 0) return {};
   if (uninit && span.exact && purpose == Purpose::kWrite) {
     FrameState& frame = *step.path.frames[frameno];

@@ -50,6 +50,7 @@ PathState PathState::fork(FramePool& pool) const {
   out.branch_depth = branch_depth;
   out.lock = lock;
   out.in_sleepable = in_sleepable;
+  out.speculative = speculative;
   out.dead = dead;
   return out;
 }

@@ -86,6 +86,7 @@ struct PathState {
   std::uint32_t branch_depth = 0;          // forks taken on this path
   HeldLock lock;
   bool in_sleepable = false;
+  bool speculative = false;                // what the CPU may do after a wrong guess, not what the program does
   bool dead = false;                       // contradicts itself: cannot happen, not walked
 
   FrameState& frame() { return *frames.back(); }

@@ -2,6 +2,7 @@
 #include "isa/decode.h"
 #include "verifier/domain/scalar_alu.h"
 #include "verifier/transfer/regs.h"
+#include "verifier/transfer/speculation.h"
 #include "verifier/transfer/transfer.h"
 
 namespace ring3::verifier {
@@ -15,7 +16,9 @@ Result<void> transfer_unary(Step& step) {
   if (leaks_pointer(step, insn.dst)) return step.diag.refuse(Rule::kPointerArithProhibited, {insn.dst});
   RING3_TRY(check_write(step, insn.dst));
   RegState& dst = step.reg(insn.dst);
-  if (dst.is_scalar())
+  // Masks are made of what is known: without rights no more is known than Linux knows, so that one program has the
+  // same masks, and the same differences between paths, on both.
+  if (dst.is_scalar() && !step.prog.follow_wrong_guesses)
     set_scalar(dst, alu(insn, dst.val, dst.val));
   else
     set_scalar(dst, alu(insn, Scalar64::unknown(), Scalar64::unknown()));
@@ -55,7 +58,8 @@ Result<void> copy_low(Step& step, RegState& dst, RegState& src) {
 Result<void> copy_sign_extended(Step& step, RegState& dst, RegState& src) {
   const isa::Insn& insn = step.insn();
   if (!src.is_scalar()) {
-    if (!step.prog.allow_ptr_leaks) return step.diag.refuse(Rule::kSignExtendPointer, {insn.src});
+    if (!step.prog.allow_ptr_leaks)
+      return step.diag.refuse(insn.bits == 64 ? Rule::kSignExtendPointer : Rule::kPartialPointerCopy, {insn.src});
     set_scalar(dst, alu(insn, Scalar64::unknown(), Scalar64::unknown()));
     return {};
   }
@@ -129,6 +133,7 @@ Result<void> transfer_binary(Step& step) {
     const RegState value = dst;
     return transfer_pointer_arith(step, src, value, true);
   }
+  RING3_TRY(note_number_arith(step));
   const RegState before = dst;
   set_scalar(dst, alu(insn, before.val, src.val));
   if (insn.op == Op::kAdd && insn.bits == 64) relate_after_add(before, src, dst);

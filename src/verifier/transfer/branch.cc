@@ -7,6 +7,7 @@
 #include "verifier/domain/scalar_branch.h"
 #include "verifier/transfer/packet_range.h"
 #include "verifier/transfer/regs.h"
+#include "verifier/transfer/speculation.h"
 #include "verifier/transfer/transfer.h"
 
 namespace ring3::verifier {
@@ -18,12 +19,12 @@ bool is_packet_kind(const RegState& reg) {
   return reg.kind == RegKind::kPacket || reg.kind == RegKind::kPacketMeta || reg.kind == RegKind::kPacketEnd;
 }
 
-/// Pointers that are surely not null: what their kind promises. (Of contexts, stack and maps Linux does not use
-/// it: both sides of a test are walked.)
+/// Pointers that are surely not null: what their kind promises. (Of contexts and stack Linux does not use it: both
+/// sides of a test are walked.)
 bool is_never_null(const RegState& reg) {
   if (!reg.is_pointer() || reg.maybe_null()) return false;
   switch (reg.kind) {
-    case RegKind::kMapValue: case RegKind::kMapKey: case RegKind::kMem:
+    case RegKind::kMapPtr: case RegKind::kMapValue: case RegKind::kMapKey: case RegKind::kMem:
     case RegKind::kSocket: case RegKind::kSockCommon: case RegKind::kTcpSock:
       return !reg.has(model::kUntrusted);
     case RegKind::kHostStruct:
@@ -111,12 +112,9 @@ Result<void> walk_both(Step& step, const Operands& o) {
 
   const bool null_test = is_null_test(insn, o);
   const std::uint32_t null_id = o.dst->id;
-  const bool packet_test = insn.src_is_reg && insn.bits == 64 && is_packet_kind(*o.dst) && is_packet_kind(*o.src);
-  if (!packet_test && !null_test) {
-    if (leaks_pointer(step, insn.dst)) return step.diag.refuse(Rule::kPointerComparison, {insn.dst});
-    if (insn.src_is_reg && leaks_pointer(step, insn.src))
-      return step.diag.refuse(Rule::kPointerComparison, {insn.src});
-  }
+  const bool packet_test = insn.src_is_reg && tests_packet_range(insn, *o.dst, *o.src);
+  if (!packet_test && !null_test && leaks_pointer(step, insn.dst))
+    return step.diag.refuse(Rule::kPointerComparison, {insn.dst});
   PathState* other = step.search.fork(step.path, target, step.idx);
   if (other == nullptr) return Errno::kTooBig;
   const bool taken_possible = narrow(*other, insn, true);
@@ -126,6 +124,10 @@ Result<void> walk_both(Step& step, const Operands& o) {
   if (!taken_possible || !fall_possible) RING3_TRY(rely_on(step, o));
   other->dead = !taken_possible;
   step.path.dead = !fall_possible;
+  if (step.prog.follow_wrong_guesses) {
+    if (other->dead) make_wrong_guess(insn, *other);
+    if (step.path.dead) make_wrong_guess(insn, step.path);
+  }
   if (null_test) {
     learn_null_test(step.prog, *other, null_id, insn.op == Op::kJeq);
     learn_null_test(step.prog, step.path, null_id, insn.op == Op::kJne);
@@ -151,9 +153,12 @@ Result<void> transfer_branch(Step& step) {
   else set_constant(imm, static_cast<std::uint64_t>(insn.imm));
   RING3_TRY(check_read(step, insn.dst));
   const Operands o{&step.reg(insn.dst), insn.src_is_reg ? &step.reg(insn.src) : &imm};
+  if (insn.src_is_reg && !(is_packet_kind(*o.dst) && is_packet_kind(*o.src)) && leaks_pointer(step, insn.src))
+    return step.diag.refuse(Rule::kPointerComparison, {insn.src});
   const Taken taken = decide(step, o);
   if (taken == Taken::kUnknown) return walk_both(step, o);
   RING3_TRY(rely_on(step, o));
+  RING3_TRY(walk_wrong_guess(step, taken == Taken::kAlways ? step.idx + 1 : target));
   note_direction(step, taken == Taken::kAlways);
   go(step, taken == Taken::kAlways ? target : step.idx + 1);
   return {};

@@ -50,9 +50,9 @@ Result<void> transfer_atomic(Step& step) {
   RING3_TRY(check_read(step, insn.dst));
   if (insn.op == Op::kAtomicCmpxchg) {
     RING3_TRY(check_read(step, 0));
-    if (leaks_pointer(step, 0)) return step.diag.refuse(Rule::kLeaksIntoMem, {0});
+    if (leaks_pointer(step, 0)) return step.diag.refuse(Rule::kLeaksIntoMem, {0, "mem"});
   }
-  if (!step.reg(insn.src).is_scalar()) return step.diag.refuse(Rule::kLeaksIntoMem, {insn.src});
+  if (leaks_pointer(step, insn.src)) return step.diag.refuse(Rule::kLeaksIntoMem, {insn.src, "mem"});
   const RegState base = step.reg(insn.dst);
   if (base.kind == RegKind::kCtx || base.kind == RegKind::kPacket || base.kind == RegKind::kPacketMeta ||
       base.kind == RegKind::kFlowKeys || base.kind == RegKind::kHostStruct || base.kind == RegKind::kSocket)

@@ -36,6 +36,11 @@ bool bounds(const RegState& ptr, const RegState& end) {
 
 }  // namespace
 
+bool tests_packet_range(const isa::Insn& insn, const RegState& dst, const RegState& src) {
+  const bool order = insn.op == Op::kJgt || insn.op == Op::kJlt || insn.op == Op::kJge || insn.op == Op::kJle;
+  return order && insn.bits == 64 && (bounds(dst, src) || bounds(src, dst));
+}
+
 void learn_packet_range(const isa::Insn& insn, PathState& fall, PathState& taken) {
   const RegState dst = fall.reg(insn.dst);
   const RegState src = fall.reg(insn.src);

@@ -5,6 +5,8 @@
 
 namespace ring3::verifier {
 
+/// A comparison that tells how much of a packet may be read; its outcome says nothing about addresses.
+bool tests_packet_range(const isa::Insn& insn, const RegState& dst, const RegState& src);
 /// `fall` and `taken` are the two sides of a 64-bit comparison of packet kinds in registers.
 void learn_packet_range(const isa::Insn& insn, PathState& fall, PathState& taken);
 

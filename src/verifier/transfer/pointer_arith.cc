@@ -7,6 +7,7 @@
 // proved about its range, unless it moved towards the start of the packet.
 #include "verifier/domain/scalar_alu.h"
 #include "verifier/transfer/regs.h"
+#include "verifier/transfer/speculation.h"
 #include "verifier/transfer/transfer.h"
 
 namespace ring3::verifier {
@@ -27,7 +28,7 @@ Result<void> check_sane_offset(Step& step, const RegState& reg, const std::strin
   return {};
 }
 
-Result<void> check_arith_allowed(Step& step, const RegState& ptr, const RegState& value, bool value_first) {
+Result<void> check_movable(Step& step, const RegState& ptr, const RegState& value) {
   const isa::Insn& insn = step.insn();
   const std::string pointer = kind_name(ptr);
   if (insn.bits == 32) return step.diag.refuse(Rule::kPointerArith32, {insn.dst});
@@ -43,7 +44,11 @@ Result<void> check_arith_allowed(Step& step, const RegState& ptr, const RegState
       return step.diag.refuse(Rule::kArithProhibited, {insn.dst, pointer});
   }
   RING3_TRY(check_sane_offset(step, value, pointer));
-  RING3_TRY(check_sane_offset(step, ptr, pointer));
+  return check_sane_offset(step, ptr, pointer);
+}
+
+Result<void> check_operator(Step& step, const RegState& ptr, bool value_first) {
+  const isa::Insn& insn = step.insn();
   if (insn.op == Op::kAnd || insn.op == Op::kOr || insn.op == Op::kXor)
     return step.diag.refuse(Rule::kBitwiseOnPointer, {insn.dst, operator_text(insn.op)});
   if (insn.op != Op::kAdd && insn.op != Op::kSub)
@@ -81,7 +86,10 @@ Result<void> transfer_pointer_arith(Step& step, const RegState& ptr, const RegSt
     set_scalar(dst, zero_extend(Scalar64::unknown(), 32));
     return {};
   }
-  RING3_TRY(check_arith_allowed(step, ptr, value, value_first));
+  RING3_TRY(check_movable(step, ptr, value));
+  PointerMasking masking(step, ptr, value, !value_first);
+  RING3_TRY(masking.begin());
+  RING3_TRY(check_operator(step, ptr, value_first));
 
   const bool subtract = insn.op == Op::kSub;
   RegState result = ptr;
@@ -100,7 +108,8 @@ Result<void> transfer_pointer_arith(Step& step, const RegState& ptr, const RegSt
   }
   RING3_TRY(check_sane_offset(step, result, kind_name(result)));
   dst = result;
-  return {};
+  RING3_TRY(check_moved_pointer(step));
+  return masking.finish(result);
 }
 
 }  // namespace ring3::verifier
