@@ -65,6 +65,7 @@ class PipelineTest : public ::testing::Test {
     verifier::ProgramInput input;
     input.insns = insns_;
     input.wide = wides_;
+    input.rights = model::Rights::all();
     maps::Map* maps[] = {map_.get()};
     return rewrite::rewrite(
         {.program = input, .verified = verified_, .facts = facts_, .maps = maps, .find_helper = find_helper}, sink_);

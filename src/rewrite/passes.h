@@ -20,12 +20,16 @@ struct Rewriting {
   Errno refuse(Errno e, std::uint32_t idx, std::string why);
 };
 
+/// The caller may not learn addresses, not even by what the CPU does after a wrong guess (verifier/transfer/speculation.h).
+bool hides_addresses(const Rewriting& r);
+
 Result<void> remove_dead_code(Rewriting& r);
 Result<void> resolve_immediates(Rewriting& r);
 Result<void> convert_context(Rewriting& r);
 Result<void> inline_lookups(Rewriting& r);
 Result<void> mask_arithmetic(Rewriting& r);
 Result<void> resolve_calls(Rewriting& r);
+Result<void> guard_tail_calls(Rewriting& r);
 Result<void> finish(Rewriting& r);
 
 }  // namespace ring3::rewrite

@@ -2,6 +2,7 @@
 
 #include <new>
 
+#include "model/rights.h"
 #include "rewrite/passes.h"
 
 namespace ring3::rewrite {
@@ -11,7 +12,7 @@ using Pass = Result<void> (*)(Rewriting&);
 
 // Dead code first: what is never run need not be resolvable. Calls last: earlier passes know helpers by id.
 constexpr Pass kPasses[] = {
-    remove_dead_code, resolve_immediates, convert_context, inline_lookups, mask_arithmetic, resolve_calls, finish,
+    remove_dead_code, resolve_immediates, convert_context, inline_lookups, mask_arithmetic, resolve_calls, guard_tail_calls, finish,
 };
 
 Result<void> run_passes(Rewriting& r) {
@@ -21,6 +22,10 @@ Result<void> run_passes(Rewriting& r) {
 }
 
 }  // namespace
+
+bool hides_addresses(const Rewriting& r) {
+  return !model::is_allowed(r.in.program.rights, model::Allowance::kUnmaskedArithmetic);
+}
 
 Errno Rewriting::refuse(Errno e, std::uint32_t idx, std::string why) {
   refusal = "insn " + std::to_string(idx) + ": " + std::move(why) + "\n";

@@ -6,6 +6,7 @@
 //   inline_lookups       map lookups become the map kind's own instructions
 //   mask_arithmetic      amounts that move pointers are kept in range when the CPU guesses wrong
 //   remove_dead_code     what the verifier never walked goes; branches that go one way only become jumps
+//   guard_tail_calls     indices are kept inside their array when the CPU guesses wrong
 //   finish               jumps, subprograms, faulting loads and original indices in their final place
 //
 // Pure: nothing is published, no reference is taken. The caller keeps the maps alive as long as the result.

@@ -59,6 +59,7 @@ class RewriteTest : public ::testing::Test {
   }
   Result<XlatedProgram> run() {
     verifier::ProgramInput input;
+    input.rights = model::Rights::all();
     input.insns = insns_;
     return rewrite({.program = input, .verified = verified_, .facts = facts_, .maps = {}, .find_helper = find_test_helper},
                    sink_);

@@ -103,7 +103,7 @@ std::uint64_t memory_bytes(const Map& m) { return sizeof(ArrayMap) + as_array(m)
 void* lookup(Map& m, const void* key) noexcept {
   ArrayMap& map = as_array(m);
   const std::uint32_t index = array_index(key);
-  return index < map.max_entries() ? map.slot(index) : nullptr;
+  return index < map.max_entries() ? map.slot(bounded_index(index, map.max_entries())) : nullptr;
 }
 
 long update(Map& m, const void* key, const void* value, std::uint64_t flags) noexcept {

@@ -17,6 +17,15 @@ inline std::uint32_t array_index(const void* key) {
   return index;
 }
 
+/// The index if it is below `count`, else 0, without a branch: a CPU that guesses a bounds check wrong stays inside
+/// (Spectre v1). For lookups by programs.
+inline std::uint32_t bounded_index(std::uint32_t index, std::uint32_t count) {
+  std::uint64_t wide = index;
+  asm volatile("" : "+r"(wide));  // the compiler must not conclude from the check before that nothing is to be done
+  const auto below = static_cast<std::int64_t>(wide - count) >> 63;
+  return static_cast<std::uint32_t>(wide & static_cast<std::uint64_t>(below));
+}
+
 /// Flags of an update of a slot that always exists. `modifiers` may stand beside BPF_ANY and BPF_EXIST.
 /// Order as in Linux: unknown flags, the index, BPF_NOEXIST.
 inline Result<void> check_array_update(const Map& map, std::uint32_t index, std::uint64_t flags,

@@ -91,7 +91,7 @@ std::uint64_t memory_bytes(const Map& m) { return sizeof(PerCpuArrayMap) + as_ar
 void* lookup_percpu(Map& m, const void* key, std::uint32_t cpu) noexcept {
   PerCpuArrayMap& map = as_array(m);
   const std::uint32_t index = array_index(key);
-  return index < map.max_entries() && cpu < map.cpus() ? map.slot(index, cpu) : nullptr;
+  return index < map.max_entries() && cpu < map.cpus() ? map.slot(bounded_index(index, map.max_entries()), cpu) : nullptr;
 }
 
 void* lookup(Map& m, const void* key) noexcept { return lookup_percpu(m, key, m.host().current_cpu()); }
