@@ -101,12 +101,22 @@ struct Compiled {
   std::uint64_t code_bytes;
 };
 
+/// What stands for a program that is never run.
+std::shared_ptr<const rewrite::XlatedProgram> nothing_to_run() {
+  auto program = std::make_shared<rewrite::XlatedProgram>();
+  program->insns = {{.op = isa::Op::kMov, .bits = 64}, {.op = isa::Op::kExit, .bits = 64}};
+  program->original_idx = {0, 0};
+  program->subprogs = {{.start_idx = 0, .end_idx = 2, .stack_bytes = 0}};
+  return program;
+}
+
 Result<Compiled> compile(const verifier::ProgramInput& in, const verifier::VerifiedProgram& verified,
                          const Prepared& p, ProgramHost& host, verifier::LogSink& log) {
   std::vector<maps::Map*> maps;
   for (const Ref<maps::Map>& map : p.resolved.maps) maps.push_back(map.get());
-  auto xlated = std::make_shared<const rewrite::XlatedProgram>(
-      RING3_TRY(rewrite::rewrite({in, verified, *p.facts, maps, &exec::find_helper}, log)));
+  auto xlated = host.only_verifies() ? nothing_to_run()
+                                     : std::make_shared<const rewrite::XlatedProgram>(RING3_TRY(
+                                           rewrite::rewrite({in, verified, *p.facts, maps, &exec::find_helper}, log)));
   auto entry = std::make_unique<exec::ProgramEntry>(
       host.machine(), exec::EntryOptions{.touches_percpu = xlated->touches_percpu, .may_sleep = xlated->may_sleep});
   std::unique_ptr<exec::Code> code = RING3_TRY(host.engine().compile(xlated));

@@ -38,6 +38,9 @@ class ProgramHost {
   virtual Result<void> check_struct_ops_member(const model::StructOpsType& type, std::uint32_t member,
                                                bool sleepable) = 0;
 
+  /// Programs are judged and never run (`ring3 verify`): what the host lacks at run time does not matter.
+  virtual bool only_verifies() { return false; }
+
  protected:
   ~ProgramHost() = default;
 };

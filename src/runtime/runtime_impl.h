@@ -42,6 +42,15 @@ class RuntimeService {
   virtual ~RuntimeService() = default;
 };
 
+/// Told of every program that clients want to load.
+class LoadObserver {
+ public:
+  virtual void judged(const syscall::JudgedProgram& program) = 0;
+
+ protected:
+  ~LoadObserver() = default;
+};
+
 class RuntimeImpl final : public maps::MapHost, public prog::ProgramHost, public syscall::KernelServices {
  public:
   static Result<std::unique_ptr<RuntimeImpl>> create(const RuntimeOptions& options);
@@ -58,6 +67,12 @@ class RuntimeImpl final : public maps::MapHost, public prog::ProgramHost, public
   Result<detail::SingleInstance*> add_policy(const void* options, detail::MakePolicy make);
   Result<void> add_kfunc(const KfuncDef& def);
   Result<void> add_kptr(const KptrDef& def);
+
+  /// From here on programs are judged and never run. Before clients come. observer: outlives the runtime.
+  void only_verify(LoadObserver& observer) { observer_ = &observer; }
+  /// The facts programs are verified by, replaced as a whole.
+  template <typename Change>
+  Result<void> change_facts(Change change);
 
   /// Stopped, in reverse order of addition, before anything else ends.
   void add_service(std::unique_ptr<RuntimeService> service);
@@ -77,6 +92,7 @@ class RuntimeImpl final : public maps::MapHost, public prog::ProgramHost, public
   exec::Engine& engine() override { return *engine_; }
   exec::Machine& machine() override { return machine_; }
   const verifier::Limits& limits() override { return limits_; }
+  bool only_verifies() override { return observer_ != nullptr; }
   Result<void> check_struct_ops_member(const model::StructOpsType& type, std::uint32_t member,
                                        bool sleepable) override;
 
@@ -86,6 +102,9 @@ class RuntimeImpl final : public maps::MapHost, public prog::ProgramHost, public
   const struct_ops::Registry& struct_ops() override { return registry_; }
   const maps::MapKinds& map_kinds() override { return map_kinds_; }
   std::uint64_t now_ns() override { return services_.boot_ns(); }
+  void program_judged(const syscall::JudgedProgram& program) override {
+    if (observer_ != nullptr) observer_->judged(program);
+  }
   bool unprivileged_allowed() override { return unprivileged_; }
   void program_refused(const verifier::Rejection& why) override;
   void log(Severity severity, std::string_view text) override;
@@ -107,13 +126,12 @@ class RuntimeImpl final : public maps::MapHost, public prog::ProgramHost, public
   explicit RuntimeImpl(const RuntimeOptions& options);
   Result<void> publish_btf(const BtfBlob& blob);
   Errno refuse(Errno e, std::string_view text);
-  template <typename Change>
-  Result<void> change_facts(Change change);
   void detach_links() noexcept;
   void end_registrations() noexcept;
 
   const std::string name_;
   const bool unprivileged_;
+  LoadObserver* observer_ = nullptr;
   LogRing log_ring_;  // passes on to the host's log
   MachineServices services_;
   const std::uint32_t cpus_;

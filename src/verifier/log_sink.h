@@ -32,6 +32,8 @@ struct ReportStyle {
 std::string rejection_text(const Rejection& rejection, ReportStyle style);
 std::string rejection_json(const Rejection& rejection);
 
+struct Stats;  // verifier.h
+
 class LogSink {
  public:
   /// Bits of LogLevel; 0: no text wanted.
@@ -40,6 +42,8 @@ class LogSink {
   virtual void write(std::string_view text) = 0;
   /// The program was refused. Called at most once, after the text.
   virtual void rejected(const Rejection&) {}
+  /// What judging the program took, whatever the verdict. Called once, after everything else.
+  virtual void measured(const Stats&) {}
 
  protected:
   ~LogSink() = default;

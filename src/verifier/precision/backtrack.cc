@@ -162,7 +162,7 @@ void apply(PathState& state, ValueSet& set) {
   for (std::uint32_t f = 0; f < state.frames.size(); ++f) {
     FrameState& frame = *state.frames[f];
     for (std::uint16_t left = set.regs[f]; left != 0; left = static_cast<std::uint16_t>(left & (left - 1))) {
-      RegState& reg = frame.regs[std::countr_zero(left)];
+      RegState& reg = frame.regs[static_cast<std::size_t>(std::countr_zero(left))];
       if (!reg.is_scalar() || reg.precise) set.regs[f] = static_cast<std::uint16_t>(set.regs[f] & ~(left & -left));
       else reg.precise = true;
     }
