@@ -4,6 +4,8 @@
 // never a false report).
 #include "object/rcu.h"
 
+#include <pthread.h>
+
 #include <atomic>
 #include <thread>
 
@@ -55,6 +57,11 @@ void barrier() {
   urcu_bp_barrier();
 #endif
 }
+
+/// The library's locks are free in a child of fork(), and its list of readers names only the thread that is left: a member
+/// called there opens a read section. Registered before main, so that no thread can have forked yet.
+[[maybe_unused]] const int fork_handlers =
+    ::pthread_atfork(urcu_bp_before_fork, urcu_bp_after_fork_parent, urcu_bp_after_fork_child);
 
 }  // namespace
 
