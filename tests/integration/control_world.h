@@ -3,10 +3,14 @@
 
 #include <unistd.h>
 
+#include <chrono>
 #include <memory>
 #include <string>
+#include <thread>
 
 #include "control/client.h"
+#include "object/rcu.h"
+#include "runtime/runtime_impl.h"
 #include "tests/integration/world.h"
 
 namespace ring3::test {
@@ -32,6 +36,31 @@ class ControlWorld : public World {
     EXPECT_TRUE(client.ok()) << why;
     return client.ok() ? std::move(*client) : nullptr;
   }
+  /// Tries for 20 s: a host notices a death in its own time, and machines are under load.
+  template <typename Condition>
+  static bool eventually(Condition condition) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (!condition()) {
+      if (std::chrono::steady_clock::now() > deadline) return false;
+      std::this_thread::yield();
+    }
+    return true;
+  }
+  /// Objects alive, after what clients have closed is gone.
+  std::size_t live() {
+    (void)bpf().next_id(uapi::BPF_MAP_GET_NEXT_ID, 0);  // any command drains the doorbells
+    rcu::drain();
+    return runtime_->impl().objects().live_count();
+  }
+  bool settles_at(std::size_t objects) {
+    return eventually([&] { return live() == objects; });
+  }
+  std::string leaks() {
+    std::string text;
+    for (const std::string& line : runtime_->impl().objects().live()) text += line + "\n";
+    return text;
+  }
+
   std::uint32_t first_map() { return bpf().next_id(uapi::BPF_MAP_GET_NEXT_ID, 0); }
 
   struct LoaderRun {

@@ -3,14 +3,9 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
-#include <chrono>
 #include <string>
-#include <thread>
-#include <vector>
 
 #include "control/module_client.h"
-#include "object/rcu.h"
-#include "runtime/runtime_impl.h"
 #include "tests/integration/control_world.h"
 
 namespace ring3::test {
@@ -21,38 +16,11 @@ constexpr int kKilled = -SIGKILL;
 
 class LoaderDeath : public ControlWorld {
  protected:
-  std::size_t live() { return runtime_->impl().objects().live_count(); }
-
-  /// The host notices a death in its own time; 20 s are for a machine under load.
-  bool settles_at(std::size_t objects) {
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-    do {
-      (void)bpf().next_id(uapi::BPF_MAP_GET_NEXT_ID, 0);  // any command drains the doorbells
-      rcu::drain();
-      if (live() == objects) return true;
-      std::this_thread::yield();
-    } while (std::chrono::steady_clock::now() < deadline);
-    return false;
-  }
-
   bool module_stands() { return !runtime_->impl().modules().list().empty(); }
 
   /// The loader is dead, its last packets may still be on their way: whatever comes of them has come when this is true.
   bool load_ended(std::size_t before) {
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-    while (std::chrono::steady_clock::now() < deadline) {
-      (void)bpf().next_id(uapi::BPF_MAP_GET_NEXT_ID, 0);
-      rcu::drain();
-      if (module_stands() || live() == before) return true;
-      std::this_thread::yield();
-    }
-    return false;
-  }
-
-  std::string leaks() {
-    std::string text;
-    for (const std::string& line : runtime_->impl().objects().live()) text += line + "\n";
-    return text;
+    return eventually([&] { return module_stands() || live() == before; });
   }
 
   void nothing_is_left(std::size_t before, const std::string& step) {

@@ -15,8 +15,6 @@
 #include <thread>
 #include <vector>
 
-#include "object/rcu.h"
-#include "runtime/runtime_impl.h"
 #include "tests/integration/control_world.h"
 
 namespace ring3::test {
@@ -90,30 +88,6 @@ class CliWorld : public ControlWorld {
   __u64 choose() {
     auto guard = policy_.enter();
     return guard->choose(0);
-  }
-
-  std::size_t live() { return runtime_->impl().objects().live_count(); }
-  /// The host notices a death in its own time; 20 s are for a machine under load.
-  bool settles_at(std::size_t objects) {
-    return eventually([&] {
-      (void)bpf().next_id(uapi::BPF_MAP_GET_NEXT_ID, 0);  // any command drains the doorbells
-      rcu::drain();
-      return live() == objects;
-    });
-  }
-  template <typename Condition>
-  static bool eventually(Condition condition) {
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-    while (!condition()) {
-      if (std::chrono::steady_clock::now() > deadline) return false;
-      std::this_thread::yield();
-    }
-    return true;
-  }
-  std::string leaks() {
-    std::string text;
-    for (const std::string& line : runtime_->impl().objects().live()) text += line + "\n";
-    return text;
   }
 };
 
