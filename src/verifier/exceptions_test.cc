@@ -4,36 +4,21 @@
 #include <string>
 #include <vector>
 
-#include "base/text_sink.h"
 #include "btf/builder.h"
-#include "isa/assemble.h"
 #include "isa/decode.h"
 #include "uapi/bpf.h"
-#include "verifier/verifier.h"
+#include "verifier/testing.h"
 
 namespace ring3::verifier {
 namespace {
 
+using testing::TextLog;
+using testing::parsed;
 using btf::Builder;
 using btf::TypeId;
 
-class TextLog final : public LogSink {
- public:
-  TextLog() { level = 1; }
-  void write(std::string_view more) override { text += more; }
-  void rejected(const Rejection&) override {}
-  std::string text;
-};
-
-std::shared_ptr<const btf::Btf> parsed(const Builder& builder) {
-  StringSink log;
-  auto btf = btf::Btf::parse(builder.finish(), nullptr, log);
-  EXPECT_TRUE(btf.ok()) << log.text();
-  return std::move(btf).value();
-}
-
 /// A host with bpf_throw, a read section, and a pair that acquires and releases.
-class Host final : public isa::Symbols {
+class Host final : public testing::HostNames {
  public:
   Host() {
     Builder b;
@@ -52,14 +37,6 @@ class Host final : public isa::Symbols {
       facts.kfuncs.push_back({.name = name, .btf = facts.host_btf, .func = facts.host_btf->find(name, btf::Kind::kFunc), .flags = flags});
     }
   }
-  bool kfunc(std::string_view name, std::int32_t& id, std::int16_t& off) const override {
-    id = static_cast<std::int32_t>(facts.host_btf->find(name, btf::Kind::kFunc));
-    off = 0;
-    return id != 0;
-  }
-  bool map(std::string_view, std::int32_t&) const override { return false; }
-
-  model::Facts facts;
 };
 
 /// One function of the program: its code, and what its BTF says.
@@ -101,7 +78,7 @@ class ExceptionsTest : public ::testing::Test {
     in.btf = parsed(b);
     in.func_info = info;
     in.rights = model::Rights::all();
-    TextLog log;
+    TextLog log(1);
     auto verdict = verify(in, host_.facts, Limits{}, log);
     if (!verdict.ok()) return log.text;
     verified_ = std::move(verdict).value();

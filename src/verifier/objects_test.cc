@@ -5,33 +5,18 @@
 #include <string>
 #include <vector>
 
-#include "base/text_sink.h"
 #include "btf/builder.h"
-#include "isa/assemble.h"
 #include "isa/decode.h"
 #include "uapi/bpf.h"
-#include "verifier/verifier.h"
+#include "verifier/testing.h"
 
 namespace ring3::verifier {
 namespace {
 
+using testing::TextLog;
+using testing::parsed;
 using btf::Builder;
 using btf::TypeId;
-
-class TextLog final : public LogSink {
- public:
-  TextLog() { level = 1; }
-  void write(std::string_view more) override { text += more; }
-  void rejected(const Rejection&) override {}
-  std::string text;
-};
-
-std::shared_ptr<const btf::Btf> parsed(const Builder& builder) {
-  StringSink log;
-  auto btf = btf::Btf::parse(builder.finish(), nullptr, log);
-  EXPECT_TRUE(btf.ok()) << log.text();
-  return std::move(btf).value();
-}
 
 /// A host with two storable types, and a program with structs of its own:
 ///   struct elem { u64 key; bpf_list_node list; bpf_rb_node rb; bpf_refcount; host_obj __kptr *held; }    80 bytes
@@ -39,7 +24,7 @@ std::shared_ptr<const btf::Btf> parsed(const Builder& builder) {
 /// Map `box`, an array of one value, and `hash`, with values
 ///   { bpf_spin_lock; bpf_list_head @8, bpf_rb_root @24 of elem; host_obj __kptr @40; elem __kptr @48;
 ///     host_obj __kptr_untrusted @56; frail __kptr @64 }
-class World final : public isa::Symbols {
+class World final : public testing::HostNames {
  public:
   World() {
     make_host();
@@ -63,18 +48,12 @@ class World final : public isa::Symbols {
     }
   }
 
-  bool kfunc(std::string_view name, std::int32_t& id, std::int16_t& off) const override {
-    id = static_cast<std::int32_t>(facts.host_btf->find(name, btf::Kind::kFunc));
-    off = 0;
-    return id != 0;
-  }
   bool map(std::string_view name, std::int32_t& fd) const override {
     fd = name == "box" ? 0 : 1;
     return true;
   }
   TypeId type(std::string_view name) const { return own->find(name, btf::Kind::kStruct); }
 
-  model::Facts facts;
   std::shared_ptr<const btf::Btf> own;
   std::vector<model::MapFacts> maps;
 
@@ -192,7 +171,7 @@ class ObjectsTest : public ::testing::Test {
     in.maps = world_.maps;
     in.btf = world_.own;
     in.rights = model::Rights::all();
-    TextLog log;
+    TextLog log(1);
     auto verdict = verify(in, world_.facts, Limits{}, log);
     if (!verdict.ok()) return log.text;
     verified_ = std::move(verdict).value();

@@ -10,19 +10,12 @@
 #include "isa/assemble.h"
 #include "isa/decode.h"
 #include "uapi/bpf.h"
+#include "verifier/testing.h"
 
 namespace ring3::verifier {
 namespace {
 
-class TextLog final : public LogSink {
- public:
-  explicit TextLog(std::uint32_t log_level = 0) { level = log_level; }
-  void write(std::string_view more) override { text += more; }
-  void rejected(const Rejection& why) override { rejection = why; }
-
-  std::string text;
-  Rejection rejection;
-};
+using testing::TextLog;
 
 struct Outcome {
   bool accepted = false;
@@ -52,6 +45,15 @@ Outcome judge(const std::string& text, const Limits& limits, std::uint32_t log_l
   else out.error = verdict.error();
   out.log = log.text;
   return out;
+}
+
+// Linux walks a second path, on which the load was outside the packet and the function ended with 0.
+TEST(VerifierTest, LegacyPacketLoadsStandInMainOnly) {
+  const std::string load = "r6 = r1\nr0 = *(u8 *)skb[0]\nr0 = 1\nexit\n";
+  EXPECT_TRUE(judge(load, Limits{}).accepted);
+  const Outcome in_function = judge("r6 = r1\ncall sub\nif r0 != 0 goto out\nr0 = r9\nout:\nr0 = 0\nexit\nsub:\n" + load, Limits{}, 1);
+  EXPECT_FALSE(in_function.accepted);
+  EXPECT_NE(in_function.log.find("a packet load by skb[…] in a function is not supported"), std::string::npos) << in_function.log;
 }
 
 /// Small programs over numbers, copies, spills and forward jumps that end in a stack access at an offset computed
