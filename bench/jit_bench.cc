@@ -9,10 +9,8 @@
 #include <sys/mman.h>
 
 #include <algorithm>
-#include <cmath>
 #include <cstdio>
 #include <cstring>
-#include <ctime>
 #include <fstream>
 #include <string>
 #include <vector>
@@ -22,6 +20,7 @@
 #include "bench/support/bpf_sections.h"
 #include "bench/support/kernel_program.h"
 #include "bench/support/native_programs.h"
+#include "bench/support/records.h"
 #include "exec/jit.h"
 #include "isa/decode.h"
 
@@ -31,9 +30,8 @@ namespace {
 constexpr std::size_t kPacketBytes = 1024;
 constexpr double kRoundNs = 2e6;
 
-struct Options {
-  std::uint32_t rounds = 11;
-  std::string filter, json, dump;
+struct Options : CommonOptions {
+  std::string filter, dump;
   std::vector<std::string> objects;
 };
 
@@ -70,18 +68,6 @@ class LowPacket {
  private:
   std::uint8_t* memory_;
 };
-
-double thread_ns() {
-  timespec now{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) * 1e9 + static_cast<double>(now.tv_nsec);
-}
-
-double median(std::vector<double> values) {
-  if (values.empty()) return 0;
-  std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2), values.end());
-  return values[values.size() / 2];
-}
 
 /// The frame a program needs: how far it reaches below r10, directly or by a constant added to a copy.
 std::uint32_t stack_bytes(std::span<const isa::Insn> insns) {
@@ -153,8 +139,8 @@ class Bench {
   void report(std::string_view object) {
     fmt::print("{}\n{:<16} {:>6} {:>6} {:>9} {:>9} {:>9} {:>9} {:>7} {:>8} {:>8}\n", object, "program", "insns", "bytes",
                "interp ns", "jit ns", "kernel ns", "native ns", "jit/K", "jit/int", "ns/insn");
-    double ratio_logs = 0, all_logs = 0, compile_ns = 0;
-    int ratios = 0, all = 0;
+    Geomean slow_ratios, all_ratios;
+    double compile_ns = 0;
     std::size_t insns = 0;
     for (const Program& p : programs_) {
       const double to_kernel = p.kernel_ns > 0 ? p.jit_ns / p.kernel_ns : 0;
@@ -164,36 +150,28 @@ class Bench {
       compile_ns += p.compile_ns;
       insns += p.raw.size();
       if (to_kernel <= 0) continue;
-      all_logs += std::log(to_kernel);
-      ++all;
-      if (p.kernel_ns <= 100) continue;
-      ratio_logs += std::log(to_kernel);
-      ++ratios;
+      all_ratios.add(to_kernel);
+      if (p.kernel_ns > 100) slow_ratios.add(to_kernel);
     }
-    if (all > 0) fmt::print("geomean jit/kernel, {} programs: {:.3f}\n", all, std::exp(all_logs / all));
-    if (ratios > 0)
-      fmt::print("geomean jit/kernel, {} programs above 100 ns in the kernel: {:.3f}\n", ratios, std::exp(ratio_logs / ratios));
+    if (const auto all = all_ratios.value()) fmt::print("geomean jit/kernel, {} programs: {:.3f}\n", all_ratios.count(), *all);
+    if (const auto slow = slow_ratios.value()) {
+      fmt::print("geomean jit/kernel, {} programs above 100 ns in the kernel: {:.3f}\n", slow_ratios.count(), *slow);
+      records_.add(fmt::format("engine/geomean/baseline_vs_kernel/{}", object), *slow, "ratio");
+    }
     if (insns > 0) fmt::print("compiling: {:.1f} ns an instruction\n", compile_ns / static_cast<double>(insns));
-    for (const Program& p : programs_) {
-      json_ += fmt::format("{{\"name\": \"jit/{}/{}\", \"value\": {:.2f}, \"unit\": \"ns\", \"ratio_to\": {{\"kernel\": {:.4f}, "
-                           "\"interpreter\": {:.4f}, \"native\": {:.4f}}}}},\n", object, p.name, p.jit_ns,
-                           p.kernel_ns > 0 ? p.jit_ns / p.kernel_ns : 0.0, p.jit_ns / p.interpreter_ns,
-                           p.native_ns > 0 ? p.jit_ns / p.native_ns : 0.0);
-    }
-    if (ratios > 0)
-      json_ += fmt::format("{{\"name\": \"engine/geomean/baseline_vs_kernel/{}\", \"value\": {:.4f}, \"unit\": \"ratio\"}},\n",
-                           object, std::exp(ratio_logs / ratios));
+    for (const Program& p : programs_) record(object, p);
     programs_.clear();
   }
 
-  bool write_json() const {
-    if (options_.json.empty()) return true;
-    std::ofstream out(options_.json);
-    out << "[\n" << json_.substr(0, json_.size() < 2 ? 0 : json_.size() - 2) << "\n]\n";
-    return out.good();
-  }
+  bool write_json() const { return records_.write(options_.json); }
 
  private:
+  void record(std::string_view object, const Program& p) {
+    const auto to = [&p](double ns) { return ns > 0 ? std::optional(p.jit_ns / ns) : std::nullopt; };
+    records_.add(fmt::format("jit/{}/{}", object, p.name), p.jit_ns, "ns",
+                 {{"kernel", to(p.kernel_ns)}, {"interpreter", to(p.interpreter_ns)}, {"native", to(p.native_ns)}});
+  }
+
   std::uint64_t run(const exec::Code& code) {
     Context context = packet_.context();
     exec::RunContext run;
@@ -273,7 +251,7 @@ class Bench {
   std::unique_ptr<exec::Engine> jit_, interpreter_;
   LowPacket packet_;
   std::vector<Program> programs_;
-  std::string json_;
+  Records records_;
 };
 
 int run(const Options& options) {
@@ -299,15 +277,11 @@ int run(const Options& options) {
 
 int main(int argc, char** argv) {
   ring3::bench::Options options;
-  const std::vector<std::string> args(argv + 1, argv + argc);
-  for (std::size_t i = 0; i < args.size(); ++i) {
-    const bool has_value = i + 1 < args.size();
-    if (args[i] == "--rounds" && has_value) options.rounds = static_cast<std::uint32_t>(std::atoi(args[++i].c_str()));
-    else if (args[i] == "--filter" && has_value) options.filter = args[++i];
-    else if (args[i] == "--json" && has_value) options.json = args[++i];
-    else if (args[i] == "--dump" && has_value) options.dump = args[++i];
-    else if (args[i].rfind("--", 0) != 0) options.objects.push_back(args[i]);
-    else return std::fprintf(stderr, "jit_bench: unknown option %s\n", args[i].c_str()), 2;
-  }
+  CLI::App app("Time of compiled programs and of compiling them, against the interpreter, the machine's kernel and native code");
+  add_common_options(app, options);
+  app.add_option("--filter", options.filter, "only programs whose name contains TEXT")->type_name("TEXT");
+  app.add_option("--dump", options.dump, "write NAME's machine code to NAME.bin")->type_name("NAME");
+  app.add_option("objects", options.objects, "objects with sections xdp/NAME")->required();
+  CLI11_PARSE(app, argc, argv);
   return ring3::bench::run(options);
 }

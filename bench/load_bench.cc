@@ -7,11 +7,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
 #include <memory>
 #include <optional>
 #include <string>
@@ -21,15 +19,14 @@
 
 #include "adder_btf.h"
 #include "bench/support/bpf_sections.h"
+#include "bench/support/records.h"
 #include "ring3/runtime.h"
 #include "uapi/bpf.h"
 
 namespace ring3::bench {
 namespace {
 
-struct Options {
-  std::uint32_t rounds = 9;
-  std::string json;
+struct Options : CommonOptions {
   std::vector<std::string> objects;
 };
 
@@ -88,33 +85,28 @@ class LoadBench {
     }
     if (ours->insns < kLeastInsns) return;  // microseconds say nothing about it
     fmt::print("{:<18} {:>9} {:>12.1f}", program.name, ours->insns, ours->ns_per_insn());
-    json_ += fmt::format("{{\"name\": \"load/{}\", \"value\": {:.2f}, \"unit\": \"ns/insn\"", program.name, ours->ns_per_insn());
+    Records::Ratios ratios;
     if (kernel) {
       const double ratio = ours->ns_per_insn() / kernel->ns_per_insn();
       const double whole = static_cast<double>(ours->usec) / static_cast<double>(kernel->usec);
       fmt::print(" {:>9} {:>12.1f} {:>7.2f}", kernel->insns, kernel->ns_per_insn(), ratio);
-      json_ += fmt::format(", \"ratio_to\": {{\"kernel\": {:.4f}, \"kernel_whole\": {:.4f}}}", ratio, whole);
-      log_ratios_ += std::log(ratio);
-      log_wholes_ += std::log(whole);
-      ++ratios_;
+      ratios = {{"kernel", ratio}, {"kernel_whole", whole}};
+      insn_ratios_.add(ratio);
+      whole_ratios_.add(whole);
     }
     fmt::print("\n");
-    json_ += "},\n";
+    records_.add("load/" + program.name, ours->ns_per_insn(), "ns/insn", std::move(ratios));
   }
 
   /// True: all loaded, and the file (if any) is written.
   bool finish() {
-    if (ratios_ > 0) {
-      const double ratio = std::exp(log_ratios_ / ratios_), whole = std::exp(log_wholes_ / ratios_);
-      fmt::print("geometric mean to the kernel: {:.2f} for an instruction, {:.2f} for a program\n", ratio, whole);
-      json_ += fmt::format("{{\"name\": \"load/geomean_vs_kernel\", \"value\": {:.4f}, \"unit\": \"ratio\"}},\n", ratio);
+    if (const auto ratio = insn_ratios_.value()) {
+      fmt::print("geometric mean to the kernel: {:.2f} for an instruction, {:.2f} for a program\n", *ratio, *whole_ratios_.value());
+      records_.add("load/geomean_vs_kernel", *ratio, "ratio");
     } else {
       fmt::print("bpf(2) does not load programs here: no ratio\n");
     }
-    if (options_.json.empty()) return !failed_;
-    std::ofstream out(options_.json);
-    out << "[\n" << json_.substr(0, json_.size() < 2 ? 0 : json_.size() - 2) << "\n]\n";
-    return out.good() && !failed_;
+    return records_.write(options_.json) && !failed_;
   }
 
  private:
@@ -126,9 +118,8 @@ class LoadBench {
 
   const Options& options_;
   Runtime& runtime_;
-  std::string json_;
-  double log_ratios_ = 0, log_wholes_ = 0;
-  int ratios_ = 0;
+  Records records_;
+  Geomean insn_ratios_, whole_ratios_;
   bool failed_ = false;
 };
 
@@ -152,13 +143,9 @@ int run(const Options& options) {
 
 int main(int argc, char** argv) {
   ring3::bench::Options options;
-  const std::vector<std::string> args(argv + 1, argv + argc);
-  for (std::size_t i = 0; i < args.size(); ++i) {
-    const bool has_value = i + 1 < args.size();
-    if (args[i] == "--rounds" && has_value) options.rounds = static_cast<std::uint32_t>(std::atoi(args[++i].c_str()));
-    else if (args[i] == "--json" && has_value) options.json = args[++i];
-    else if (args[i].rfind("--", 0) != 0) options.objects.push_back(args[i]);
-    else return std::fprintf(stderr, "load_bench: unknown option %s\n", args[i].c_str()), 2;
-  }
+  CLI::App app("Time of verification, an instruction, against the machine's kernel");
+  add_common_options(app, options);
+  app.add_option("objects", options.objects, "objects with sections xdp/NAME")->required();
+  CLI11_PARSE(app, argc, argv);
   return ring3::bench::run(options);
 }

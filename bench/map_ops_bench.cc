@@ -8,7 +8,6 @@
 // Rounds are interleaved, figures are medians over rounds; `ratio` is here / kernel of the same run.
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,11 +15,15 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <thread>
 #include <unordered_map>
 #include <vector>
 
+#include <fmt/format.h>
+
+#include "bench/support/records.h"
 #include "isa/assemble.h"
 #include "maps/map_memory.h"
 #include "maps/ringbuf.h"
@@ -31,14 +34,10 @@ namespace ring3 {
 namespace {
 
 using namespace uapi;
+using bench::median;
+using bench::thread_ns;
 
 constexpr std::uint32_t kOps = 256;
-
-double thread_ns() {
-  timespec t;
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-  return static_cast<double>(t.tv_sec) * 1e9 + static_cast<double>(t.tv_nsec);
-}
 
 enum class What { kNothing, kLookup, kUpdate, kInsertDelete, kPushPop, kRing };
 
@@ -311,20 +310,16 @@ class Kernel {
   std::atomic<std::uint64_t>*consumer_ = nullptr, *producer_ = nullptr;
 };
 
-double median(std::vector<double> v) {
-  std::sort(v.begin(), v.end());
-  return v.empty() ? -1 : v[v.size() / 2];
-}
-
-struct Record {
-  std::string name;
-  double ours, kernel, peer;
-  double two_threads;  // times one thread
+/// Nanoseconds for an operation, by side.
+struct Figures {
+  double ours;
+  std::optional<double> kernel, peer;
+  std::optional<double> two_threads;  // times one thread
 };
 
-/// Operations per second of two threads on one map against one thread alone; -1: the loop is no lookup or update.
-double two_threads(const Case& c, std::uint32_t rounds) {
-  if (c.what != What::kLookup && c.what != What::kUpdate) return -1;
+/// Operations per second of two threads on one map against one thread alone; absent: the loop is no lookup or update.
+std::optional<double> two_threads(const Case& c, std::uint32_t rounds) {
+  if (c.what != What::kLookup && c.what != What::kUpdate) return std::nullopt;
   Ours ours(c);
   std::vector<double> ratios;
   for (std::uint32_t r = 0; r < rounds; ++r) {
@@ -338,7 +333,7 @@ double two_threads(const Case& c, std::uint32_t rounds) {
   return median(ratios);
 }
 
-Record measure(const Case& c, std::uint32_t rounds) {
+Figures measure(const Case& c, std::uint32_t rounds) {
   const Case nothing{"loop", c.type, c.key_bytes, c.value_bytes, c.entries, c.flags, What::kNothing, false};
   Ours ours(c), base(nothing);
   Kernel kernel(c), kernel_base(nothing);
@@ -352,28 +347,17 @@ Record measure(const Case& c, std::uint32_t rounds) {
     if (kernel.works()) theirs.push_back(kernel.run(kRepeats) - kernel_base.run(kRepeats));
     if (c.peer) usual.push_back(peer.run(kRepeats) - loop);
   }
-  return {c.name, median(mine), median(theirs), median(usual), two_threads(c, rounds)};
+  const auto figure = [](const std::vector<double>& ns) { return ns.empty() ? std::nullopt : std::optional(median(ns)); };
+  return {median(mine), figure(theirs), figure(usual), two_threads(c, rounds)};
 }
 
-void write_json(const char* path, const std::vector<Record>& records) {
-  std::FILE* f = std::fopen(path, "w");
-  if (!f) {
-    std::perror(path);
-    std::exit(1);
-  }
-  std::fprintf(f, "[");
-  const char* between = "";
-  for (const Record& r : records) {
-    std::fprintf(f, "%s{\"name\":\"map_ops/%s\",\"value\":%.2f,\"unit\":\"ns\",\"ratio_to\":{", between, r.name.c_str(), r.ours);
-    if (r.kernel >= 0) std::fprintf(f, "\"kernel\":%.3f", r.ours / r.kernel);
-    if (r.peer >= 0) std::fprintf(f, "%s\"std\":%.3f", r.kernel >= 0 ? "," : "", r.ours / r.peer);
-    std::fprintf(f, "}}");
-    between = ",\n";
-    if (r.two_threads >= 0)
-      std::fprintf(f, ",\n{\"name\":\"map_ops/%s/two_threads\",\"value\":%.3f,\"unit\":\"times one thread\"}", r.name.c_str(), r.two_threads);
-  }
-  std::fprintf(f, "]\n");
-  std::fclose(f);
+void report(const Case& c, const Figures& f, bench::Records& records) {
+  const auto cell = [](std::optional<double> value, const char* form) { return value ? fmt::format(fmt::runtime(form), *value) : "-"; };
+  const auto to = [&f](std::optional<double> ns) { return ns && *ns > 0 ? std::optional(f.ours / *ns) : std::nullopt; };
+  fmt::print("{:<36} {:>9.1f} {:>9} {:>7} {:>9} {:>11}\n", c.name, f.ours, cell(f.kernel, "{:.1f}"), cell(to(f.kernel), "{:.2f}"),
+             cell(f.peer, "{:.1f}"), cell(f.two_threads, "{:.2f}x"));
+  records.add(fmt::format("map_ops/{}", c.name), f.ours, "ns", {{"kernel", to(f.kernel)}, {"std", to(f.peer)}});
+  if (f.two_threads) records.add(fmt::format("map_ops/{}/two_threads", c.name), *f.two_threads, "times one thread");
 }
 
 }  // namespace
@@ -381,22 +365,13 @@ void write_json(const char* path, const std::vector<Record>& records) {
 
 int main(int argc, char** argv) {
   using namespace ring3;
-  std::uint32_t rounds = 11;
-  const char* json = nullptr;
-  for (int i = 1; i + 1 < argc; i += 2) {
-    if (std::strcmp(argv[i], "--rounds") == 0) rounds = static_cast<std::uint32_t>(std::atoi(argv[i + 1]));
-    if (std::strcmp(argv[i], "--json") == 0) json = argv[i + 1];
-  }
-  std::vector<Record> records;
+  bench::CommonOptions options;
+  CLI::App app("Time of a map operation in a program, against the machine's kernel and the language's container");
+  add_common_options(app, options);
+  CLI11_PARSE(app, argc, argv);
+  bench::Records records;
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
-  std::printf("%-36s %9s %9s %7s %9s %11s\n", "ns per operation", "here", "kernel", "ratio", "std", "2 threads");
-  for (const Case& c : kCases) {
-    const Record r = measure(c, rounds);
-    records.push_back(r);
-    std::printf("%-36s %9.1f", r.name.c_str(), r.ours);
-    r.kernel >= 0 ? std::printf(" %9.1f %7.2f", r.kernel, r.ours / r.kernel) : std::printf(" %9s %7s", "-", "-");
-    r.peer >= 0 ? std::printf(" %9.1f", r.peer) : std::printf(" %9s", "-");
-    r.two_threads >= 0 ? std::printf(" %10.2fx\n", r.two_threads) : std::printf(" %11s\n", "-");
-  }
-  if (json) write_json(json, records);
+  fmt::print("{:<36} {:>9} {:>9} {:>7} {:>9} {:>11}\n", "ns per operation", "here", "kernel", "ratio", "std", "2 threads");
+  for (const Case& c : kCases) report(c, measure(c, options.rounds), records);
+  return records.write(options.json) ? 0 : 1;
 }

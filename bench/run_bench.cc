@@ -9,7 +9,6 @@
 #include <spawn.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -20,17 +19,16 @@
 #include <string>
 #include <vector>
 
+#include "bench/support/records.h"
+
 extern char** environ;
 
 namespace {
 
 constexpr int kCalls = 2000;
 
-double now_ns() {
-  timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return static_cast<double>(t.tv_sec) * 1e9 + static_cast<double>(t.tv_nsec);
-}
+using ring3::bench::median;
+using ring3::bench::monotonic_ns;
 
 long bpf(int command, bpf_attr& attr) { return ::syscall(SYS_bpf, command, &attr, sizeof attr); }
 
@@ -51,10 +49,10 @@ int client(int calls) {
   attr.key = reinterpret_cast<std::uintptr_t>(&key);
   attr.value = reinterpret_cast<std::uintptr_t>(&value);
   for (int i = 0; i < calls / 10; ++i) bpf(BPF_MAP_LOOKUP_ELEM, attr);
-  const double start = now_ns();
+  const double start = monotonic_ns();
   for (int i = 0; i < calls; ++i)
     if (bpf(BPF_MAP_LOOKUP_ELEM, attr) != 0) return 1;
-  std::printf("%f\n", (now_ns() - start) / calls);
+  std::printf("%f\n", (monotonic_ns() - start) / calls);
   return 0;
 }
 
@@ -76,7 +74,7 @@ Ran run(std::vector<std::string> words) {
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
   pid_t pid = 0;
-  const double start = now_ns();
+  const double start = monotonic_ns();
   const int failed = ::posix_spawnp(&pid, argv[0], &files, nullptr, argv.data(), environ);
   ::posix_spawn_file_actions_destroy(&files);
   ::close(ends[1]);
@@ -85,20 +83,14 @@ Ran run(std::vector<std::string> words) {
   ::close(ends[0]);
   int status = 0;
   if (failed == 0 && ::waitpid(pid, &status, 0) == pid) ran.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  ran.ns = now_ns() - start;
+  ran.ns = monotonic_ns() - start;
   return ran;
 }
 
-double median(std::vector<double> values) {
-  if (values.empty()) return 0;
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
-
-int measure(const std::string& ring3, const std::string& self, int rounds, const char* json) {
+int measure(const std::string& ring3, const std::string& self, const ring3::bench::CommonOptions& options) {
   std::vector<double> plain, under, native, intercepted;
   const std::string calls = std::to_string(kCalls);
-  for (int i = 0; i < rounds; ++i) {
+  for (std::uint32_t i = 0; i < options.rounds; ++i) {
     plain.push_back(run({"true"}).ns);
     const Ran started = run({ring3, "run", "--", "true"});
     if (started.code != 0) return 1;
@@ -113,31 +105,27 @@ int measure(const std::string& ring3, const std::string& self, int rounds, const
   std::printf("one call   under ring3 run %.0f ns", call_ns);
   if (kernel_ns > 0) std::printf(", the machine's own %.0f ns: ratio %.1f (aim: 12)", kernel_ns, call_ns / kernel_ns);
   std::printf("\n");
-  if (json == nullptr) return 0;
-  std::FILE* file = std::fopen(json, "w");
-  if (file == nullptr) return 1;
-  std::fprintf(file, "[{\"name\": \"run/start_up\", \"value\": %.3f, \"unit\": \"ms\", \"ratio_to\": \"true\"},\n", start_ms);
-  std::fprintf(file, " {\"name\": \"run/call\", \"value\": %.3f, \"unit\": \"ratio\", \"ratio_to\": \"kernel\"}]\n",
-               kernel_ns > 0 ? call_ns / kernel_ns : 0.0);
-  return std::fclose(file) == 0 ? 0 : 1;
+  ring3::bench::Records records;
+  records.add("run/start_up", start_ms, "ms more than true");
+  if (kernel_ns > 0) records.add("run/call", call_ns, "ns", {{"kernel", call_ns / kernel_ns}});
+  return records.write(options.json) ? 0 : 1;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc == 3 && std::strcmp(argv[1], "--client") == 0) return client(std::atoi(argv[2]));
-  int rounds = 15;
-  const char* json = nullptr;
-  for (int i = 2; i + 1 < argc; i += 2) {
-    if (std::strcmp(argv[i], "--rounds") == 0) rounds = std::max(1, std::atoi(argv[i + 1]));
-    else if (std::strcmp(argv[i], "--json") == 0) json = argv[i + 1];
-  }
-  if (argc < 2 || argc % 2 != 0) {
-    std::fprintf(stderr, "usage: run_bench RING3 [--rounds N] [--json FILE]\n");
-    return 2;
-  }
+  ring3::bench::CommonOptions options;
+  options.rounds = 15;
+  std::string command;
+  int calls = 0;
+  CLI::App app("Time of a command's start and of one intercepted call under ring3 run, against the same without it");
+  add_common_options(app, options);
+  app.add_option("ring3", command, "the command `ring3`");
+  app.add_option("--client", calls, "be the client: time CALLS lookups")->type_name("CALLS");
+  CLI11_PARSE(app, argc, argv);
+  if (calls > 0) return client(calls);
   const std::string self = argv[0];  // a path: it is run again, by other processes too
-  const int code = measure(argv[1], self, rounds, json);
-  if (code != 0) std::fprintf(stderr, "run_bench: a command under %s run failed\n", argv[1]);
+  const int code = measure(command, self, options);
+  if (code != 0) std::fprintf(stderr, "run_bench: a command under %s run failed\n", command.c_str());
   return code;
 }
