@@ -37,7 +37,7 @@ const std::string* Cache::get(std::string_view key) {
   }
   ++view->hits;
   add(policy.tenure().hits);
-  policy->on_hit(view, &entry->obj);
+  policy->on_hit(view, entry);
   return &entry->value;
 }
 
@@ -45,18 +45,18 @@ void Cache::set(std::string_view key, std::string_view value) {
   const PolicySeat::Turn policy(seat_);
   if (Entry* entry = store_.find(key)) {
     store_.set_value(entry, value);
-    policy->on_hit(store_.view(), &entry->obj);
+    policy->on_hit(store_.view(), entry);
     return;
   }
   make_room(policy);
-  policy->on_insert(store_.view(), &store_.insert(key, value)->obj);
+  policy->on_insert(store_.view(), store_.insert(key, value));
 }
 
 bool Cache::erase(std::string_view key) {
   const PolicySeat::Turn policy(seat_);
   Entry* entry = store_.find(key);
   if (entry == nullptr) return false;
-  policy->on_remove(store_.view(), &entry->obj);
+  policy->on_remove(store_.view(), entry);
   store_.erase(entry);
   return true;
 }
@@ -69,7 +69,7 @@ void Cache::make_room(const PolicySeat::Turn& policy) {
       // A policy cannot stop the cache: it gets a choice, not a veto.
       if (id != 0) ++policy.tenure().bad_choices;
       victim = store_.oldest();
-      policy->on_remove(store_.view(), &victim->obj);
+      policy->on_remove(store_.view(), victim);
     }
     add(policy.tenure().evictions);
     ++evictions_;
@@ -84,6 +84,7 @@ std::string Cache::describe() {
   std::string text = "# cache\r\n";
   line(text, "capacity", view->capacity);
   line(text, "objects", view->objects);
+  line(text, "objects_alive", Entry::alive.load(std::memory_order_relaxed));
   line(text, "hits", view->hits);
   line(text, "misses", view->misses);
   ratio_line(text, "hit_ratio", ratio(view->hits, view->misses));

@@ -10,7 +10,7 @@
 extern "C" {
 #endif
 
-enum { CACHE_LISTS = 8, CACHE_POLICY_NAME_LEN = 16 };
+enum { CACHE_POLICY_NAME_LEN = 16 };
 
 /* The cache. Read-only for policies. */
 struct cache {
@@ -20,13 +20,16 @@ struct cache {
   __u64 misses;
 };
 
-/* One cached object. A policy may write freq and note, which are zero when it takes over; the rest is the host's. */
+/* One cached object. A policy may write freq and note, which are zero when it takes over; the rest is the host's. References
+ * to it may be kept (struct cache_obj __kptr *), also beyond its time in the cache: then `gone` is set, and only the policy
+ * keeps the memory. */
 struct cache_obj {
   __u64 id; /* positive, never reused */
   __u64 key_hash;
   __u32 size; /* bytes of key and value */
   __u32 freq;
   __u64 note[2];
+  __u32 gone; /* it has left the cache */
 };
 
 struct cache_exit_info {
@@ -37,8 +40,8 @@ struct cache_exit_info {
 
 /* An eviction policy. Every member runs on the cache's own thread, except exit. */
 struct cache_policy_ops {
-  /* The policy takes over: lists are empty, and on_insert follows for every object already cached, oldest first.
-   * Nonzero: the policy declines, and the cache goes back to its fallback. */
+  /* The policy takes over, perhaps not for the first time: on_insert follows for every object already cached, oldest
+   * first. Nonzero: the policy declines, and the cache goes back to its fallback. */
   int (*init)(struct cache *cache);
   void (*on_insert)(struct cache *cache, struct cache_obj *obj);
   void (*on_hit)(struct cache *cache, struct cache_obj *obj);
@@ -51,14 +54,9 @@ struct cache_policy_ops {
   char name[CACHE_POLICY_NAME_LEN];
 } RING3_STRUCT_OPS;
 
-/* Puts obj on a list (taking it off the one it is on): at the newest end, or at the oldest if asked.
- * -EINVAL: no such list. */
-int cache_list_push(struct cache *cache, __u32 list, struct cache_obj *obj, __u32 oldest_end) RING3_KFUNC;
-/* Takes obj off its list, if it is on one. */
-void cache_list_remove(struct cache *cache, struct cache_obj *obj) RING3_KFUNC;
-/* The object at the oldest end, referenced, or null: give it back with cache_obj_put(). */
-struct cache_obj *cache_list_oldest(struct cache *cache, __u32 list) RING3_KFUNC;
-__u64 cache_list_length(struct cache *cache, __u32 list) RING3_KFUNC;
+/* One more reference to an object that the policy was given; null when there is none to be had. It is stored with
+ * bpf_kptr_xchg() or given back with cache_obj_put(). */
+struct cache_obj *cache_obj_get(struct cache_obj *obj) RING3_KFUNC;
 void cache_obj_put(struct cache_obj *obj) RING3_KFUNC;
 
 #ifdef __cplusplus

@@ -1,23 +1,38 @@
 #include "native_lru.h"
 
+#include "store.h"
+
 namespace cached {
 namespace {
 
-constexpr __u32 kAll = 0;
+UseOrder& order_of(cache* c) { return Store::of(c).use_order(); }
 
-int init(cache*) { return 0; }
-void touch(cache* c, cache_obj* obj) { cache_list_push(c, kAll, obj, 0); }
-__u64 evict(cache* c) {
-  cache_obj* victim = cache_list_oldest(c, kAll);
-  if (victim == nullptr) return 0;
-  const __u64 id = victim->id;
-  cache_obj_put(victim);
-  return id;
+int init(cache* c) {
+  order_of(c).clear();
+  return 0;
 }
-void on_remove(cache*, cache_obj*) {}  // the store takes it off its list
+void touch(cache* c, cache_obj* obj) { order_of(c).touch(obj); }
+__u64 evict(cache* c) {
+  cache_obj* victim = order_of(c).least_recent();
+  if (victim == nullptr) return 0;
+  order_of(c).remove(victim);
+  return victim->id;
+}
+void on_remove(cache* c, cache_obj* obj) { order_of(c).remove(obj); }
 void exit(cache_exit_info*) {}
 
 }  // namespace
+
+void UseOrder::touch(cache_obj* obj) {
+  remove(obj);
+  obj->note[0] = ++clock_;
+  by_use_.emplace(obj->note[0], obj);
+}
+
+void UseOrder::remove(cache_obj* obj) {
+  const auto it = by_use_.find(obj->note[0]);
+  if (it != by_use_.end() && it->second == obj) by_use_.erase(it);
+}
 
 const cache_policy_ops kNativeLru = {
     .init = init,

@@ -3,10 +3,13 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <mutex>
+#include <thread>
 
 #include "cache.h"
 #include "cached_policy_btf.h"
+#include "maps/allocated_type.h"
 #include "tests/integration/libbpf_door.h"
 #include "trace.h"
 #include "uapi/bpf.h"
@@ -120,6 +123,66 @@ TEST_F(PoliciesTest, ExitHearsOfItsOwnTenure) {
   door_.reset();
   runtime_.reset();  // waits for those who leave
   EXPECT_NE(log_.text().find("s3fifo leaves after 1 hits, 1 misses"), std::string::npos) << log_.text();
+}
+
+TEST_F(PoliciesTest, WhatIsErasedIsForgottenBeforeTheCacheIsFull) {
+  ring3::wait_for_readers();  // what earlier tests left
+  const std::uint64_t before = Entry::alive;
+  for (const char* const policy : {"s3fifo", "lru"}) {
+    const std::string file = std::string(CACHED_POLICIES "/") + policy + ".bpf.o";
+    ring3::test::ObjectFile object(file.c_str());
+    const int link = attach(object, policy);
+    for (int i = 0; i < 5'000; ++i) {
+      cache_.set("key", "v");
+      cache_.erase("key");
+    }
+    cache_.set("stays", "v");
+    ring3::wait_for_readers();
+    EXPECT_LE(Entry::alive, before + 70) << policy;
+    detach(link);
+    EXPECT_TRUE(described("policy_bad_choices:0"));
+  }
+}
+
+TEST_F(PoliciesTest, NothingIsLeftOfPoliciesSwappedUnderLoad) {
+  ring3::wait_for_readers();  // what earlier tests left
+  const std::uint64_t before = Entry::alive;
+  const std::int64_t objects_before = ring3::maps::AllocatedType::live_objects();
+  {
+    ring3::test::ObjectFile lru(POLICY("lru")), s3fifo(POLICY("s3fifo"));
+    const int link = attach(lru, "lru");
+    ASSERT_EQ(s3fifo.load(), 0) << door_->take_text() << log_.text();
+    ASSERT_EQ(s3fifo.fill("s3fifo"), 0) << door_->take_text() << log_.text();
+    std::atomic<bool> stop{false};
+    std::atomic<long> served{0};
+    std::thread requests([&] {
+      Trace trace({.keys = 3'000, .scan_every = 500, .scan_length = 200});
+      while (!stop) {
+        const std::string key = trace.next();
+        const long n = served++;
+        if (n % 50 == 0)
+          cache_.erase(key);
+        else if (cache_.get(key) == nullptr)
+          cache_.set(key, "v");
+      }
+    });
+    for (int swap = 0; swap < 40; ++swap) {
+      const long until = served + 300;
+      while (served < until) std::this_thread::yield();
+      EXPECT_EQ(replace(link, swap % 2 == 0 ? s3fifo.map("s3fifo") : lru.map("lru")), 0) << log_.text();
+    }
+    stop = true;
+    requests.join();
+    EXPECT_TRUE(described("policy_bad_choices:0")) << cache_.describe();
+    detach(link);
+    EXPECT_TRUE(described("policy:native_lru"));
+    EXPECT_GT(Entry::alive, before) << "the cache has its objects";
+  }
+  uapi::bpf_attr attr{};
+  (void)runtime_->bpf(uapi::BPF_MAP_GET_NEXT_ID, &attr, sizeof attr);  // the descriptors have been closed
+  ring3::wait_for_readers();
+  EXPECT_EQ(Entry::alive, before + cache_.size()) << "policies keep objects alive";
+  EXPECT_EQ(ring3::maps::AllocatedType::live_objects(), objects_before);
 }
 
 TEST_F(PoliciesTest, AnOutOfBoundsAccessIsRefusedWithItsPlace) {

@@ -1,19 +1,31 @@
 #include "policy_seat.h"
 
 #include <algorithm>
+#include <cstdio>
 
 namespace cached {
 
 using ring3::Errno;
 using ring3::Result;
 
+namespace {
+
+/// What programs may keep: counted by ring3, printed as "cache_obj #ID".
+ring3::KptrOptions<cache_obj> counted_objects() {
+  auto options = ring3::counted_kptr<cache_obj, Entry>();
+  options.print = [](const cache_obj* object, char* text, std::size_t bytes) {
+    return std::snprintf(text, bytes, "%llu", object->id);
+  };
+  return options;
+}
+
+}  // namespace
+
 Result<void> PolicySeat::offer(ring3::Runtime& runtime) {
   using namespace ring3::kfunc;
   for (const Result<void>& added : {
-           runtime.kfunc<&cache_list_push>({.flags = kTrustedArgs}),
-           runtime.kfunc<&cache_list_remove>({.flags = kTrustedArgs}),
-           runtime.kfunc<&cache_list_oldest>({.flags = kTrustedArgs | kAcquire | kRetNull}),
-           runtime.kfunc<&cache_list_length>({.flags = kTrustedArgs}),
+           runtime.kptr<cache_obj>(counted_objects()),
+           runtime.kfunc<&cache_obj_get>({.flags = kTrustedArgs | kAcquire | kRetNull}),
            runtime.kfunc<&cache_obj_put>({.flags = kRelease}),
        })
     if (!added.ok()) return added.error();
@@ -81,16 +93,15 @@ void PolicySeat::rebind(const cache_policy_ops* table) {
   bound_ = used_ = table;
   tenure_ = tenure != nullptr ? std::move(tenure) : std::make_shared<Tenure>();
   ++takeovers_;
-  store_.clear_lists();
   if (table->init(store_.view()) != 0) {
     point_.eject();
     used_ = &kNativeLru;
     tenure_ = std::make_shared<Tenure>();
   }
   store_.for_each_by_age([&](Entry* entry) {
-    entry->obj.freq = 0;
-    entry->obj.note[0] = entry->obj.note[1] = 0;
-    used_->on_insert(store_.view(), &entry->obj);
+    entry->freq = 0;
+    entry->note[0] = entry->note[1] = 0;
+    used_->on_insert(store_.view(), entry);
   });
 }
 

@@ -1,7 +1,7 @@
 // Which policy is in charge of a Store: a client's module, or the native LRU.
 //
 // The control thread swaps tables at any moment; the cache's thread notices at its next request (Turn) and then
-// rebinds: lists are emptied, the new policy's init runs, and every cached object is shown to it by age. So one
+// rebinds: the new policy's init runs, and every cached object is shown to it by age. So one
 // request is served by one policy from beginning to end.
 //
 // Soundness of noticing: a table is the same as before when its address and the generation are. The address alone

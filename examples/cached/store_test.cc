@@ -9,12 +9,12 @@ TEST(StoreTest, FindsByKeyAndId) {
   Store store(4);
   Entry* a = store.insert("a", "1");
   EXPECT_EQ(store.find("a"), a);
-  EXPECT_EQ(store.find_id(a->obj.id), a);
+  EXPECT_EQ(store.find_id(a->id), a);
   EXPECT_EQ(store.find("b"), nullptr);
   EXPECT_EQ(store.find_id(0), nullptr);
-  EXPECT_EQ(a->obj.size, 2u);
+  EXPECT_EQ(a->size, 2u);
   store.set_value(a, "12345");
-  EXPECT_EQ(a->obj.size, 6u);
+  EXPECT_EQ(a->size, 6u);
 }
 
 TEST(StoreTest, KeysMayHoldAnyBytes) {
@@ -49,56 +49,39 @@ TEST(StoreTest, FullAtCapacity) {
   EXPECT_EQ(&Store::of(store.view()), &store);
 }
 
-TEST(StoreTest, ListsKeepOrderAtBothEnds) {
-  Store store(8);
-  Entry *a = store.insert("a", ""), *b = store.insert("b", ""), *c = store.insert("c", "");
-  store.list_push(0, a, false);
-  store.list_push(0, b, false);
-  store.list_push(0, c, true);  // now oldest
-  EXPECT_EQ(store.list_length(0), 3u);
-  EXPECT_EQ(store.list_oldest(0), c);
-  store.list_push(0, c, false);
-  EXPECT_EQ(store.list_oldest(0), a);
-  EXPECT_EQ(store.list_length(0), 3u);
-  store.list_remove(a);
-  store.list_remove(a);
-  EXPECT_EQ(store.list_oldest(0), b);
-  store.list_push(1, b, false);
-  EXPECT_EQ(store.list_length(0), 1u);
-  EXPECT_EQ(store.list_oldest(0), c);
-  EXPECT_EQ(store.list_oldest(1), b);
-  store.clear_lists();
-  EXPECT_EQ(store.list_oldest(0), nullptr);
-  EXPECT_EQ(store.list_length(1), 0u);
-}
-
-TEST(StoreTest, EraseLeavesItsList) {
-  Store store(8);
-  Entry *a = store.insert("a", ""), *b = store.insert("b", "");
-  store.list_push(0, a, false);
-  store.list_push(0, b, false);
-  store.erase(a);
-  EXPECT_EQ(store.list_oldest(0), b);
-  store.erase(b);
-  EXPECT_EQ(store.list_length(0), 0u);
-}
-
 TEST(StoreTest, AReferenceKeepsAnErasedEntry) {
-  Store store(8);
-  Entry* a = store.insert("a", "kept");
-  Store::get(a);
-  store.erase(a);
-  EXPECT_EQ(store.find("a"), nullptr);
-  EXPECT_EQ(a->value, "kept");
-  Store::put(a);
+  ring3::wait_for_readers();  // what earlier tests left
+  const std::uint64_t before = Entry::alive;
+  {
+    Store store(8);
+    Entry* a = store.insert("a", "value");
+    store.insert("b", "");
+    EXPECT_EQ(cache_obj_get(a), a);
+    store.erase(a);
+    EXPECT_EQ(store.find("a"), nullptr);
+    EXPECT_EQ(a->gone, 1u);
+    EXPECT_EQ(a->value, "");
+    EXPECT_EQ(Entry::alive, before + 2);
+    cache_obj_put(a);
+  }
+  ring3::wait_for_readers();
+  EXPECT_EQ(Entry::alive, before);
 }
 
-TEST(StoreTest, KfuncsRefuseListsThatAreNot) {
-  Store store(8);
-  Entry* a = store.insert("a", "");
-  EXPECT_EQ(cache_list_push(store.view(), CACHE_LISTS, &a->obj, 0), -EINVAL);
-  EXPECT_EQ(cache_list_oldest(store.view(), CACHE_LISTS), nullptr);
-  EXPECT_EQ(cache_list_length(store.view(), ~0u), 0u);
+TEST(UseOrderTest, FollowsUseAndForgetsWhatIsRemoved) {
+  UseOrder order;
+  cache_obj a{}, b{}, c{};
+  EXPECT_EQ(order.least_recent(), nullptr);
+  for (cache_obj* obj : {&a, &b, &c}) order.touch(obj);
+  EXPECT_EQ(order.least_recent(), &a);
+  order.touch(&a);
+  EXPECT_EQ(order.least_recent(), &b);
+  order.remove(&b);
+  order.remove(&b);
+  EXPECT_EQ(order.least_recent(), &c);
+  order.clear();
+  EXPECT_EQ(order.least_recent(), nullptr);
+  order.remove(&c);  // its place is another cache's, or nobody's
 }
 
 }  // namespace

@@ -1,0 +1,53 @@
+/* For BPF plug-ins that own objects: the special fields of map values and of a plug-in's own structs, and the functions on
+ * them. C for clang's BPF target; include it after <bpf/bpf_helpers.h>. docs/kptr.md says what each is good for.
+ *
+ * What __kptr means here, whatever libbpf's header says: the owned reference of Linux 6.4 and later (tag "kptr"), moved in and
+ * out by bpf_kptr_xchg() only. libbpf before 1.2 documents its __kptr as a plain copy, though its tag is the same one; its
+ * __kptr_ref has a tag that Linux 6.4 and ring3 refuse. So both are taken away here, and defined anew.
+ */
+#ifndef RING3_PLUGIN_BPF_H
+#define RING3_PLUGIN_BPF_H
+
+#undef __kptr
+#undef __kptr_ref
+#undef __kptr_untrusted
+#undef __percpu_kptr
+#define __kptr __attribute__((btf_type_tag("kptr")))                     /* owned; exchange only */
+#define __kptr_untrusted __attribute__((btf_type_tag("kptr_untrusted"))) /* a plain copy; reads through it never fault */
+#define __percpu_kptr __attribute__((btf_type_tag("percpu_kptr")))       /* owned, one copy per CPU */
+
+#define __contains(type, member) __attribute__((btf_decl_tag("contains:" #type ":" #member)))
+#ifndef container_of
+#define container_of(ptr, type, member) ((type *)((void *)(ptr) - __builtin_offsetof(type, member)))
+#endif
+
+struct bpf_list_head { unsigned long long __opaque[2]; } __attribute__((aligned(8)));
+struct bpf_list_node { unsigned long long __opaque[3]; } __attribute__((aligned(8)));
+struct bpf_rb_root { unsigned long long __opaque[2]; } __attribute__((aligned(8)));
+struct bpf_rb_node { unsigned long long __opaque[4]; } __attribute__((aligned(8)));
+struct bpf_refcount { unsigned int __opaque[1]; } __attribute__((aligned(4)));
+
+extern void *bpf_obj_new_impl(unsigned long long local_type_id, void *meta) __ksym;
+extern void bpf_obj_drop_impl(void *object, void *meta) __ksym;
+extern void *bpf_refcount_acquire_impl(void *object, void *meta) __ksym;
+extern int bpf_list_push_front_impl(struct bpf_list_head *head, struct bpf_list_node *node, void *meta,
+                                    unsigned long long off) __ksym;
+extern int bpf_list_push_back_impl(struct bpf_list_head *head, struct bpf_list_node *node, void *meta,
+                                   unsigned long long off) __ksym;
+extern struct bpf_list_node *bpf_list_pop_front(struct bpf_list_head *head) __ksym;
+extern struct bpf_list_node *bpf_list_pop_back(struct bpf_list_head *head) __ksym;
+extern int bpf_rbtree_add_impl(struct bpf_rb_root *root, struct bpf_rb_node *node,
+                               _Bool(less)(struct bpf_rb_node *a, const struct bpf_rb_node *b), void *meta,
+                               unsigned long long off) __ksym;
+extern struct bpf_rb_node *bpf_rbtree_remove(struct bpf_rb_root *root, struct bpf_rb_node *node) __ksym;
+extern struct bpf_rb_node *bpf_rbtree_first(struct bpf_rb_root *root) __ksym;
+
+/* 0: BPF_TYPE_ID_LOCAL */
+#define bpf_obj_new(type) ((type *)bpf_obj_new_impl(__builtin_btf_type_id(*(type *)0, 0), 0))
+#define bpf_obj_drop(object) bpf_obj_drop_impl(object, 0)
+#define bpf_refcount_acquire(object) ((__typeof__(object))bpf_refcount_acquire_impl(object, 0))
+#define bpf_list_push_front(head, node) bpf_list_push_front_impl(head, node, 0, 0)
+#define bpf_list_push_back(head, node) bpf_list_push_back_impl(head, node, 0, 0)
+#define bpf_rbtree_add(root, node, less) bpf_rbtree_add_impl(root, node, less, 0, 0)
+
+#endif
