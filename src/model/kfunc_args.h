@@ -29,7 +29,8 @@ enum class KfuncArgKind : std::uint8_t {
   kListHead, kListNode, kRbRoot, kRbNode,  // inside a map value or an object
   kIter,         // an open coded iterator on the stack: arguments 0 of its functions, and __iter
   kDynptr,       // a dynptr on the stack, or one lent to a callback; with __uninit, made by the call
-  kUnsupported,  // timer, work item, arena: refused for now
+  kWork,         // a bpf_wq inside a map value
+  kUnsupported,  // timer: refused for now
 };
 
 struct KfuncArg {

@@ -44,6 +44,8 @@ struct SubprogInfo {
   std::string_view name;
   bool is_global = false;          // verified once against its prototype
   bool is_callback = false;        // address taken
+  bool is_async_callback = false;  // set on a timer or work item …
+  bool is_sync_callback = false;   // run by a helper before it returns
   bool is_exception_callback = false;
   bool may_throw = false;          // itself, or by what it calls
   bool has_tail_call = false;
@@ -56,6 +58,20 @@ struct SubprogInfo {
   std::uint32_t stack_bytes = 0;   // grows while paths are walked
   bool called = false;             // global: reached from verified code
   bool verified = false;
+};
+
+/// A callback that runs later, on its own (call/async.cc): one walk.
+struct AsyncEntry {
+  std::uint32_t subprog;
+  std::uint32_t map;               // index into Program::maps: whose value has the timer or work item …
+  bool of_lookup;                  // … of one found in an outer map
+  bool may_sleep;
+  std::uint32_t callsite;          // where it was first set; only for the log
+  bool walked = false;
+
+  bool same_walk(const AsyncEntry& o) const {
+    return subprog == o.subprog && map == o.map && of_lookup == o.of_lookup && may_sleep == o.may_sleep;
+  }
 };
 
 /// Per instruction flow facts; bits.
@@ -103,6 +119,7 @@ struct Program {
 
   std::vector<std::uint32_t> wide_of;   // per instruction: index into in.wide, or kNoIndex
   std::vector<SubprogInfo> subprogs;    // sorted by start, main first
+  std::deque<AsyncEntry> async_entries{};  // grows while paths are walked
   std::vector<std::uint8_t> marks;      // per instruction: InsnMark
   std::vector<std::uint16_t> live_in;   // per instruction: registers read before written from here on
   std::vector<std::uint32_t> line_of;   // per instruction: index into in.line_info, or kNoIndex

@@ -154,11 +154,11 @@ class Run {
       if (successors(prog_, i).count == 2) out_.insns[i].branch_always = out_.insns[i].branch_never = true;
   }
 
-  Result<void> walk(std::uint32_t subprog) {
+  Result<void> walk(const EntryPoint& entry) {
     walked_ = true;
     Explorer explorer(prog_, diag_, out_, frames_, noted_, ids_);
-    if (diag_.wants(kLogStates)) diag_.print("func#{} @{}\n", {subprog, prog_.subprogs[subprog].start});
-    const Result<void> done = explorer.walk(subprog, rejection_);
+    if (diag_.wants(kLogStates)) diag_.print("func#{} @{}\n", {entry.subprog, prog_.subprogs[entry.subprog].start});
+    const Result<void> done = explorer.walk(entry, rejection_);
     reported_ = !done.ok();
     return done;
   }
@@ -168,9 +168,21 @@ class Run {
     return diag_.refuse(Rule::kExceptionArgs);
   }
 
+  /// Callbacks that walked code set on timers and work items.
+  Result<void> walk_async() {
+    for (std::size_t i = 0; i < prog_.async_entries.size(); ++i) {
+      AsyncEntry& entry = prog_.async_entries[i];
+      if (entry.walked) continue;
+      entry.walked = true;
+      RING3_TRY(walk({.subprog = entry.subprog, .async = &entry}));
+    }
+    return {};
+  }
+
   /// Main, then every global function that walked code calls, each once.
   Result<void> walk_all() {
-    RING3_TRY(walk(0));
+    RING3_TRY(walk({}));
+    RING3_TRY(walk_async());
     for (bool again = true; again;) {
       again = false;
       for (std::uint32_t s = 1; s < prog_.subprogs.size(); ++s) {
@@ -181,7 +193,8 @@ class Run {
         sub.verified = again = true;
         const bool log = diag_.wants(kLogNormal | kLogStates);
         if (log) diag_.print("Validating {}() func#{}...\n", {sub.name, s});
-        RING3_TRY(walk(s));
+        RING3_TRY(walk({.subprog = s}));
+        RING3_TRY(walk_async());
         if (log) diag_.print("Func#{} ('{}') is safe for any args that match its prototype\n", {s, sub.name});
       }
     }

@@ -37,6 +37,7 @@ struct CallbackPlan {
   enum class Args : std::uint8_t { kLoop, kMapElement, kTreeNodes, kDynptr } args;
   std::uint32_t subprog;
   std::uint32_t map = 0;      // kMapElement
+  std::uint32_t map_uid = 0;  // the same: which lookup in an outer map gave it
   unsigned ctx_reg;           // caller's register passed on
   const model::Field* root = nullptr;  // kTreeNodes
 };
@@ -51,6 +52,20 @@ Result<void> return_from_callback(Step& step);
 
 /// Imprecise scalars that differ from the previous visit could keep changing: they become unknown.
 void widen_imprecise(const PathState& before, PathState& now);
+
+// Timers and work items (async.cc).
+/// The map whose value holds a field, and which lookup in an outer map gave it (0: none).
+struct FieldMap {
+  std::uint32_t map = UINT32_MAX;
+  std::uint32_t uid = 0;
+};
+/// The timer or work item that register `regno`, a map value, points to.
+Result<FieldMap> async_field(Step& step, unsigned regno, model::FieldKind kind);
+/// `map`, a map pointer, is the map the field is in.
+Result<void> check_field_map(Step& step, const FieldMap& field, const RegState& map, model::FieldKind kind);
+/// The callback will be entered later, and is to be walked.
+Result<void> schedule_callback(Step& step, std::uint32_t subprog, const FieldMap& field, bool may_sleep);
+void set_async_arguments(Search& search, Program& prog, const AsyncEntry& entry, FrameState& frame);
 
 // Locks, read sections, preemption (sections.cc).
 /// bpf_spin_lock and bpf_spin_unlock of the lock that register `regno` points to.

@@ -52,6 +52,7 @@ Result<void> run_callback(Step& step, const CallbackPlan& plan) {
   callee->ret_min = 0;
   callee->ret_max = 1;
   path->callback_unroll_depth++;
+  step.prog.subprogs[plan.subprog].is_sync_callback = true;
   if (plan.args == CallbackPlan::Args::kLoop) {
     // u64 index below the number of iterations, and the context.
     set_unknown(callee->regs[1]);
@@ -65,10 +66,12 @@ Result<void> run_callback(Step& step, const CallbackPlan& plan) {
   } else {
     set_pointer(callee->regs[1], RegKind::kMapPtr);
     callee->regs[1].map = plan.map;
+    callee->regs[1].btf = plan.map_uid;
     set_pointer(callee->regs[2], RegKind::kMapKey);
     callee->regs[2].map = plan.map;
     set_pointer(callee->regs[3], RegKind::kMapValue);
     callee->regs[3].map = plan.map;
+    callee->regs[3].btf = plan.map_uid;
     // Each element is an instance of its own: its lock is not that of the element an outer loop is at.
     if (may_hold_lock(step.prog, callee->regs[3])) callee->regs[3].id = step.search.new_id();
     callee->regs[4] = ctx;

@@ -32,6 +32,7 @@ struct HelperCall {
   DynptrUse dynptr{};
   std::uint32_t released_dynptr = 0;  // its reference
   std::uint32_t callback = UINT32_MAX;
+  FieldMap timer{};
   const model::Field* kptr = nullptr; // bpf_kptr_xchg
   RegState percpu{};                  // bpf_this_cpu_ptr and its like: their argument
   unsigned uninit_reg = 0;            // memory the helper writes: register …
@@ -57,8 +58,7 @@ Result<void> check_available(Step& step, const HelperProto* proto, std::uint32_t
   }
   if (!available) return refuse();
   // Rules of these are not checked yet: refused, never guessed.
-  constexpr std::uint32_t kUnchecked = model::kHelperFindVma | model::kHelperAsyncCallback;
-  if ((proto->flags & kUnchecked) != 0) return step.diag.refuse(Rule::kNotSupported, {"this helper"});
+  if ((proto->flags & model::kHelperFindVma) != 0) return step.diag.refuse(Rule::kNotSupported, {"this helper"});
   if (!model::helper_allows_target(*proto, step.prog.view(), target_function(step.prog)))
     return step.diag.refuse(Rule::kHelperNotForTarget);
   if ((proto->flags & model::kHelperNeedsFunc) != 0 && (step.prog.view() & (model::kViewKprobe | model::kViewTraceProbe)) == 0)
@@ -66,7 +66,7 @@ Result<void> check_available(Step& step, const HelperProto* proto, std::uint32_t
   if ((proto->flags & model::kHelperGplOnly) != 0 && !step.prog.in.gpl_compatible)
     return step.diag.refuse(Rule::kHelperGpl);
   if ((proto->flags & model::kHelperMaySleep) != 0) {
-    if (!step.prog.sleepable) return step.diag.refuse(Rule::kHelperSleeps);
+    if (!step.path.in_sleepable) return step.diag.refuse(Rule::kHelperSleeps);
     if (step.path.rcu_depth > 0) return step.diag.refuse(Rule::kSleepInSection, {helper_text(id)});
     if (step.path.preempt_depth > 0) return step.diag.refuse(Rule::kSleepNoPreempt, {helper_text(id)});
   }
@@ -106,7 +106,7 @@ const Accepted* accepted_kinds(ArgKind kind) {
     case ArgKind::kScalar: case ArgKind::kMemSize: case ArgKind::kMemSizeOrZero: case ArgKind::kConstAllocSize: return &scalar;
     case ArgKind::kCallback: return &func;
     case ArgKind::kStackPtr: return &stack;
-    case ArgKind::kConstStr: return &value;
+    case ArgKind::kConstStr: case ArgKind::kTimer: return &value;
     case ArgKind::kRingbufMem: return &ringbuf;
     case ArgKind::kDynptr: return &dynptr;
     case ArgKind::kSpinLock: return &lock;
@@ -175,6 +175,7 @@ Result<void> check_alloc_size(Step& step, unsigned regno, HelperCall& call) {
 
 Result<void> check_map_ptr(Step& step, unsigned regno, HelperCall& call) {
   const RegState& reg = step.reg(regno);
+  if (call.timer.map != UINT32_MAX) RING3_TRY(check_field_map(step, call.timer, reg, model::FieldKind::kTimer));
   call.map = reg.map;
   call.map_uid = reg.btf;
   InsnFacts& facts = step.facts();
@@ -259,6 +260,7 @@ Result<void> check_arg(Step& step, unsigned i, HelperCall& call) {
     }
     case ArgKind::kConstAllocSize: return check_alloc_size(step, regno, call);
     case ArgKind::kConstStr: return check_const_string(step, regno);
+    case ArgKind::kTimer: call.timer = RING3_TRY(async_field(step, regno, model::FieldKind::kTimer)); return {};
     case ArgKind::kCallback: call.callback = reg.subprog; return {};
     case ArgKind::kCtx: return check_no_offset(step, reg, regno, false);
     case ArgKind::kPercpuVar: {
@@ -305,14 +307,17 @@ Result<void> run_callbacks(Step& step, const HelperCall& call) {
     RING3_TRY(step.search.mark_precise(step.path, 1));
     FrameState& frame = step.frame();
     if (frame.callback_depth < umax(step.reg(1)))
-      RING3_TRY(run_callback(step, {CallbackPlan::Args::kLoop, call.callback, 0, 3}));
+      RING3_TRY(run_callback(step, {.args = CallbackPlan::Args::kLoop, .subprog = call.callback, .ctx_reg = 3}));
     frame.callback_depth = 0;
   } else if ((call.proto.flags & model::kHelperForEach) != 0) {
-    RING3_TRY(run_callback(step, {CallbackPlan::Args::kMapElement, call.callback, call.map, 3}));
+    RING3_TRY(run_callback(step, {.args = CallbackPlan::Args::kMapElement, .subprog = call.callback, .map = call.map,
+                                  .map_uid = call.map_uid, .ctx_reg = 3}));
     step.frame().callback_depth = 0;
   } else if ((call.proto.flags & model::kHelperDrain) != 0) {
-    RING3_TRY(run_callback(step, {CallbackPlan::Args::kDynptr, call.callback, 0, 3}));
+    RING3_TRY(run_callback(step, {.args = CallbackPlan::Args::kDynptr, .subprog = call.callback, .ctx_reg = 3}));
     step.frame().callback_depth = 0;
+  } else if ((call.proto.flags & model::kHelperAsyncCallback) != 0) {
+    return schedule_callback(step, call.callback, call.timer, false);
   }
   return {};
 }

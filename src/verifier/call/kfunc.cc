@@ -34,9 +34,9 @@ bool is_modelled(KfuncSpecial special, std::string_view name) {
     case KfuncSpecial::kRcuLock: case KfuncSpecial::kRcuUnlock: case KfuncSpecial::kPreemptDisable:
     case KfuncSpecial::kPreemptEnable: case KfuncSpecial::kIterCssTask: case KfuncSpecial::kIteratorsOnly:
     case KfuncSpecial::kDynptrFromSkb: case KfuncSpecial::kDynptrFromXdp: case KfuncSpecial::kDynptrSlice:
-    case KfuncSpecial::kDynptrClone: case KfuncSpecial::kThrow:
+    case KfuncSpecial::kDynptrClone: case KfuncSpecial::kThrow: case KfuncSpecial::kWqInit: case KfuncSpecial::kWqSetCallback:
       return true;
-    case KfuncSpecial::kNone: return name != "bpf_wq_start" && name != "bpf_session_cookie" && name != "bpf_session_is_return";
+    case KfuncSpecial::kNone: return name != "bpf_session_cookie" && name != "bpf_session_is_return";
     default: return false;
   }
 }
@@ -63,8 +63,8 @@ Result<void> check_available(Step& step, const KfuncCall& call) {
   if (!step.prog.in.gpl_compatible) return step.diag.refuse(Rule::kKfuncGpl);
   if (call.has(model::kKfuncDestructive) && !step.prog.in.rights.sys_admin)
     return step.diag.refuse(Rule::kKfuncDestructive);
-  if (call.has(model::kKfuncSleepable) && !step.prog.sleepable) return step.diag.refuse(Rule::kKfuncSleeps, {name});
-  if (call.special == KfuncSpecial::kIterCssTask && !step.prog.sleepable &&
+  if (call.has(model::kKfuncSleepable) && !step.path.in_sleepable) return step.diag.refuse(Rule::kKfuncSleeps, {name});
+  if (call.special == KfuncSpecial::kIterCssTask && !step.path.in_sleepable &&
       (step.prog.view() & (model::kViewAnyLsm | model::kViewTraceIter)) == 0)
     return step.diag.refuse(Rule::kCssTaskIter);
   return {};
@@ -217,7 +217,12 @@ Result<void> check_arg(Step& step, unsigned i, KfuncCall& call) {
     }
     case KfuncArgKind::kMemSized: return {};  // judged with its size
     case KfuncArgKind::kConstMap:
-      if (reg.kind != RegKind::kMapPtr) return step.diag.refuse(Rule::kRegType, {regno, kind_name(reg), "map_ptr"});
+      if (reg.kind != RegKind::kMapPtr) return step.diag.refuse(Rule::kNoMapPointer, {regno});
+      if (call.work.map != UINT32_MAX) return check_field_map(step, call.work, reg, model::FieldKind::kWork);
+      return {};
+    case KfuncArgKind::kWork:
+      if (reg.kind != RegKind::kMapValue) return step.diag.refuse(Rule::kAsyncNoValue, {i});
+      call.work = RING3_TRY(async_field(step, regno, model::FieldKind::kWork));
       return {};
     default: return step.diag.refuse(Rule::kKfuncShape, {call.proto.name, "has an argument of a kind that is not supported yet"});
   }
@@ -321,6 +326,7 @@ Result<void> call_kfunc(Step& step) {
   RING3_TRY(enter_or_leave_section(step, section_call(call.special), call.proto.name, call.has(model::kKfuncSleepable)));
   if (call.special == KfuncSpecial::kListPush || call.special == KfuncSpecial::kRbtreeAdd) RING3_TRY(give_node_to_root(step, call));
   if (call.special == KfuncSpecial::kObjDrop || call.special == KfuncSpecial::kPercpuObjDrop) RING3_TRY(note_dropped_object(step, call));
+  if (call.special == KfuncSpecial::kWqSetCallback) RING3_TRY(schedule_callback(step, call.callback, call.work, true));
   if (call.special == KfuncSpecial::kThrow) {
     step.facts().kfunc = note_kfunc(step.out, index);
     return throw_exception(step);

@@ -28,6 +28,7 @@ struct KfuncCall {
   std::uint32_t uninit_bytes = 0;
   std::uint64_t constant = 0;         // value of the __k argument
   std::uint32_t callback = UINT32_MAX;
+  FieldMap work{};                    // of a bpf_wq argument
   // Object, list and tree functions: the object an argument points to, and the root.
   std::uint32_t object_btf = 0;
   btf::TypeId object_type = 0;

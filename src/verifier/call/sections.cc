@@ -68,7 +68,7 @@ Result<void> give_lock(Step& step, unsigned regno) {
 }
 
 bool in_read_section(const Step& step) {
-  return step.path.rcu_depth > 0 || step.path.lock.held || !step.prog.sleepable;
+  return step.path.rcu_depth > 0 || step.path.lock.held || !step.path.in_sleepable;
 }
 
 Result<void> check_no_section(Step& step, const char* what) {

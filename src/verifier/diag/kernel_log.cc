@@ -77,7 +77,7 @@ class ProgramNames final : public isa::Names {
       const auto& btf = prog_.facts.host_btf;
       const btf::Type* type = insn.off == 0 && btf != nullptr ? btf->type(static_cast<btf::TypeId>(insn.imm)) : nullptr;
       if (type == nullptr || type->kind != btf::Kind::kFunc) return false;
-      out = std::string(type->name) + "#" + std::to_string(insn.imm);
+      out = type->name;
       return true;
     }
     return false;
@@ -120,6 +120,10 @@ void log_resume(Diag& diag, const Program& prog, const PathState& path) {
   diag.print("\nfrom {} to {}{}:", {path.prev_idx, path.insn_idx, path.speculative ? " (speculative execution)" : ""});
   diag.write(frame_text(diag, prog, path, path.frame(), true) + "\n");
   diag.scratched = {};
+}
+
+void log_resumed_safe(Diag& diag, const PathState& path) {
+  diag.print("\nfrom {} to {}{}: safe\n", {path.prev_idx, path.insn_idx, path.speculative ? " (speculative execution)" : ""});
 }
 
 void log_insn(Diag& diag, const Program& prog, const PathState& path) {

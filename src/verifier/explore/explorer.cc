@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "uapi/bpf.h"
+#include "verifier/call/call.h"
 #include "verifier/diag/kernel_log.h"
 #include "verifier/diag/report.h"
 #include "verifier/explore/states_equal.h"
@@ -65,6 +66,18 @@ bool may_close_loop(const Program& prog, const PathState& old, const PathState& 
   return slot.is_object(SlotByte::kIter) && slot.object.state == SlotObject::State::kActive;
 }
 
+/// What counts as a jump between checkpoints: everything that leads elsewhere, calls too.
+bool is_jump(isa::Op op) {
+  using isa::Op;
+  switch (op) {
+    case Op::kJa: case Op::kJeq: case Op::kJne: case Op::kJgt: case Op::kJge: case Op::kJlt: case Op::kJle: case Op::kJset:
+    case Op::kJsgt: case Op::kJsge: case Op::kJslt: case Op::kJsle: case Op::kMayGoto: case Op::kCallHelper: case Op::kCallKfunc:
+    case Op::kCallSubprog: case Op::kExit:
+      return true;
+    default: return false;
+  }
+}
+
 void forget_written(PathState& state) {
   for (FramePtr& frame : state.frames) {
     for (RegState& reg : frame->regs) reg.written = false;
@@ -79,7 +92,8 @@ void make_imprecise(PathState& state) {
 
 }  // namespace
 
-PathState Explorer::entry_state(std::uint32_t subprog) {
+PathState Explorer::entry_state(const EntryPoint& entry) {
+  const std::uint32_t subprog = entry.subprog;
   PathState path;
   path.frames.push_back(frames_.make());
   FrameState& frame = path.frame();
@@ -87,6 +101,13 @@ PathState Explorer::entry_state(std::uint32_t subprog) {
   path.insn_idx = prog_.subprogs[subprog].start;
   path.in_sleepable = prog_.sleepable;
   set_pointer(frame.regs[isa::kFrameReg], RegKind::kStack);
+  if (entry.async != nullptr) {
+    frame.role = FrameRole::kAsyncCallback;
+    path.in_sleepable = entry.async->may_sleep;
+    path.prev_idx = entry.async->callsite;
+    set_async_arguments(*this, prog_, *entry.async, frame);
+    return path;
+  }
   if (subprog == 0) {
     set_pointer(frame.regs[1], RegKind::kCtx);
     own_arguments(prog_, path, *this);
@@ -120,10 +141,10 @@ PathState Explorer::entry_state(std::uint32_t subprog) {
   return path;
 }
 
-Result<void> Explorer::walk(std::uint32_t subprog, Rejection& rejection) {
-  PathState path = entry_state(subprog);
+Result<void> Explorer::walk(const EntryPoint& entry, Rejection& rejection) {
+  PathState path = entry_state(entry);
   diag_.scratched.all();
-  Result<void> done = run(path);
+  Result<void> done = run(path, entry.async != nullptr);
   while (done.ok() && !pending_.empty()) {
     path = std::move(pending_.back());
     pending_.pop_back();
@@ -131,8 +152,7 @@ Result<void> Explorer::walk(std::uint32_t subprog, Rejection& rejection) {
       checkpoints_.path_ended(path.parent);
       continue;
     }
-    if (diag_.wants(kLogNormal | kLogStates)) log_resume(diag_, prog_, path);
-    done = run(path);
+    done = run(path, true);
   }
   if (!done.ok()) rejection = make_rejection(diag_, prog_, &path);
   Stats& stats = out_.stats;
@@ -142,15 +162,20 @@ Result<void> Explorer::walk(std::uint32_t subprog, Rejection& rejection) {
   return done;
 }
 
-Result<void> Explorer::run(PathState& path) {
+Result<void> Explorer::run(PathState& path, bool resumed) {
+  const bool log = diag_.wants(kLogNormal | kLogStates);
   for (;;) {
     if (path.insn_idx >= prog_.size()) return diag_.refuse(Rule::kInvalidIndex, {path.insn_idx, prog_.size()});
     if (++out_.stats.insns_processed > prog_.limits.max_insns_processed)
       return diag_.refuse(Rule::kTooLarge, {out_.stats.insns_processed});
     if (prog_.marked(path.insn_idx, kMarkPrune) && RING3_TRY(visit(path)) == Visit::kCovered) {
-      if (diag_.wants(kLogNormal | kLogStates)) diag_.print("{}: safe\n", {path.insn_idx});
+      if (log && resumed) log_resumed_safe(diag_, path);
+      else if (log) diag_.print("{}: safe\n", {path.insn_idx});
       break;
     }
+    // What a checkpoint taken here has settled, the line does not repeat.
+    if (log && resumed) log_resume(diag_, prog_, path);
+    resumed = false;
     bool ended = false;
     RING3_TRY(execute(path, ended));
     if (ended || path.dead) break;
@@ -166,6 +191,7 @@ Result<void> Explorer::execute(PathState& path, bool& ended) {
   Step step{prog_, path, diag_, *this, out_, idx, &path.history.back(), noted_};
   // Code that only wrong guesses reach is dead: it is removed, and then no guess reaches it.
   if (!path.speculative) step.facts().reachable = true;
+  if (is_jump(prog_.insn(idx).op)) ++jumps_;
   RING3_TRY(execute_insn(step));
   path.prev_idx = idx;
   ended = step.path_ended;
@@ -178,7 +204,6 @@ Result<Explorer::Visit> Explorer::visit(PathState& path) {
   const bool force = prog_.marked(idx, kMarkForceCheckpoint) || path.history.size() > kLongHistory ||
                      (prog_.in.flags & uapi::BPF_F_TEST_STATE_FREQ) != 0;
   const std::uint32_t insns = out_.stats.insns_processed;
-  ++jumps_;
   bool add = force || (jumps_ - jumps_at_checkpoint_ >= kMinJumps && insns - insns_at_checkpoint_ >= kMinInsns);
   if (prog_.limits.no_pruning && !loops) return Visit::kGoOn;
 

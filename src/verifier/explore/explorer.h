@@ -10,15 +10,21 @@
 
 namespace ring3::verifier {
 
+/// Where a walk starts: a function, entered as main, as a global function, or as a callback of its own.
+struct EntryPoint {
+  std::uint32_t subprog = 0;
+  const AsyncEntry* async = nullptr;
+};
+
 class Explorer final : public Search {
  public:
   Explorer(Program& prog, Diag& diag, VerifiedProgram& out, FramePool& frames, std::vector<std::uint8_t>& noted,
            std::uint32_t& ids)
       : prog_(prog), diag_(diag), out_(out), frames_(frames), noted_(noted), ids_(ids), checkpoints_(prog, diag) {}
 
-  /// Walks everything that can follow from the first instruction of `subprog`.
+  /// Walks everything that can follow from the first instruction of the entry's function.
   /// rejection: filled in when a path breaks a rule.
-  Result<void> walk(std::uint32_t subprog, Rejection& rejection);
+  Result<void> walk(const EntryPoint& entry, Rejection& rejection);
 
   PathState* fork(const PathState& path, std::uint32_t insn_idx, std::uint32_t from_idx) override;
   Result<void> mark_precise(PathState& path, unsigned regno) override;
@@ -30,9 +36,9 @@ class Explorer final : public Search {
  private:
   enum class Visit : std::uint8_t { kGoOn, kCovered };
 
-  PathState entry_state(std::uint32_t subprog);
-  /// Runs one path to its end.
-  Result<void> run(PathState& path);
+  PathState entry_state(const EntryPoint& entry);
+  /// Runs one path to its end. resumed: it was put aside before, and the log says where it goes on.
+  Result<void> run(PathState& path, bool resumed);
   Result<void> execute(PathState& path, bool& ended);
   /// Compares with earlier visits of the path's instruction; may keep this one.
   Result<Visit> visit(PathState& path);

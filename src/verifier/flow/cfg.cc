@@ -2,7 +2,7 @@
 //
 // An edge to an instruction still on the walk's stack closes a loop. With rights loops are left to the
 // path search, which either sees them end or refuses them; without rights they are refused here.
-// States are compared where paths may meet: at jump targets, after conditional jumps and calls.
+// States are compared where paths may meet: at conditional jumps, at jump targets, after calls.
 #include <vector>
 
 #include "model/helper.h"
@@ -32,7 +32,6 @@ struct Walker {
     const isa::Insn& insn = prog.insn(idx);
     if (next.count == 2) {
       mark(idx, kMarkPrune);
-      mark(next.next[0], kMarkPrune);
       mark(next.next[1], kMarkPrune | kMarkJumpTarget);
       if (insn.op == Op::kMayGoto) mark(idx, kMarkForceCheckpoint | kMarkMayGoto);
     } else if (insn.op == Op::kJa) {

@@ -1,7 +1,8 @@
 // Combined stack of every call chain, after the walk has found how much each function uses.
 //
 // The call graph of a program is small (at most 256 functions, 8 frames); all chains are walked, heavier ones only.
-// A chain longer than the frame limit is refused, which also refuses recursion of any kind.
+// A chain longer than the frame limit is refused, which also refuses recursion of any kind. A callback that runs later
+// starts a chain of its own; naming it costs nothing, unless it is also called, or run by a helper at once.
 #include <algorithm>
 #include <vector>
 
@@ -29,6 +30,8 @@ CallGraph call_graph(const Program& prog) {
     if (target < 0) continue;
     auto& list = graph.callees[prog.subprog_at(i)];
     const std::uint32_t callee = prog.subprog_starting(static_cast<std::uint32_t>(target));
+    const SubprogInfo& named = prog.subprogs[callee];
+    if (insn.op == isa::Op::kLdImm64 && named.is_async_callback && !named.is_sync_callback) continue;
     if (std::find(list.begin(), list.end(), callee) == list.end()) list.push_back(callee);
   }
   return graph;
@@ -64,7 +67,10 @@ struct Chains {
 Result<void> check_stack_depth(Program& prog, Diag& diag) {
   const CallGraph graph = call_graph(prog);
   std::vector<std::uint32_t> heaviest(prog.subprogs.size() * prog.limits.max_frames, 0);
-  return Chains{prog, diag, graph, std::move(heaviest)}.walk(0, 0, 0);
+  Chains chains{prog, diag, graph, std::move(heaviest)};
+  for (std::uint32_t s = 0; s < prog.subprogs.size(); ++s)
+    if (s == 0 || prog.subprogs[s].is_async_callback) RING3_TRY(chains.walk(s, 0, 0));
+  return {};
 }
 
 }  // namespace ring3::verifier

@@ -58,9 +58,22 @@ Result<void> check_program_result(Step& step, unsigned regno) {
 
 namespace {
 
+/// Nobody takes the result of a timer's or work item's callback: it is 0.
+Result<void> check_async_result(Step& step) {
+  RING3_TRY(check_read(step, 0));
+  const RegState& value = step.reg(0);
+  if (leaks_pointer(step, 0)) return step.diag.refuse(Rule::kLeakAsReturn, {0});
+  if (!value.is_scalar()) return step.diag.refuse(Rule::kReturnNotScalar, {"At async callback return", 0, kind_name(value)});
+  RING3_TRY(step.search.mark_precise(step.path, 0));
+  if (smin(value) != 0 || smax(value) != 0)
+    return step.diag.refuse(Rule::kReturnRange, {"At async callback return", "R0", bounds_text(value), 0, 0});
+  return {};
+}
+
 /// The function whose walk this is: main, the exception callback, or a global function walked on its own.
 Result<void> check_return_value(Step& step) {
   const FrameState& frame = step.frame();
+  if (frame.role == FrameRole::kAsyncCallback) return check_async_result(step);
   if (frame.subprog == 0 || frame.role == FrameRole::kExceptionCallback) return check_program_result(step, 0);
   if (step.prog.subprogs[frame.subprog].returns_void) return {};
   RING3_TRY(check_read(step, 0));
