@@ -125,6 +125,17 @@ TEST_F(RewriteTest, BackwardJumpKeepsItsTarget) {
   EXPECT_EQ(x.insns[3].jump, -3);  // to the add
 }
 
+TEST_F(RewriteTest, FunctionThatEndsInACallThatNeverReturnsGetsAnEnd) {
+  program({Insn{.op = Op::kCallSubprog, .bits = 64, .jump = 2}, mov(0, 0), exit(), mov(0, 1), exit()});
+  verified_.subprogs = {{.start_idx = 0, .end_idx = 3}, {.start_idx = 3, .end_idx = 5}};
+  dead({1, 2});
+  const XlatedProgram x = run().value();
+  ASSERT_EQ(x.insns.size(), 4u);
+  EXPECT_EQ(x.insns[1].op, Op::kExit);
+  EXPECT_EQ(x.insns[0].jump, 1);
+  EXPECT_EQ(x.subprogs[1].start_idx, 2u);
+}
+
 TEST_F(RewriteTest, DeadHighHalfOfLiveWideImmediateStays) {
   program({Insn{.op = Op::kLdImm64, .bits = 64, .dst = 0, .imm = 0x1122334455667788}, high(), exit()});
   dead({1});

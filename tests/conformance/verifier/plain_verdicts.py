@@ -4,7 +4,7 @@
 usage: plain_verdicts.py FOLDER > FILE      FOLDER: of the selftests
 
 Every program that is named must be refused, and the messages stand in the log in this order ({{…}} encloses regular
-expressions). All others load.
+expressions); or, with =N instead, it is run and returns N. All others load.
 """
 import re
 import subprocess
@@ -38,3 +38,7 @@ for names in re.findall(r"_tests\[\] = \{(.*?)\}", preprocessed("rcu_read_lock")
         print("rcu_read_lock", name, sep="\t")
 for suffix in "add_wrong_type", "wrong_node_type":
     print(f"rbtree_btf_fail__{suffix}", "*", sep="\t")
+# Not the tail call, whose array the runner fills, nor what it runs after it has attached more, nor what depends on its packet.
+for name, value in re.findall(r"RUN_SUCCESS\((\w+), (\d+)\);", open(f"{folder}/prog_tests/exceptions.c").read().split("ASSERT_OK(exceptions_ext")[0]):
+    if not name.startswith(("exception_ext", "exception_tail_call", "exception_throw_unwind_1")):
+        print("exceptions", name, f"={value}", sep="\t")
