@@ -7,6 +7,9 @@
 
 #include "cli/btf_file.h"
 #include "cli/command.h"
+#include "cli/run_pins.h"
+#include "cli/run_preload.h"
+#include "control/place.h"
 #include "supervisor/host_door.h"
 #include "supervisor/run.h"
 #include "supervisor/runtime_door.h"
@@ -24,6 +27,7 @@ struct Options {
   bool report = false;
   bool no_namespaces = false;
   bool verbose = false;
+  bool preload = false;
   std::vector<std::string> command;
 };
 
@@ -54,22 +58,58 @@ std::unique_ptr<supervisor::Door> open_door(const Commands& commands, const Opti
   return std::make_unique<supervisor::RuntimeDoor>(std::move(*btf), !options.btf.empty(), log);
 }
 
+/// 125, 126 or 127, with the reason.
+ExitCode fail_run(const Options& options, Errno error, std::string why) {
+  if (why.empty()) why = errno_name(error);
+  RunExit code = RunExit::kFailed;
+  if (why.starts_with(options.command.front() + ": "))
+    code = error == Errno::kNoEnt ? RunExit::kNoCommand : RunExit::kCannotExecute;
+  return fail(as_exit(code), "run: " + why);
+}
+
+/// A folder for the socket of the command's own runtime.
+struct SocketFolder {
+  SocketFolder() : path(::mkdtemp(text)) {}
+  ~SocketFolder() { ::rmdir(text); }
+  SocketFolder(const SocketFolder&) = delete;
+  SocketFolder& operator=(const SocketFolder&) = delete;
+  char text[32] = "/tmp/ring3-run-XXXXXX";
+  const char* path;  // null: it could not be made
+};
+
+ExitCode preload_command(const Commands& commands, const Options& options) {
+  StderrLog log;
+  std::string why, socket;
+  const SocketFolder folder;
+  std::unique_ptr<supervisor::Door> door = open_door(commands, options, options.verbose ? &log : nullptr, why);
+  if (door == nullptr) return fail(as_exit(RunExit::kFailed), "run: " + why);
+  if (!commands.host.empty()) {
+    socket = control::socket_path(commands.host);
+  } else {
+    socket = std::string(folder.path == nullptr ? "" : folder.path) + "/host.sock";
+    const Result<Runtime*> runtime = static_cast<supervisor::RuntimeDoor&>(*door).runtime();
+    if (!runtime.ok()) return fail_run(options, runtime.error(), "the command's runtime does not start");
+    const Result<void> listening = (*runtime)->listen({.path = socket, .policy = nullptr});
+    if (!listening.ok()) return fail_run(options, listening.error(), "no socket at " + socket);
+  }
+  const Result<int> code = run_preloaded(options.command, socket, why);
+  door.reset();
+  return code.ok() ? static_cast<ExitCode>(*code) : fail_run(options, code.error(), why);
+}
+
 ExitCode run_command(const Commands& commands, const Options& options) {
+  if (options.preload) return preload_command(commands, options);
   StderrLog log;
   std::string why;
   std::unique_ptr<supervisor::Door> door = open_door(commands, options, options.verbose ? &log : nullptr, why);
   if (door == nullptr) return fail(as_exit(RunExit::kFailed), "run: " + why);
   supervisor::Report report;
-  const supervisor::RunOptions run{options.command, !options.no_namespaces, options.verbose};
+  const std::unique_ptr<supervisor::PinServer> pins =
+      commands.host.empty() ? serve_pins_of(static_cast<supervisor::RuntimeDoor&>(*door)) : serve_pins_of(commands.host);
+  const supervisor::RunOptions run{options.command, !options.no_namespaces, options.verbose, pins.get()};
   const Result<supervisor::RunEnd> end = supervisor::run(run, *door, report, why);
   if (options.report) fmt::print(stderr, "ring3 run: {}", report.text());
-  if (!end.ok()) {
-    if (why.empty()) why = errno_name(end.error());
-    const RunExit code = why.starts_with(options.command.front() + ": ")
-                             ? (end.error() == Errno::kNoEnt ? RunExit::kNoCommand : RunExit::kCannotExecute)
-                             : RunExit::kFailed;
-    return fail(as_exit(code), "run: " + why);
-  }
+  if (!end.ok()) return fail_run(options, end.error(), why);
   if (end->must_exit) {
     std::fflush(nullptr);
     std::_Exit(end->code);
@@ -85,6 +125,7 @@ void add_run(CLI::App& app, Commands& commands) {
   command->add_option("--btf", options->btf, "the types of the command's own runtime: raw BTF, or an ELF file with it");
   command->add_flag("--report", options->report, "at the end, say on stderr which calls failed and why");
   command->add_flag("--no-namespaces", options->no_namespaces, "leave the command in this user and mount namespace");
+  command->add_flag("--preload", options->preload, "by LD_PRELOAD, where seccomp listeners are forbidden: dynamically linked programs only");
   command->add_flag("-v,--verbose", options->verbose, "say what is missing, and print the runtime's log");
   command->add_option("COMMAND", options->command, "the command and its arguments, after --")->required();
   command->callback([&commands, options] { commands.chosen = [&commands, options] { return run_command(commands, *options); }; });

@@ -21,7 +21,7 @@ IdMap IdMap::parse(std::string_view text) {
   return out;
 }
 
-IdMap IdMap::own(const char* path) {
+IdMap IdMap::of_file(const char* path) {
   std::string text;
   if (std::FILE* file = std::fopen(path, "re")) {
     char piece[512];

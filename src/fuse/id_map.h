@@ -13,8 +13,8 @@ class IdMap {
  public:
   /// Text of /proc/self/uid_map: lines of (inside, outside, count).
   static IdMap parse(std::string_view text);
-  /// Of this process; the ids themselves where it cannot be read.
-  static IdMap own(const char* path);
+  /// A map of a process; the ids themselves where it cannot be read.
+  static IdMap of_file(const char* path);
 
   bool has(std::uint32_t inside) const;
   std::uint32_t to_host(std::uint32_t inside) const { return map(inside, &Range::inside, &Range::outside); }

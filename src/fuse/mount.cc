@@ -37,7 +37,7 @@ Result<std::string> absolute(const std::string& directory) {
 }  // namespace
 
 struct Mounted::Session {
-  explicit Session(bpffs::Backend& backend) : operations(backend) {}
+  Session(bpffs::Backend& backend, const std::string& process) : operations(backend, process) {}
   ~Session() {
     if (session == nullptr) return;
     if (signals) fuse_remove_signal_handlers(session);
@@ -82,7 +82,7 @@ bpffs::Request begin_request(const MountPlan& plan, const std::string& where) {
 
 Result<std::unique_ptr<Mounted>> Mounted::mount(bpffs::Backend& backend, MountPlan plan, std::string& why) {
   std::string where = plan.device ? plan.directory : RING3_TRY(check_place(plan.directory, why));
-  auto session = std::make_unique<Session>(backend);
+  auto session = std::make_unique<Session>(backend, plan.mounted_by == 0 ? "self" : std::to_string(plan.mounted_by));
   bpffs::Request begin = begin_request(plan, where);
   begin.who = session->operations.host_ids(begin.who);
   begin.text = RING3_TRY(session->operations.host_options(plan.options, why));

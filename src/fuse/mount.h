@@ -11,6 +11,8 @@
 // statfs(2) says FUSE_SUPER_MAGIC, whatever a FUSE server answers; kBpffsMagic is for who can answer in its place.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -32,6 +34,7 @@ struct MountPlan {
   bool allow_other = false;     ///< other users may look; needs root or user_allow_other in /etc/fuse.conf
   bool handle_signals = false;  ///< SIGINT, SIGTERM and SIGHUP end serve()
   OwnedFd device = {};          ///< a FUSE connection that somebody has mounted already; `directory` is a name only
+  pid_t mounted_by = 0;         ///< with `device`: a process of the user namespace that mounted it; 0: this one's
 };
 
 class Mounted {

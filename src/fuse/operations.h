@@ -17,8 +17,11 @@ namespace ring3::fuse {
 
 class Operations {
  public:
-  explicit Operations(bpffs::Backend& backend)
-      : backend_(backend), users_(IdMap::own("/proc/self/uid_map")), groups_(IdMap::own("/proc/self/gid_map")) {}
+  /// process: of the user namespace that requests speak in, "self" or a number.
+  Operations(bpffs::Backend& backend, const std::string& process)
+      : backend_(backend),
+        users_(IdMap::of_file(("/proc/" + process + "/uid_map").c_str())),
+        groups_(IdMap::of_file(("/proc/" + process + "/gid_map").c_str())) {}
 
   static const fuse_lowlevel_ops& table();
 

@@ -7,6 +7,7 @@
 
 #include "supervisor/door.h"
 #include "supervisor/filter.h"
+#include "supervisor/pin_server.h"
 #include "supervisor/report.h"
 #include "supervisor/wake_files.h"
 
@@ -14,7 +15,7 @@ namespace ring3::supervisor {
 
 /// What the command found in the place of the kernel's files (namespaces.h).
 struct Surroundings {
-  bool bpffs = false;  // a file system of pins is mounted at /sys/fs/bpf
+  PinServer* pins = nullptr;  // of the file system at /sys/fs/bpf; null: none is mounted
   dev_t bpffs_device = 0;
   bool types_placed = false;  // the types stand where the kernel's would
 };

@@ -73,7 +73,7 @@ Result<OwnedFd> mount_fuse(const std::string& directory, const char* subtype, st
   OwnedFd fuse(::open("/dev/fuse", O_RDWR | O_CLOEXEC));
   if (!fuse) return fail(why, "/dev/fuse");
   const std::string options = "fd=" + std::to_string(fuse.get()) + ",rootmode=40000,user_id=" + std::to_string(::getuid()) +
-                              ",group_id=" + std::to_string(::getgid()) + ",allow_other";
+                              ",group_id=" + std::to_string(::getgid()) + ",allow_other,default_permissions";
   const std::string type = std::string("fuse.") + subtype;
   if (::mount("ring3", directory.c_str(), type.c_str(), MS_NOSUID | MS_NODEV | MS_NOEXEC, options.c_str()) != 0)
     return fail(why, directory);

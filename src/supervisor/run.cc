@@ -49,12 +49,12 @@ dev_t mounted_device(pid_t pid, const std::string& directory) {
 /// Starts the file system of pins, and learns how to know it again.
 void serve_pins(PinServer& pins, Child& child, Surroundings& around, bool verbose) {
   std::string why;
-  if (!pins.serve(std::move(child.fuse), why).ok()) {
+  if (!pins.serve(std::move(child.fuse), child.pid, why).ok()) {
     if (verbose) std::fprintf(stderr, "no file system of pins at /sys/fs/bpf: %s\n", why.c_str());
     return;
   }
   around.bpffs_device = mounted_device(child.pid, "/sys/fs/bpf");
-  around.bpffs = around.bpffs_device != 0;
+  around.pins = around.bpffs_device != 0 ? &pins : nullptr;
 }
 
 int exit_code(int status) { return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status); }

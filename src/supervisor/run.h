@@ -10,19 +10,10 @@
 
 #include "ring3/result.h"
 #include "supervisor/door.h"
+#include "supervisor/pin_server.h"
 #include "supervisor/report.h"
 
 namespace ring3::supervisor {
-
-/// Serves the tree of pins as a file system.
-class PinServer {
- public:
-  virtual ~PinServer() = default;
-  /// fuse: an open connection of a FUSE file system, mounted at /sys/fs/bpf of the command. Answers from now on, by threads of
-  /// its own, until stop(). Errors, with words in why: then the command finds an empty directory that answers errors.
-  virtual Result<void> serve(OwnedFd fuse, std::string& why) = 0;
-  virtual void stop() = 0;
-};
 
 struct RunOptions {
   std::vector<std::string> command;

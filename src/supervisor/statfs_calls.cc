@@ -3,9 +3,10 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 
-#include <cstring>
+#include <algorithm>
 #include <span>
 
 #include "supervisor/client_path.h"
@@ -20,13 +21,18 @@ Answer give(const Intercept& call, struct statfs fs) {
   return written ? 0 : to_syscall(Errno::kFault);
 }
 
-/// A file that is opened: what its file system says, if it is the one of pins.
-Answer of_file(const Intercept& call, int file) {
-  struct statfs fs;
-  struct stat st;
-  if (!call.around.bpffs || ::fstat(file, &st) != 0 || st.st_dev != call.around.bpffs_device) return std::nullopt;
-  if (::fstatfs(file, &fs) != 0) return std::nullopt;
-  return give(call, fs);
+/// By the device alone: a FUSE file system of another user namespace tells this process nothing else of its files.
+bool is_pin_file(const Intercept& call, int file) {
+  struct statx st;
+  if (call.around.pins == nullptr || ::statx(file, "", AT_EMPTY_PATH, 0, &st) != 0) return false;
+  return ::makedev(st.stx_dev_major, st.stx_dev_minor) == call.around.bpffs_device;
+}
+
+struct statfs facts() {
+  struct statfs fs {};
+  fs.f_bsize = fs.f_frsize = 4096;
+  fs.f_namelen = 255;
+  return fs;
 }
 
 }  // namespace
@@ -36,21 +42,16 @@ Answer answer_statfs(Intercept& call) {
   if (!path.ok()) return std::nullopt;  // the kernel has the right errno
   const Result<std::string> full = absolute_path(call, AT_FDCWD, *path);
   if (!full.ok() || !is_pin_path(*full)) return std::nullopt;
-  struct statfs fs{};
-  if (!call.around.bpffs) {
-    fs.f_bsize = 4096;
-    fs.f_namelen = 255;
-    return give(call, fs);
-  }
-  // As the caller sees it: its mount namespace is behind its root.
-  const std::string seen = "/proc/" + std::to_string(call.n.task) + "/root" + *full;
-  const OwnedFd file(::open(seen.c_str(), O_PATH | O_CLOEXEC));
-  return file ? of_file(call, file.get()) : std::nullopt;
+  std::string_view below = std::string_view(*full).substr(kPinRoot.size());
+  below.remove_prefix(std::min(below.find_first_not_of('/'), below.size()));
+  // Without a file system the tree has no folders that the kernel knows: it says yes to all.
+  if (call.around.pins != nullptr && !call.around.pins->stands(below)) return std::nullopt;
+  return give(call, facts());
 }
 
 Answer answer_fstatfs(Intercept& call) {
   const Result<OwnedFd> file = call.caller.task.file(call.n.int_arg(0));
-  return file.ok() ? of_file(call, file->get()) : std::nullopt;
+  return file.ok() && is_pin_file(call, file->get()) ? give(call, facts()) : std::nullopt;
 }
 
 }  // namespace ring3::supervisor

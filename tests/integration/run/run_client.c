@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/vfs.h>
@@ -226,6 +227,40 @@ static void mode_pin(const char *path) {
   EXPECT(again >= 0 && id_of(again) == id);
 }
 
+static long pin_at(int command, const char *path, int object) {
+  union bpf_attr attr;
+  memset(&attr, 0, sizeof attr);
+  attr.pathname = (unsigned long)path;
+  attr.bpf_fd = (unsigned)object;
+  return bpf(command, &attr, sizeof attr);
+}
+
+/* /sys/fs/bpf is a file system: what one does with pins that is no bpf(2). Exit code 77: none is mounted here. */
+static void mode_tree(void) {
+  const char *root = "/sys/fs/bpf", *folder = "/sys/fs/bpf/tree", *pin = "/sys/fs/bpf/tree/map", *moved = "/sys/fs/bpf/tree/moved";
+  struct statfs fs;
+  struct stat st;
+  if (mkdir(folder, 0700) != 0 && errno != EEXIST) exit(77);
+  int map = create(0);
+  EXPECT(pin_at(BPF_OBJ_PIN, pin, map) == 0);
+  EXPECT(statfs(folder, &fs) == 0 && fs.f_type == 0xcafe4a11);
+  EXPECT(statfs("/sys/fs/bpf/nothing", &fs) == -1 && errno == ENOENT);
+  int opened = open(root, O_RDONLY | O_DIRECTORY);
+  EXPECT(opened >= 0 && fstatfs(opened, &fs) == 0 && fs.f_type == 0xcafe4a11);
+  EXPECT(close(opened) == 0);
+  EXPECT(stat(pin, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 07777) == 0600 && st.st_uid == geteuid());
+  EXPECT(access(pin, F_OK) == 0);
+  EXPECT(open("/sys/fs/bpf/tree/new", O_WRONLY | O_CREAT, 0600) == -1 && errno == EACCES);
+  EXPECT(mkdir("/sys/fs/bpf/a.dot", 0700) == -1 && errno == EPERM);
+  EXPECT(rename(pin, moved) == 0);
+  EXPECT(pin_at(BPF_OBJ_GET, pin, 0) == -1 && errno == ENOENT);
+  int again = (int)pin_at(BPF_OBJ_GET, moved, 0);
+  EXPECT(again >= 0 && id_of(again) == id_of(map));
+  EXPECT(rmdir(folder) == -1 && errno == ENOTEMPTY);
+  EXPECT(unlink(moved) == 0 && pin_at(BPF_OBJ_GET, moved, 0) == -1 && errno == ENOENT);
+  EXPECT(rmdir(folder) == 0 && access(folder, F_OK) == -1 && errno == ENOENT);
+}
+
 static void mode_memlock(void) {
   struct rlimit none = {0, 0}, all = {RLIM_INFINITY, RLIM_INFINITY};
   EXPECT(setrlimit(RLIMIT_MEMLOCK, &none) == 0);
@@ -271,6 +306,7 @@ int main(int argc, char **argv) {
   else if (strcmp(mode, "exec") == 0) mode_exec(argv[0], argument);
   else if (strcmp(mode, "pass") == 0) mode_pass();
   else if (strcmp(mode, "pin") == 0) mode_pin(argument);
+  else if (strcmp(mode, "tree") == 0) mode_tree();
   else if (strcmp(mode, "memlock") == 0) mode_memlock();
   else if (strcmp(mode, "link-text") == 0) mode_link_text();
   else if (strcmp(mode, "orphan") == 0) mode_orphan();

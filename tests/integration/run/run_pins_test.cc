@@ -1,0 +1,62 @@
+// /sys/fs/bpf under `ring3 run`: a file system of the pins, in the command's own mount namespace.
+#include <gtest/gtest.h>
+
+#include "tests/integration/run/run_world.h"
+
+namespace ring3::test {
+namespace {
+
+class RunPins : public RunWorld {
+ protected:
+  void SetUp() override {
+    RunWorld::SetUp();
+    if (!IsSkipped() && alone({"grep", "-q", "/sys/fs/bpf fuse.bpf", "/proc/mounts"}).code != 0)
+      GTEST_SKIP() << "neither mount namespaces nor /dev/fuse here";
+  }
+};
+
+TEST_F(RunPins, TreeOfTheCommandsOwnRuntime) {
+  const Outcome tree = alone(client({"tree"}));
+  EXPECT_EQ(tree.code, 0) << tree;
+}
+
+TEST_F(RunPins, TreeOfAHost) {
+  const std::size_t before = live();
+  const Outcome tree = on_host(client({"tree"}));
+  EXPECT_EQ(tree.code, 0) << tree;
+  EXPECT_TRUE(settles_at(before)) << leaks();
+}
+
+TEST_F(RunPins, OneCommandSeesWhatAnotherHasPinnedOnTheHost) {
+  EXPECT_EQ(on_host(client({"pin", "/sys/fs/bpf/kept"})).code, 0);
+  const Outcome listed = on_host({"ls", "/sys/fs/bpf"});
+  EXPECT_TRUE(listed.says("kept")) << listed;
+  EXPECT_EQ(on_host({"unlink", "/sys/fs/bpf/kept"}).code, 0);
+  EXPECT_FALSE(on_host({"ls", "/sys/fs/bpf"}).says("kept"));
+}
+
+TEST_F(RunPins, NothingIsMountedOutside) {
+  const auto running = start_alone({"sh", "-c", "mkdir /sys/fs/bpf/inside && echo ready && exec cat"});
+  EXPECT_TRUE(eventually([&] { return running->out() == "ready\n"; }));
+  EXPECT_NE(::access("/sys/fs/bpf/inside", F_OK), 0);
+  running->kill(SIGKILL);
+  (void)running->wait();
+}
+
+/// The file system is served until the command's last look at it, and a supervisor that is gone leaves errors.
+TEST_F(RunPins, TreeOfASupervisorThatDied) {
+  const std::string out = folder_ + "/left";
+  const auto running = start_alone({"sh", "-c", "ls /sys/fs/bpf >/dev/null; echo ready; while ls /sys/fs/bpf >/dev/null 2>&1; do :; done; ls /sys/fs/bpf 2>" + out});
+  EXPECT_TRUE(eventually([&] { return running->out() == "ready\n"; }));
+  running->kill(SIGKILL);
+  (void)running->wait();
+  const auto text = [&] {
+    std::ifstream file(out);
+    return std::string((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  };
+  EXPECT_TRUE(eventually([&] { return text().find("/sys/fs/bpf") != std::string::npos; })) << text();
+  ::unlink(out.c_str());
+}
+
+}  // namespace
+}  // namespace ring3::test
