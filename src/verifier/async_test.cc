@@ -101,11 +101,11 @@ class AsyncTest : public ::testing::Test {
   /// callback: a function behind it, which subprog[+0] names.
   std::string judge(const std::string& body, const std::string& callback) {
     const std::string head = "r6 = map[name:box][0]+0\nr7 = map[name:box]\n" + body + "out:\nr0 = 0\nexit\n";
+    const std::string behind = callback + global_;
     isa::AssembleError wrong;
-    auto slots = isa::assemble(head + callback, &wrong, &world_);
-    if (!slots.ok()) return wrong.message + "\n" + head + callback;
-    const auto behind = isa::assemble(callback, nullptr, &world_);
-    const std::size_t main_slots = slots.value().size() - (callback.empty() ? 0 : behind.value().size());
+    auto slots = isa::assemble(head + behind, &wrong, &world_);
+    if (!slots.ok()) return wrong.message + "\n" + head + behind;
+    const std::size_t main_slots = slots.value().size() - slots_of(behind);
     for (std::size_t i = 0; i < slots.value().size(); ++i)
       if (slots.value()[i].code == 0x18 && slots.value()[i].src == 4)
         slots.value()[i].imm = static_cast<std::int32_t>(main_slots) - static_cast<std::int32_t>(i) - 1;
@@ -126,6 +126,17 @@ class AsyncTest : public ::testing::Test {
     in.wide = wide;
     in.maps = world_.maps;
     in.rights = model::Rights::all();
+    std::vector<FuncInfo> functions;
+    if (!global_.empty()) {
+      Builder b;
+      const TypeId proto = b.add_proto(b.add_int("int", 4, true), {});
+      const std::size_t at[] = {0, main_slots, slots.value().size() - slots_of(global_)};
+      for (const std::size_t start : at)
+        functions.push_back({static_cast<std::uint32_t>(start), b.add_func("f" + std::to_string(start), proto,
+                                                                           start == at[2] ? btf::Linkage::kGlobal : btf::Linkage::kStatic)});
+      in.btf = parsed(b);
+      in.func_info = functions;
+    }
     TextLog log(1);
     auto verdict = verify(in, world_.facts, Limits{}, log);
     if (!verdict.ok()) return log.text;
@@ -141,8 +152,13 @@ class AsyncTest : public ::testing::Test {
     EXPECT_NE(log.find(words), std::string::npos) << "lacks: " << words << "\n" << log;
   }
 
+  std::size_t slots_of(const std::string& text) const {
+    return text.empty() ? 0 : isa::assemble(text, nullptr, &world_).value().size();
+  }
+
   World world_;
   bool sleepable_ = false;
+  std::string global_;  // code of a global function `far`, behind the callback
   VerifiedProgram verified_;
 };
 
@@ -211,6 +227,20 @@ TEST_F(AsyncTest, OnlyWorkMaySleep) {
   sleepable_ = true;
   accepts(kSetWork, dozes);
   refuses(kSet, "program must be sleepable to call sleepable kfunc doze", dozes);
+}
+
+// A global function is judged for each way it is entered, not for what the program may do.
+TEST_F(AsyncTest, AGlobalFunctionSleepsOnlyWhereAllItsCallersMay) {
+  const std::string calls = "cb:\ncall far\nr0 = 0\nexit\n";
+  global_ = "far:\ncall doze\nr0 = 0\nexit\n";
+  const std::string refusal = "program must be sleepable to call sleepable kfunc doze";
+  accepts(kSetWork, calls);
+  refuses(kSet, refusal, calls);
+  refuses(kSetWork + "call far\n", refusal, calls);
+  sleepable_ = true;
+  accepts(kSetWork + "call far\n", calls);
+  refuses(kSet, refusal, calls);
+  refuses(kSet + "call far\n", refusal, calls);
 }
 
 TEST_F(AsyncTest, StackOfACallbackIsItsOwn) {

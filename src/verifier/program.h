@@ -38,6 +38,10 @@ struct TargetProto {
   bool shows_result = false;        // behind the arguments stands the result
 };
 
+/// A global function is walked on its own, once for each of these that it is called in: what may sleep and what counts as
+/// a read section depend on it.
+enum Surroundings : std::uint8_t { kAtomic = 1 << 0, kMaySleep = 1 << 1 };
+
 struct SubprogInfo {
   std::uint32_t start = 0, end = 0;
   btf::TypeId func = 0;            // FUNC record, 0: none
@@ -56,8 +60,8 @@ struct SubprogInfo {
   bool prototype_ok = false;       // args below are usable
   std::vector<GlobalArg> args;
   std::uint32_t stack_bytes = 0;   // grows while paths are walked
-  bool called = false;             // global: reached from verified code
-  bool verified = false;
+  std::uint8_t called = 0;         // global: Surroundings that verified code enters it in …
+  std::uint8_t verified = 0;       // … and those it was walked in
 };
 
 /// A callback that runs later, on its own (call/async.cc): one walk.

@@ -174,29 +174,39 @@ class Run {
       AsyncEntry& entry = prog_.async_entries[i];
       if (entry.walked) continue;
       entry.walked = true;
-      RING3_TRY(walk({.subprog = entry.subprog, .async = &entry}));
+      RING3_TRY(walk({.subprog = entry.subprog, .may_sleep = entry.may_sleep, .async = &entry}));
     }
     return {};
   }
 
-  /// Main, then every global function that walked code calls, each once.
+  Result<void> walk_global(std::uint32_t s, Surroundings surroundings) {
+    SubprogInfo& sub = prog_.subprogs[s];
+    if (sub.is_exception_callback) RING3_TRY(check_exception_callback(sub));
+    sub.verified |= surroundings;
+    const bool log = diag_.wants(kLogNormal | kLogStates);
+    if (log) diag_.print("Validating {}() func#{}...\n", {sub.name, s});
+    RING3_TRY(walk({.subprog = s, .may_sleep = surroundings == kMaySleep}));
+    RING3_TRY(walk_async());
+    if (log) diag_.print("Func#{} ('{}') is safe for any args that match its prototype\n", {s, sub.name});
+    return {};
+  }
+
+  /// Main, then every global function that walked code calls, each once for what surrounds its calls.
   Result<void> walk_all() {
-    RING3_TRY(walk({}));
+    // Whoever throws calls the exception callback.
+    for (SubprogInfo& sub : prog_.subprogs)
+      if (sub.is_global && sub.is_exception_callback) sub.called |= prog_.sleepable ? kMaySleep : kAtomic;
+    RING3_TRY(walk({.may_sleep = prog_.sleepable}));
     RING3_TRY(walk_async());
     for (bool again = true; again;) {
       again = false;
-      for (std::uint32_t s = 1; s < prog_.subprogs.size(); ++s) {
-        SubprogInfo& sub = prog_.subprogs[s];
-        // Whoever throws calls the exception callback.
-        if (!sub.is_global || (!sub.called && !sub.is_exception_callback) || sub.verified) continue;
-        if (sub.is_exception_callback) RING3_TRY(check_exception_callback(sub));
-        sub.verified = again = true;
-        const bool log = diag_.wants(kLogNormal | kLogStates);
-        if (log) diag_.print("Validating {}() func#{}...\n", {sub.name, s});
-        RING3_TRY(walk({.subprog = s}));
-        RING3_TRY(walk_async());
-        if (log) diag_.print("Func#{} ('{}') is safe for any args that match its prototype\n", {s, sub.name});
-      }
+      for (std::uint32_t s = 1; s < prog_.subprogs.size(); ++s)
+        for (const Surroundings one : {kAtomic, kMaySleep}) {
+          const SubprogInfo& sub = prog_.subprogs[s];
+          if ((sub.called & ~sub.verified & one) == 0) continue;
+          RING3_TRY(walk_global(s, one));
+          again = true;
+        }
     }
     return {};
   }

@@ -64,7 +64,7 @@ Result<void> call_global(Step& step, std::uint32_t subprog) {
   }
   if (step.diag.wants(kLogNormal | kLogStates))
     step.diag.print("Func#{} ('{}') is global and assumed valid.\n", {subprog, callee.name});
-  callee.called = true;
+  callee.called |= step.path.in_sleepable && step.path.rcu_depth == 0 ? kMaySleep : kAtomic;
   // What the function may do to packets is not known yet: assume the worst.
   forget_packet_pointers(step);
   forget_caller_saved(step);

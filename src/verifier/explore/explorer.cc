@@ -99,11 +99,10 @@ PathState Explorer::entry_state(const EntryPoint& entry) {
   FrameState& frame = path.frame();
   frame.subprog = subprog;
   path.insn_idx = prog_.subprogs[subprog].start;
-  path.in_sleepable = prog_.sleepable;
+  path.in_sleepable = entry.may_sleep;
   set_pointer(frame.regs[isa::kFrameReg], RegKind::kStack);
   if (entry.async != nullptr) {
     frame.role = FrameRole::kAsyncCallback;
-    path.in_sleepable = entry.async->may_sleep;
     path.prev_idx = entry.async->callsite;
     set_async_arguments(*this, prog_, *entry.async, frame);
     return path;

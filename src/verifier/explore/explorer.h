@@ -13,6 +13,7 @@ namespace ring3::verifier {
 /// Where a walk starts: a function, entered as main, as a global function, or as a callback of its own.
 struct EntryPoint {
   std::uint32_t subprog = 0;
+  bool may_sleep = false;
   const AsyncEntry* async = nullptr;
 };
 
