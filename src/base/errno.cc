@@ -40,7 +40,9 @@ const char* errno_name(Errno e) noexcept {
     case Errno::kNoLink: return "ENOLINK";
     case Errno::kProto: return "EPROTO";
     case Errno::kBadMsg: return "EBADMSG";
+    case Errno::kOverflow: return "EOVERFLOW";
     case Errno::kBadFd: return "EBADFD";
+    case Errno::kNotSock: return "ENOTSOCK";
     case Errno::kOpNotSupp: return "EOPNOTSUPP";
     case Errno::kConnRefused: return "ECONNREFUSED";
     case Errno::kAlready: return "EALREADY";

@@ -62,6 +62,9 @@ class MapHost {
   /// clients cannot name such objects here; kBadF, kNoEnt there is none.
   virtual Result<void*> storage_owner(std::uint32_t /*map_type*/, std::int32_t /*key*/) { return Errno::kOpNotSupp; }
 
+  /// Is there a network device of this number that packets may be sent to?
+  virtual bool has_device(std::uint32_t /*ifindex*/) { return false; }
+
   /// Drops what every object storage map keeps for an object. The host calls it before the object's memory can
   /// be used for another one.
   void storage_owner_gone(const void* owner) noexcept;

@@ -10,8 +10,6 @@ namespace {
 
 using namespace uapi;  // NOLINT: the rows are the ABI's names
 
-constexpr const char* kNetwork = "needs the kernel's network stack";
-
 constexpr MapKindRow kRows[] = {
     {BPF_MAP_TYPE_HASH, "hash", &hash_ops},
     {BPF_MAP_TYPE_ARRAY, "array", &array_ops},
@@ -20,24 +18,24 @@ constexpr MapKindRow kRows[] = {
     {BPF_MAP_TYPE_PERCPU_HASH, "percpu_hash", &percpu_hash_ops},
     {BPF_MAP_TYPE_PERCPU_ARRAY, "percpu_array", &percpu_array_ops},
     {BPF_MAP_TYPE_STACK_TRACE, "stack_trace", &stack_trace_ops},
-    {BPF_MAP_TYPE_CGROUP_ARRAY, "cgroup_array", nullptr, "needs the kernel's control groups"},
+    {BPF_MAP_TYPE_CGROUP_ARRAY, "cgroup_array", &cgroup_array_ops},
     {BPF_MAP_TYPE_LRU_HASH, "lru_hash", &lru_hash_ops},
     {BPF_MAP_TYPE_LRU_PERCPU_HASH, "lru_percpu_hash", &lru_percpu_hash_ops},
     {BPF_MAP_TYPE_LPM_TRIE, "lpm_trie", &lpm_trie_ops},
     {BPF_MAP_TYPE_ARRAY_OF_MAPS, "array_of_maps", &array_of_maps_ops},
     {BPF_MAP_TYPE_HASH_OF_MAPS, "hash_of_maps", &hash_of_maps_ops},
-    {BPF_MAP_TYPE_DEVMAP, "devmap", nullptr, kNetwork},
-    {BPF_MAP_TYPE_SOCKMAP, "sockmap", nullptr, kNetwork},
-    {BPF_MAP_TYPE_CPUMAP, "cpumap", nullptr, kNetwork},
-    {BPF_MAP_TYPE_XSKMAP, "xskmap", nullptr, kNetwork},
-    {BPF_MAP_TYPE_SOCKHASH, "sockhash", nullptr, kNetwork},
-    {BPF_MAP_TYPE_CGROUP_STORAGE, "cgroup_storage", nullptr, "needs the kernel's control groups"},
-    {BPF_MAP_TYPE_REUSEPORT_SOCKARRAY, "reuseport_sockarray", nullptr, kNetwork},
-    {BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE, "percpu_cgroup_storage", nullptr, "needs the kernel's control groups"},
+    {BPF_MAP_TYPE_DEVMAP, "devmap", &devmap_ops},
+    {BPF_MAP_TYPE_SOCKMAP, "sockmap", &sockmap_ops},
+    {BPF_MAP_TYPE_CPUMAP, "cpumap", &cpumap_ops},
+    {BPF_MAP_TYPE_XSKMAP, "xskmap", &xskmap_ops},
+    {BPF_MAP_TYPE_SOCKHASH, "sockhash", &sockhash_ops},
+    {BPF_MAP_TYPE_CGROUP_STORAGE, "cgroup_storage", &cgroup_storage_ops},
+    {BPF_MAP_TYPE_REUSEPORT_SOCKARRAY, "reuseport_sockarray", &reuseport_sockarray_ops},
+    {BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE, "percpu_cgroup_storage", &percpu_cgroup_storage_ops},
     {BPF_MAP_TYPE_QUEUE, "queue", &queue_ops},
     {BPF_MAP_TYPE_STACK, "stack", &stack_ops},
     {BPF_MAP_TYPE_SK_STORAGE, "sk_storage", &sk_storage_ops},
-    {BPF_MAP_TYPE_DEVMAP_HASH, "devmap_hash", nullptr, kNetwork},
+    {BPF_MAP_TYPE_DEVMAP_HASH, "devmap_hash", &devmap_hash_ops},
     {BPF_MAP_TYPE_STRUCT_OPS, "struct_ops", nullptr, "this host offers no struct_ops types"},
     {BPF_MAP_TYPE_RINGBUF, "ringbuf", &ringbuf_ops},
     {BPF_MAP_TYPE_INODE_STORAGE, "inode_storage", &inode_storage_ops},

@@ -24,6 +24,8 @@ class FdSource {
  public:
   /// kBadF: no such descriptor. kInval: an object of another kind.
   virtual Result<Ref<Object>> object(std::int32_t fd, ObjectKind kind) = 0;
+  /// Is it a socket of the machine? Errors: kBadF.
+  virtual Result<bool> is_socket(std::int32_t /*fd*/) { return Errno::kBadF; }
 
  protected:
   ~FdSource() = default;

@@ -13,7 +13,7 @@ Result<FileIdentity> identify_own(int fd) {
   const int flags = fd < 0 ? -1 : ::fcntl(fd, F_GETFL);
   // An O_PATH descriptor names a file without having it open; no command takes one.
   if (flags < 0 || (flags & O_PATH) != 0 || ::fstat(fd, &st) != 0) return Errno::kBadF;
-  return FileIdentity{st.st_dev, st.st_ino, flags};
+  return FileIdentity{st.st_dev, st.st_ino, flags, S_ISSOCK(st.st_mode)};
 }
 
 Result<std::string> own_directory_path(int fd) {

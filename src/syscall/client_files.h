@@ -17,6 +17,7 @@ struct FileIdentity {
   dev_t device = 0;
   ino_t inode = 0;
   int open_flags = 0;  // F_GETFL: the access mode is what matters
+  bool socket = false;
 };
 
 class ClientFiles {

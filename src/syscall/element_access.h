@@ -15,6 +15,7 @@ class CallFds final : public maps::FdSource {
  public:
   explicit CallFds(Call& call) : call_(call) {}
   Result<Ref<Object>> object(std::int32_t fd, ObjectKind kind) override;
+  Result<bool> is_socket(std::int32_t fd) override;
 
  private:
   Call& call_;

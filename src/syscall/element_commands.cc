@@ -19,6 +19,11 @@ Result<Ref<Object>> CallFds::object(std::int32_t fd, ObjectKind kind) {
   return std::move(open.object);
 }
 
+Result<bool> CallFds::is_socket(std::int32_t fd) {
+  const FileIdentity file = RING3_TRY(call_.caller().files().identify(fd));
+  return file.socket;
+}
+
 namespace {
 
 /// Filling a struct_ops map of the classic flavour registers it at once: that would be seen before the load is committed.

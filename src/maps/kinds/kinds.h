@@ -27,5 +27,15 @@ extern const MapOps task_storage_ops;
 extern const MapOps inode_storage_ops;
 extern const MapOps sk_storage_ops;
 extern const MapOps cgrp_storage_ops;
+extern const MapOps cgroup_array_ops;
+extern const MapOps cgroup_storage_ops;
+extern const MapOps percpu_cgroup_storage_ops;
+extern const MapOps devmap_ops;
+extern const MapOps devmap_hash_ops;
+extern const MapOps cpumap_ops;
+extern const MapOps xskmap_ops;
+extern const MapOps sockmap_ops;
+extern const MapOps sockhash_ops;
+extern const MapOps reuseport_sockarray_ops;
 
 }  // namespace ring3::maps
