@@ -27,7 +27,7 @@ struct Rights {
 
 /// What a memory access touches, for rewrite/.
 enum class AccessKind : std::uint8_t {
-  kNone, kStack, kCtx, kMapValue, kPacket, kMem, kHostStruct, kUntrusted /* faulting read */, kArena,
+  kNone, kStack, kCtx, kMapValue, kPacket, kMem, kHostStruct, kUntrusted /* faulting read */, kArena, kSocket,
 };
 
 /// A map as the verifier sees it.

@@ -248,6 +248,29 @@ TEST_F(RewriteTest, PacketPointersAreLoadedWhole) {
   EXPECT_EQ(out.insns[2].off, offsetof(uapi::xdp_md, rx_queue_index));
 }
 
+TEST_F(RewriteTest, SocketsAreNullAndTheirFieldsZero) {
+  Insn socket = load(1, 1, offsetof(uapi::__sk_buff, sk)), field = load(0, 1, 4);
+  field.size = 4;
+  program({socket, field, exit()});
+  verified_.insns[0].access = model::AccessKind::kCtx;
+  verified_.insns[0].ctx_row = ctx_row("__sk_buff", "sk");
+  verified_.insns[1].access = model::AccessKind::kSocket;
+  const XlatedProgram out = run().value();
+  for (std::size_t i = 0; i < 2; ++i) {
+    EXPECT_EQ(out.insns[i].op, Op::kMov);
+    EXPECT_FALSE(out.insns[i].src_is_reg);
+    EXPECT_EQ(out.insns[i].imm, 0);
+    EXPECT_EQ(out.insns[i].dst, i == 0 ? 1 : 0);
+  }
+}
+
+TEST_F(RewriteTest, ASocketThatIsPromisedIsRefused) {
+  program({load(1, 1, 0), exit()});
+  verified_.insns[0].access = model::AccessKind::kCtx;
+  verified_.insns[0].ctx_row = ctx_row("bpf_sockopt", "sk");
+  EXPECT_EQ(run().error(), Errno::kNotSupp);
+}
+
 TEST_F(RewriteTest, FunctionThatRunsOffItsEndIsRefused) {
   program({mov(0, 0), exit(), mov(0, 1)});
   dead({1, 2});

@@ -1,5 +1,6 @@
 // Packets: moving their ends, copying out of and into them, checksums. The context is a
 // rewrite::PacketRecord; packets are one piece of memory, so "pull" and "linear" have nothing to do.
+#include <algorithm>
 #include <bit>
 #include <cstring>
 
@@ -112,6 +113,49 @@ std::uint64_t skb_pull_data(std::uint64_t ctx, std::uint64_t size, std::uint64_t
   return range(packet_of(ctx), 0, size) != nullptr ? 0 : error_register(Errno::kNoMem);
 }
 
+/// Room in front of a packet of sockets' kind, filled with zeroes. Linux also bounds it by the device's largest packet.
+std::uint64_t skb_change_head(std::uint64_t ctx, std::uint64_t size, std::uint64_t flags, std::uint64_t, std::uint64_t,
+                              RunContext&) {
+  PacketRecord& p = packet_of(ctx);
+  const std::uint32_t bytes = static_cast<std::uint32_t>(size);
+  if (flags != 0) return error_register(Errno::kInval);
+  if (bytes > static_cast<std::uint64_t>(p.data - p.room_start)) return error_register(Errno::kNoMem);
+  p.data -= bytes;
+  p.data_meta = p.data;
+  std::memset(p.data, 0, bytes);
+  p.abi.skb.len += bytes;
+  return 0;
+}
+
+/// Packets here carry no sum over their bytes: Linux's answer for those.
+std::uint64_t csum_update(std::uint64_t, std::uint64_t, std::uint64_t, std::uint64_t, std::uint64_t, RunContext&) {
+  return error_register(Errno::kNotSupp);
+}
+
+constexpr std::size_t kHashedBytes = 64;  // the headers: packets of one flow begin alike
+
+/// The packet's hash, made from its head the first time. Never 0.
+std::uint64_t get_hash_recalc(std::uint64_t ctx, std::uint64_t, std::uint64_t, std::uint64_t, std::uint64_t, RunContext&) {
+  PacketRecord& p = packet_of(ctx);
+  if (p.abi.skb.hash == 0) {
+    std::uint32_t hash = 0x811c9dc5;  // FNV-1a
+    const std::size_t bytes = std::min(kHashedBytes, static_cast<std::size_t>(p.data_end - p.data));
+    for (std::size_t i = 0; i < bytes; ++i) hash = (hash ^ std::to_integer<std::uint32_t>(p.data[i])) * 0x01000193;
+    p.abi.skb.hash = hash == 0 ? 1 : hash;
+  }
+  return p.abi.skb.hash;
+}
+
+std::uint64_t set_hash(std::uint64_t ctx, std::uint64_t hash, std::uint64_t, std::uint64_t, std::uint64_t, RunContext&) {
+  packet_of(ctx).abi.skb.hash = static_cast<std::uint32_t>(hash);
+  return 0;
+}
+
+std::uint64_t set_hash_invalid(std::uint64_t ctx, std::uint64_t, std::uint64_t, std::uint64_t, std::uint64_t, RunContext&) {
+  packet_of(ctx).abi.skb.hash = 0;
+  return 0;
+}
+
 /// One's complement sum of 32-bit words, folded to 32 bits.
 std::uint64_t add_words(std::uint64_t sum, std::uint64_t address, std::uint32_t bytes, bool subtract) {
   const std::byte* const from = pointer_register<std::byte>(address);
@@ -148,7 +192,12 @@ constexpr rewrite::HelperCall kRows[] = {
     RING3_HELPER(skb_load_bytes, skb_load_bytes),
     RING3_HELPER(skb_store_bytes, skb_store_bytes),
     RING3_HELPER(skb_pull_data, skb_pull_data),
+    RING3_HELPER(skb_change_head, skb_change_head),
     RING3_HELPER(csum_diff, csum_diff),
+    RING3_HELPER(csum_update, csum_update),
+    RING3_HELPER(get_hash_recalc, get_hash_recalc),
+    RING3_HELPER(set_hash, set_hash),
+    RING3_HELPER(set_hash_invalid, set_hash_invalid),
 };
 
 }  // namespace

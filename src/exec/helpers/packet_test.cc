@@ -90,6 +90,29 @@ TEST_F(PacketTest, ChecksumDifferences) {
   EXPECT_EQ(call(BPF_FUNC_csum_diff, nullptr, 0, old_words, 516, 0), -22);
 }
 
+TEST_F(PacketTest, RoomInFrontIsZeroAndBounded) {
+  packet_->record().abi.skb.len = 64;
+  EXPECT_EQ(call(BPF_FUNC_skb_change_head, ctx(), 14, 1), -22);
+  EXPECT_EQ(call(BPF_FUNC_skb_change_head, ctx(), 33, 0), -12);
+  EXPECT_EQ(packet_->bytes().size(), 64u);
+  EXPECT_EQ(call(BPF_FUNC_skb_change_head, ctx(), 32, 0), 0);
+  EXPECT_EQ(packet_->bytes().size(), 96u);
+  EXPECT_EQ(packet_->record().abi.skb.len, 96u);
+  EXPECT_EQ(at(0), 0);
+  EXPECT_EQ(at(33), 1);
+}
+
+TEST_F(PacketTest, HashIsMadeOnceAndMayBeSet) {
+  const auto hash = call(BPF_FUNC_get_hash_recalc, ctx());
+  EXPECT_NE(hash, 0);
+  EXPECT_EQ(call(BPF_FUNC_get_hash_recalc, ctx()), hash);
+  EXPECT_EQ(call(BPF_FUNC_set_hash, ctx(), 7), 0);
+  EXPECT_EQ(call(BPF_FUNC_get_hash_recalc, ctx()), 7);
+  EXPECT_EQ(call(BPF_FUNC_set_hash_invalid, ctx()), 0);
+  EXPECT_EQ(call(BPF_FUNC_get_hash_recalc, ctx()), hash);
+  EXPECT_EQ(call(BPF_FUNC_csum_update, ctx(), 5), -524);
+}
+
 TEST_F(PacketTest, NoMemoryIsSaid) {
   FaultInjection inject(0);
   EXPECT_EQ(Packet::make({}).error(), Errno::kNoMem);

@@ -19,6 +19,7 @@ HelperRows cpu_helpers();
 HelperRows task_helpers();
 HelperRows print_helpers();
 HelperRows packet_helpers();
+HelperRows network_helpers();
 HelperRows packet_load_helpers();  // not among the numbers of enum bpf_func_id
 HelperRows text_helpers();
 HelperRows probe_helpers();

@@ -44,6 +44,10 @@ AccessKind access_kind(const RegState& reg) {
     case RegKind::kMapValue: return AccessKind::kMapValue;
     case RegKind::kPacket:
     case RegKind::kPacketMeta: return AccessKind::kPacket;
+    case RegKind::kSocket:
+    case RegKind::kSockCommon:
+    case RegKind::kTcpSock:
+    case RegKind::kXdpSock: return AccessKind::kSocket;
     case RegKind::kHostStruct: {
       const bool valid =
           (reg.has(model::kTrusted | model::kRcuPtr | model::kNonOwning) || reg.ref_obj_id != 0) && !reg.has(model::kUntrusted);
@@ -67,8 +71,8 @@ Result<void> note_access(Step& step, AccessKind kind) {
     noted = AccessKind::kUntrusted;
     return {};
   }
-  // Plain memory is all the same to what runs; contexts and faulting loads are rewritten.
-  const auto rewritten = [&](AccessKind k) { return host(k) || k == AccessKind::kCtx; };
+  // Plain memory is all the same to what runs; contexts, sockets and faulting loads are rewritten.
+  const auto rewritten = [&](AccessKind k) { return host(k) || k == AccessKind::kCtx || k == AccessKind::kSocket; };
   if (rewritten(noted) || rewritten(kind)) return step.diag.refuse(Rule::kMixedPointers);
   noted = AccessKind::kMem;
   return {};
