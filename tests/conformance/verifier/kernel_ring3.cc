@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "host_kfuncs.h"
+#include "host_ops.h"
 #include "host_types.h"
 #include "kernel.h"
 #include "ring3/runtime.h"
@@ -26,6 +27,7 @@ class Ring3Kernel final : public Kernel {
     // Registering by C++ functions would need the kernel's headers; nothing has read these facts yet.
     add_host_kfuncs(const_cast<model::Facts&>(*runtime_->impl().facts()));
     for (const KptrDef& type : host_kptr_types(*runtime_->impl().facts()->host_btf)) (void)runtime_->impl().add_kptr(type);
+    add_host_ops(*runtime_);
     publish_btf();
   }
   ~Ring3Kernel() override {
