@@ -39,6 +39,8 @@ Result<void> check_global_arg(Step& step, unsigned regno, const GlobalArg& arg) 
     case GlobalArg::Kind::kHostStruct: {
       if (arg.nullable && is_null_constant(reg)) return {};
       const bool same = reg.kind == RegKind::kHostStruct && reg.btf == arg.btf && reg.btf_type == arg.type && reg.off == 0;
+      if (reg.kind != RegKind::kHostStruct || (reg.maybe_null() && !arg.nullable))
+        return step.diag.refuse(Rule::kRegType, {regno, kind_name(reg), "ptr_, trusted_ptr_, rcu_ptr_"});
       const bool trusted = reg.ref_obj_id != 0 || reg.has(model::kTrusted);
       if (!same || !trusted || (reg.maybe_null() && !arg.nullable)) return step.diag.refuse(Rule::kArgTrusted, {regno});
       return {};

@@ -5,6 +5,7 @@
 // prototype cannot express here leave prototype_ok false, and a call of such a function is refused.
 #include <algorithm>
 
+#include "btf/records.h"
 #include "model/kfunc_args.h"
 #include "verifier/flow/flow.h"
 
@@ -32,8 +33,27 @@ Tags argument_tags(const btf::Btf& btf, btf::TypeId func, std::uint32_t arg) {
   return tags;
 }
 
-bool is_ctx_struct(const Program& prog, const btf::Type& pointee) {
-  return pointee.kind == Kind::kStruct && !prog.kind->ctx_struct.empty() && pointee.name == prog.kind->ctx_struct;
+/// The type of program says what its context is called: a struct, or for kprobes a typedef that host types resolve.
+bool is_ctx_pointer(const Program& prog, const btf::Btf& btf, btf::TypeId pointee) {
+  const std::string_view wanted = prog.kind->ctx_struct;
+  if (wanted.empty()) return false;
+  const btf::Type* type = btf.type(pointee);
+  for (; type != nullptr && btf::is_modifier(type->kind); type = btf.type(type->type))
+    if (type->kind == Kind::kTypedef && type->name == wanted) return true;
+  if (type == nullptr || type->kind != Kind::kStruct) return false;
+  if (type->name == wanted) return true;
+  const btf::Btf* host = prog.facts.host_btf.get();
+  const btf::TypeId named = host == nullptr ? 0 : host->find(wanted, Kind::kTypedef);
+  if (named == 0) return false;
+  const btf::Type* resolved = host->type(host->skip_modifiers(named));
+  return resolved != nullptr && resolved->kind == Kind::kStruct && !resolved->name.empty() && resolved->name == type->name;
+}
+
+/// Without what tells apart several views of one struct: "task_struct___local" is task_struct.
+std::string_view plain_struct_name(std::string_view name) {
+  for (std::size_t i = 1; i + 4 <= name.size(); ++i)
+    if (name.substr(i, 3) == "___" && name[i - 1] != '_' && name[i + 3] != '_') return name.substr(0, i);
+  return name;
 }
 
 /// One argument of a global function. False: its shape is not supported.
@@ -50,7 +70,7 @@ bool describe_argument(Program& prog, Diag& diag, const SubprogInfo& sub, std::u
   if (type->kind != Kind::kPtr) return false;
   const btf::TypeId pointee_id = btf.skip_modifiers(type->type);
   const btf::Type* pointee = btf.type(pointee_id);
-  if (tags.ctx || (pointee != nullptr && is_ctx_struct(prog, *pointee))) {
+  if (tags.ctx || is_ctx_pointer(prog, btf, type->type)) {
     out.kind = GlobalArg::Kind::kCtx;
     return true;
   }
@@ -61,7 +81,7 @@ bool describe_argument(Program& prog, Diag& diag, const SubprogInfo& sub, std::u
   if (tags.trusted || (tags.nullable && !tags.nonnull)) {
     // A host struct, found in the host's BTF by name.
     if (pointee == nullptr || pointee->kind != Kind::kStruct || prog.facts.host_btf == nullptr) return false;
-    out.type = prog.facts.host_btf->find(pointee->name, Kind::kStruct);
+    out.type = prog.facts.host_btf->find(plain_struct_name(pointee->name), Kind::kStruct);
     if (out.type == 0) return false;
     out.kind = GlobalArg::Kind::kHostStruct;
     out.btf = 0;

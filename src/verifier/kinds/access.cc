@@ -205,6 +205,7 @@ Result<void> check_region(Step& step, unsigned regno, std::uint32_t size, bool z
       const Rule outside = Rule::kPacketOutside;
       return refuse_bounds(step, regno, reg.off, size, range, &outside);
     }
+    case RegKind::kCtx: return region_in_ctx(step, regno, size, zero_ok, write);
     case RegKind::kHostStruct:
       if (reg.flags == model::kTrusted && !write) return region_in_host_struct(step, regno, size, zero_ok);
       [[fallthrough]];

@@ -59,6 +59,8 @@ Result<void> note_access(Step& step, model::AccessKind kind);
 void load_unknown(Step& step, const Access& access);
 
 Result<void> region_on_stack(Step& step, unsigned regno, std::uint32_t size, bool zero_ok, Purpose purpose, bool uninit);
+/// Contexts that are plain bytes may be passed as memory: the first `size` bytes behind the pointer.
+Result<void> region_in_ctx(Step& step, unsigned regno, std::uint32_t size, bool zero_ok, bool write);
 /// Of a trusted host struct callees may read one member.
 Result<void> region_in_host_struct(Step& step, unsigned regno, std::uint32_t size, bool zero_ok);
 /// The pointer in `regno` points to a byte of its map value, whatever its variable part.

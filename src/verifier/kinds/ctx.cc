@@ -47,6 +47,21 @@ Result<void> access_bytes(Step& step, const Access& access, std::int32_t off) {
 
 }  // namespace
 
+/// Judged by the last byte, as Linux does: what is read of the context is a prefix of it. Contexts that rewriting
+/// replaces, and arguments of a target, are not memory.
+Result<void> region_in_ctx(Step& step, unsigned regno, std::uint32_t size, bool zero_ok, bool write) {
+  const model::CtxRule rule = step.prog.kind->ctx_rule;
+  if (rule != model::CtxRule::kBytes && rule != model::CtxRule::kReadBytes)
+    return step.diag.refuse(Rule::kRegType, {regno, kind_name(step.reg(regno)), "fp, pkt, pkt_meta, map_key, map_value, mem"});
+  RING3_TRY(check_no_offset(step, step.reg(regno), regno, rule == model::CtxRule::kBytes));
+  const std::int32_t start = step.reg(regno).off;
+  if (size == 0) return zero_ok ? Result<void>{} : step.diag.refuse(Rule::kZeroSizedRead);
+  if (size > step.prog.kind->ctx_bytes)
+    return step.diag.refuse(Rule::kInvalidCtxAccess, {std::int64_t{start} + size - 1, 1});
+  const Access last{.base = regno, .off = 0, .size = 1, .write = write};
+  return access_bytes(step, last, start + static_cast<std::int32_t>(size) - 1);
+}
+
 Result<void> access_ctx(Step& step, const Access& access, std::int32_t off) {
   RING3_TRY(check_no_offset(step, step.reg(access.base), access.base, step.prog.kind->ctx_rule == model::CtxRule::kBytes));
   if (access.atomic) return step.diag.refuse(Rule::kAtomicTarget, {access.base, kind_name(step.reg(access.base))});

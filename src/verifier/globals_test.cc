@@ -1,0 +1,97 @@
+// Global functions through verify(): what their callers must keep, by the prototype in BTF.
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "btf/builder.h"
+#include "isa/decode.h"
+#include "uapi/bpf.h"
+#include "verifier/testing.h"
+
+namespace ring3::verifier {
+namespace {
+
+using btf::Builder;
+using btf::Kind;
+using btf::TypeId;
+using testing::parsed;
+using testing::TextLog;
+
+/// main calls the one global function with what `main` leaves in its arguments.
+struct Case {
+  std::uint32_t prog_type = uapi::BPF_PROG_TYPE_KPROBE;
+  std::string main, callee = "r0 = 0\nexit\n";
+  std::function<TypeId(Builder&)> param;  // type of the callee's only parameter
+  std::vector<std::string> tags = {};     // of that parameter
+};
+
+class GlobalsTest : public ::testing::Test {
+ protected:
+  GlobalsTest() {
+    Builder b;
+    const TypeId u64 = b.add_int("u64", 8);
+    b.add_struct("task_struct", 16, {{"pid", u64, 0}, {"tgid", u64, 64}});
+    b.add_typedef("bpf_user_pt_regs_t", b.add_struct("pt_regs", 8, {{"ip", u64, 0}}));
+    host_.facts.host_btf = parsed(b);
+  }
+  std::string judge(const Case& c) {
+    Builder b;
+    const TypeId u64 = b.add_int("u64", 8);
+    const TypeId callee = b.add_func("callee", b.add_proto(u64, {{"a", c.param(b)}}), btf::Linkage::kGlobal);
+    for (const std::string& tag : c.tags) b.add_decl_tag(tag, callee, 0);
+    const TypeId main = b.add_func("main", b.add_proto(u64, {{"ctx", b.add_ptr(0)}}), btf::Linkage::kGlobal);
+    const std::string head = c.main + "call callee\nr0 = 0\nexit\n";
+    const auto slots = isa::assemble(head + "callee:\n" + c.callee, nullptr, &host_);
+    if (!slots.ok()) return "cannot assemble";
+    const std::uint32_t start = static_cast<std::uint32_t>(slots.value().size() - isa::assemble(c.callee, nullptr, &host_).value().size());
+    const std::vector<FuncInfo> info{{0, main}, {start, callee}};
+    const auto insns = isa::decode(slots.value(), nullptr);
+    ProgramInput in;
+    in.prog_type = c.prog_type;
+    in.gpl_compatible = true;
+    in.insns = insns.value();
+    in.raw = slots.value();
+    in.btf = parsed(b);
+    in.func_info = info;
+    in.rights = model::Rights::all();
+    TextLog log(1);
+    return verify(in, host_.facts, Limits{}, log).ok() ? "accepted" : log.text;
+  }
+  void refused(const Case& c, std::string_view words) {
+    const std::string said = judge(c);
+    EXPECT_NE(said.find(words), std::string::npos) << said;
+    EXPECT_NE(said.find("Caller passes invalid args into func#1 ('callee')"), std::string::npos) << said;
+  }
+  static TypeId to_struct(Builder& b, const char* name, std::uint32_t bytes) {
+    return b.add_ptr(b.add_struct(name, bytes, {{"x", 1, 0}}));
+  }
+  testing::HostNames host_;
+};
+
+TEST_F(GlobalsTest, KprobesTakeTheirContextByTypedefOrByTheHostsStruct) {
+  const std::string reads = "r0 = *(u64 *)(r1 + 0)\nr0 = 0\nexit\n";
+  EXPECT_EQ(judge({.callee = reads, .param = [](Builder& b) { return b.add_ptr(b.add_typedef("bpf_user_pt_regs_t", 1)); }}), "accepted");
+  EXPECT_EQ(judge({.callee = reads, .param = [](Builder& b) { return to_struct(b, "pt_regs", 8); }}), "accepted");
+  refused({.main = "r1 = r10\n", .param = [](Builder& b) { return b.add_ptr(b.add_typedef("bpf_user_pt_regs_t", 1)); }}, "expects pointer to ctx");
+}
+
+TEST_F(GlobalsTest, AContextIsMemoryOnlyToRead) {
+  const auto memory = [](Builder& b) { return to_struct(b, "mine", 8); };
+  // The callee may write.
+  refused({.prog_type = uapi::BPF_PROG_TYPE_TRACEPOINT, .param = memory}, "invalid bpf_context access off=7 size=1");
+  refused({.prog_type = uapi::BPF_PROG_TYPE_SCHED_CLS, .param = memory}, "R1 type=ctx expected=");
+}
+
+TEST_F(GlobalsTest, TrustedStructsAreTheHostsUnderAnyFlavour) {
+  const auto task = [](Builder& b) { return to_struct(b, "task_struct___local", 8); };
+  const auto trusted = std::vector<std::string>{"arg:trusted"};
+  EXPECT_EQ(judge({.main = "call bpf_get_current_task_btf\nr1 = r0\n", .callee = "r0 = *(u64 *)(r1 + 8)\nexit\n", .param = task, .tags = trusted}),
+            "accepted");
+  refused({.main = "r1 = 0\n", .param = task, .tags = trusted}, "R1 type=scalar expected=ptr_, trusted_ptr_, rcu_ptr_");
+  refused({.main = "r1 = r10\nr1 += -8\n*(u64 *)(r10 - 8) = 0\n", .param = task, .tags = trusted}, "R1 type=fp expected=ptr_");
+}
+
+}  // namespace
+}  // namespace ring3::verifier
