@@ -37,6 +37,7 @@ struct HelperCall {
   RegState percpu{};                  // bpf_this_cpu_ptr and its like: their argument
   unsigned uninit_reg = 0;            // memory the helper writes: register …
   std::uint32_t uninit_bytes = 0;     // … and size; 0: none
+  std::uint64_t size_max = 0;         // of the memory argument
 };
 
 /// Name of the function the program is attached to; "" none.
@@ -236,15 +237,15 @@ Result<void> check_arg(Step& step, unsigned i, HelperCall& call) {
     case ArgKind::kMapKey:
     case ArgKind::kMapValue: return check_map_memory(step, regno, arg, call);
     case ArgKind::kFixedMem: {
+      const bool write = (arg.flags & model::kArgWrite) != 0;
+      const bool uninit = (arg.flags & model::kArgUninit) != 0;
+      RING3_TRY(check_region(step, regno, arg.size, false, write ? Purpose::kWrite : Purpose::kRead, uninit));
       if ((arg.flags & model::kArgAligned) != 0) {
         const auto fixed = static_cast<std::uint64_t>(std::int64_t{reg.off});
         const Tnum<64> at = reg.val.var_off + Tnum<64>::constant(fixed);
         if (!at.is_aligned(arg.size) && reg.kind == RegKind::kStack)
           return step.diag.refuse(Rule::kMisaligned, {"stack ", tnum_text(reg.val), reg.off, 0, arg.size});
       }
-      const bool write = (arg.flags & model::kArgWrite) != 0;
-      const bool uninit = (arg.flags & model::kArgUninit) != 0;
-      RING3_TRY(check_region(step, regno, arg.size, false, write ? Purpose::kWrite : Purpose::kRead, uninit));
       if (uninit) call.uninit_reg = regno, call.uninit_bytes = arg.size;
       return {};
     }
@@ -256,6 +257,7 @@ Result<void> check_arg(Step& step, unsigned i, HelperCall& call) {
       RING3_TRY(check_sized_memory(step, {regno - 1, regno, arg.kind == ArgKind::kMemSizeOrZero,
                                           (mem.flags & model::kArgWrite) != 0, uninit}, &bytes));
       if (bytes != 0) call.uninit_reg = regno - 1, call.uninit_bytes = bytes;
+      call.size_max = umax(step.reg(regno));
       return {};
     }
     case ArgKind::kConstAllocSize: return check_alloc_size(step, regno, call);
@@ -336,6 +338,17 @@ Result<void> set_socket(Step& step, const HelperCall& call, RegKind kind) {
   return {};
 }
 
+/// Answers with the bytes it wrote, at most the size it was given, or with an error.
+bool returns_written_bytes(const HelperProto& proto) {
+  switch (proto.id) {
+    case uapi::BPF_FUNC_get_stack: case uapi::BPF_FUNC_get_task_stack: case uapi::BPF_FUNC_probe_read_str:
+    case uapi::BPF_FUNC_probe_read_kernel_str: case uapi::BPF_FUNC_probe_read_user_str:
+      return true;
+    default: return false;
+  }
+}
+constexpr std::int64_t kLowestError = -4095;
+
 Result<void> set_result(Step& step, const HelperCall& call) {
   RegState& r0 = step.reg(0);
   r0.written = true;
@@ -344,7 +357,10 @@ Result<void> set_result(Step& step, const HelperCall& call) {
     r0.id = step.search.new_id();
   };
   switch (call.proto.ret) {
-    case RetKind::kInteger: set_unknown(r0); return {};
+    case RetKind::kInteger:
+      if (returns_written_bytes(call.proto)) set_scalar(r0, Scalar64::of_signed(kLowestError, static_cast<std::int64_t>(call.size_max)));
+      else set_unknown(r0);
+      return {};
     case RetKind::kVoid: r0 = RegState{}; return {};
     case RetKind::kMapValueOrNull:
       if (call.map == UINT32_MAX) break;

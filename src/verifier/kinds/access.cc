@@ -9,18 +9,24 @@ namespace {
 using model::AccessKind;
 using model::DerefRule;
 
+/// Packets begin two bytes behind a word, so that what follows the Ethernet header is aligned.
+constexpr std::int64_t kPacketAlignment = 2;
+
 /// Stack accesses are always aligned; other memory only when the program asked for it.
 Result<void> check_alignment(Step& step, const Access& access) {
   const RegState& reg = step.reg(access.base);
   const bool strict = reg.kind == RegKind::kStack || access.atomic || step.prog.strict_alignment;
   if (!strict || access.size == 1) return {};
-  const auto fixed = static_cast<std::uint64_t>(std::int64_t{reg.off} + access.off);
+  const bool packet = reg.kind == RegKind::kPacket || reg.kind == RegKind::kPacketMeta;
+  const auto fixed = static_cast<std::uint64_t>(std::int64_t{reg.off} + access.off + (packet ? kPacketAlignment : 0));
   const Tnum<64> address = reg.val.var_off + Tnum<64>::constant(fixed);
   if (address.is_aligned(access.size)) return {};
+  if (packet)
+    return step.diag.refuse(Rule::kMisaligned, {"packet ", std::to_string(kPacketAlignment) + "+" + tnum_text(reg.val),
+                                                reg.off, access.off, access.size});
   const char* what = reg.kind == RegKind::kStack      ? "stack "
                      : reg.kind == RegKind::kMapValue ? "value "
                      : reg.kind == RegKind::kCtx      ? "context "
-                     : reg.kind == RegKind::kPacket   ? "packet "
                                                       : "";
   return step.diag.refuse(Rule::kMisaligned, {what, tnum_text(reg.val), reg.off, access.off, access.size});
 }
@@ -132,11 +138,31 @@ Result<void> check_object_bounds(Step& step, unsigned regno, std::int32_t off, s
   return {};
 }
 
+namespace {
+
+/// The buffer of a writable raw tracepoint: how long it is, only its attach point knows.
+Result<void> access_tp_buffer(Step& step, const Access& access, std::int32_t off) {
+  const RegState& reg = step.reg(access.base);
+  if (off < 0) return step.diag.refuse(Rule::kTpBufferBounds, {access.base, off, access.size});
+  if (!reg.val.is_const(0)) return step.diag.refuse(Rule::kTpBufferVariable, {access.base, off, tnum_text(reg.val)});
+  step.out.not_runnable = "the buffer of a writable tracepoint";
+  if (!access.write) load_unknown(step, access);
+  return {};
+}
+
+}  // namespace
+
 Result<void> check_access(Step& step, const Access& access) {
   const RegState& reg = step.reg(access.base);
   RING3_TRY(check_alignment(step, access));
   const std::int64_t sum = std::int64_t{reg.off} + access.off;
   const auto off = static_cast<std::int32_t>(sum);
+  if (reg.kind == RegKind::kTpBuffer && !reg.maybe_null()) {
+    if (access.write && access.value != kNoReg && leaks_pointer(step, static_cast<unsigned>(access.value)))
+      return step.diag.refuse(Rule::kLeaksIntoMem, {access.value, leak_target(reg.kind)});
+    RING3_TRY(note_access(step, AccessKind::kMem));
+    return access_tp_buffer(step, access, off);
+  }
   if (reg.maybe_null() || reg.has(model::kUserMem) || model::kind_row(reg.kind).deref == DerefRule::kNever)
     return step.diag.refuse(Rule::kInvalidMemAccess, {access.base, kind_name(reg)});
   if (reg.kind == RegKind::kMapPtr && !step.prog.allow_ptr_leaks) return step.diag.refuse(Rule::kStructNeedsRights, {"bpf_map"});

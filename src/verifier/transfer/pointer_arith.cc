@@ -23,8 +23,11 @@ Result<void> check_sane_offset(Step& step, const RegState& reg, const std::strin
     return step.diag.refuse(Rule::kMathWithConstant, {pointer, value});
   if (reg.off >= kMaxVarOff || reg.off <= -kMaxVarOff) return step.diag.refuse(Rule::kPointerOffset, {pointer, reg.off});
   if (smin(reg) == INT64_MIN) return step.diag.refuse(Rule::kMathUnbounded, {pointer});
-  if (smin(reg) >= kMaxVarOff || smin(reg) <= -kMaxVarOff)
+  if (smin(reg) >= kMaxVarOff || smin(reg) <= -kMaxVarOff) {
+    // What Linux would say of a number that lies as low, had it kept less of it.
+    if (smin(reg) < INT32_MIN) step.diag.explain(Rule::kMathUnbounded, {pointer});
     return step.diag.refuse(Rule::kMathOutOfBounds, {smin(reg), pointer});
+  }
   return {};
 }
 
