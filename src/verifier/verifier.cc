@@ -119,9 +119,26 @@ class Run {
       if (in.wide[w].idx < prog_.size()) prog_.wide_of[in.wide[w].idx] = static_cast<std::uint32_t>(w);
   }
 
+  /// What get_local_storage gives is the program's, whichever map it is asked of.
+  Result<void> check_cgroup_storage() {
+    for (const std::uint32_t type : {uapi::BPF_MAP_TYPE_CGROUP_STORAGE, uapi::BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE}) {
+      const model::MapFacts* one = nullptr;
+      for (const WideImmediate& w : prog_.in.wide) {
+        const bool names_map = w.pseudo != isa::Pseudo::kBtfId && w.pseudo != isa::Pseudo::kFunc;
+        if (!names_map || w.map >= prog_.in.maps.size()) continue;
+        const model::MapFacts& map = prog_.in.maps[w.map];
+        if (map.type != type || (one != nullptr && one->id == map.id)) continue;
+        if (one != nullptr) return diag_.refuse(Rule::kOneCgroupStorage);
+        one = &map;
+      }
+    }
+    return {};
+  }
+
   /// Map types and fields that do not go with this type of program (behaviour.md C.3.8).
   Result<void> check_maps() {
     using model::FieldKind;
+    RING3_TRY(check_cgroup_storage());
     const bool tracing = (prog_.kind->flags & model::kProgTracing) != 0;
     const bool filter = prog_.in.prog_type == uapi::BPF_PROG_TYPE_SOCKET_FILTER;
     for (const model::MapFacts& map : prog_.in.maps) {

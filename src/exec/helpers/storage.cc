@@ -24,11 +24,18 @@ std::uint64_t kptr_xchg(std::uint64_t field, std::uint64_t object, std::uint64_t
   return __atomic_exchange_n(pointer_register<std::uint64_t>(field), object, __ATOMIC_ACQ_REL);
 }
 
+/// The value of a cgroup storage map: there is one, or one for each CPU.
+std::uint64_t get_local_storage(std::uint64_t map, std::uint64_t, std::uint64_t, std::uint64_t, std::uint64_t, RunContext&) {
+  maps::Map& storage = map_of(map);
+  return reinterpret_cast<std::uint64_t>(storage.ops().data.lookup(storage, nullptr));
+}
+
 constexpr rewrite::HelperCall kRows[] = {
     RING3_HELPER(task_storage_get, get),  RING3_HELPER(task_storage_delete, remove),
     RING3_HELPER(sk_storage_get, get),    RING3_HELPER(sk_storage_delete, remove),
     RING3_HELPER(inode_storage_get, get), RING3_HELPER(inode_storage_delete, remove),
     RING3_HELPER(cgrp_storage_get, get),  RING3_HELPER(cgrp_storage_delete, remove),
+    RING3_HELPER(get_local_storage, get_local_storage),
     RING3_HELPER(kptr_xchg, kptr_xchg),
 };
 

@@ -1,6 +1,8 @@
 // Maps about control groups: cgroup_array, cgroup_storage, percpu_cgroup_storage. Programs that use them load and are
 // verified; a host has no control groups, so an array takes no descriptor and a storage, which in Linux comes into
-// being where a program is attached to a group, has no element.
+// being where a program is attached to a group, has no element. A program that runs has storage all the same, as a test
+// run has in Linux: here one value for each map (and CPU), zero at first, that clients do not see and that lives as long as the map.
+#include "base/fault_point.h"
 #include "base/try.h"
 #include "maps/kinds/fd_array.h"
 #include "maps/kinds/kinds.h"
@@ -56,10 +58,37 @@ Result<void> check_storage_btf(const MapSpec& spec) {
   return type != nullptr && type->kind == btf::Kind::kStruct ? Result<void>() : Result<void>(Errno::kInval);
 }
 
-template <const MapOps& Ops>
-Result<Ref<Map>> create_storage(const MapSpec& spec, MapHost& host) {
-  return EmptyMap::make(Ops, spec, host);
+constexpr std::uint64_t kCacheLine = 64;
+
+class StorageMap final : public Map {
+ public:
+  StorageMap(const MapOps& ops, const MapSpec& spec, MapHost& host, MapMemory memory)
+      : Map(ops, spec, host), memory_(std::move(memory)), stride_(stride(spec)) {}
+
+  static std::uint64_t stride(const MapSpec& spec) { return round_up(spec.value_size, kCacheLine); }
+  std::byte* copy(std::uint32_t cpu) const { return memory_.data() + cpu * stride_; }
+  std::uint64_t bytes() const { return memory_.bytes(); }
+
+ private:
+  MapMemory memory_;
+  const std::uint64_t stride_;
+};
+
+Result<Ref<Map>> make_storage(const MapOps& ops, const MapSpec& spec, MapHost& host, std::uint32_t copies) {
+  MapMemory memory = RING3_TRY(MapMemory::anonymous(StorageMap::stride(spec) * copies));
+  if (fault_point()) return Errno::kNoMem;
+  return Ref<Map>(Ref<StorageMap>::adopt(new StorageMap(ops, spec, host, std::move(memory))));
 }
+
+Result<Ref<Map>> create_shared(const MapSpec& spec, MapHost& host) { return make_storage(cgroup_storage_ops, spec, host, 1); }
+Result<Ref<Map>> create_percpu(const MapSpec& spec, MapHost& host) {
+  return make_storage(percpu_cgroup_storage_ops, spec, host, host.possible_cpus());
+}
+
+/// What bpf_get_local_storage answers: it knows no key.
+void* own_storage(Map& m, const void*) noexcept { return static_cast<StorageMap&>(m).copy(0); }
+void* own_percpu_storage(Map& m, const void*) noexcept { return static_cast<StorageMap&>(m).copy(m.host().current_cpu()); }
+std::uint64_t storage_bytes(const Map& m) { return sizeof(StorageMap) + static_cast<const StorageMap&>(m).bytes(); }
 
 Result<void> lookup_storage(Map&, std::span<const std::byte>, std::span<std::byte>, std::uint64_t) {
   return Errno::kNoEnt;
@@ -103,14 +132,14 @@ const MapOps cgroup_storage_ops = {
     .name = "cgroup_storage",
     .control = {.check = check_shared,
                 .check_btf = check_storage_btf,
-                .create = create_storage<cgroup_storage_ops>,
+                .create = create_shared,
                 .lookup = lookup_storage,
                 .update = update_storage<false>,
                 .erase = erase_storage,
                 .next_key = next_storage,
-                .memory_bytes = empty_map_bytes,
+                .memory_bytes = storage_bytes,
                 .printable = true},
-    .data = {.lookup = find_nothing},
+    .data = {.lookup = own_storage},
     .codegen = {},
 };
 
@@ -119,15 +148,15 @@ const MapOps percpu_cgroup_storage_ops = {
     .name = "percpu_cgroup_storage",
     .control = {.check = check_percpu,
                 .check_btf = check_storage_btf,
-                .create = create_storage<percpu_cgroup_storage_ops>,
+                .create = create_percpu,
                 .lookup = lookup_storage,
                 .update = update_storage<true>,
                 .erase = erase_storage,
                 .next_key = next_storage,
                 .value_bytes = value_of_every_cpu,
-                .memory_bytes = empty_map_bytes,
+                .memory_bytes = storage_bytes,
                 .printable = true},
-    .data = {.lookup = find_nothing},
+    .data = {.lookup = own_percpu_storage},
     .codegen = {},
 };
 

@@ -153,6 +153,15 @@ Result<void> check_const_string(Step& step, unsigned regno) {
   return {};
 }
 
+bool holds_sockets(const model::MapFacts& map) {
+  return map.type == uapi::BPF_MAP_TYPE_SOCKMAP || map.type == uapi::BPF_MAP_TYPE_SOCKHASH;
+}
+
+/// The values of a map of sockets are sockets.
+bool is_socket_value(const Step& step, const ArgSpec& arg, const HelperCall& call) {
+  return arg.kind == ArgKind::kMapValue && call.map != UINT32_MAX && holds_sockets(*step.prog.maps[call.map]);
+}
+
 Result<void> check_map_memory(Step& step, unsigned regno, const ArgSpec& arg, HelperCall& call) {
   const bool key = arg.kind == ArgKind::kMapKey;
   if (call.map == UINT32_MAX) return step.diag.refuse(Rule::kNoMapForKey, {key ? "key" : "value"});
@@ -224,6 +233,7 @@ Result<void> check_arg(Step& step, unsigned i, HelperCall& call) {
     call.released = RING3_TRY(kptr_source(step, regno, *call.kptr));
     return {};
   }
+  if (is_socket_value(step, arg, call)) return check_typed_arg(step, regno, {.kind = ArgKind::kBtfSockCommon});
   RING3_TRY(check_kind(step, regno, arg, call.proto));
   if (reg.ref_obj_id != 0) call.arg_ref = reg.ref_obj_id;
   if (arg.kind == ArgKind::kDynptr) return check_dynptr_arg(step, regno, arg, call);
@@ -322,10 +332,6 @@ Result<void> run_callbacks(Step& step, const HelperCall& call) {
     return schedule_callback(step, call.callback, call.timer, false);
   }
   return {};
-}
-
-bool holds_sockets(const model::MapFacts& map) {
-  return map.type == uapi::BPF_MAP_TYPE_SOCKMAP || map.type == uapi::BPF_MAP_TYPE_SOCKHASH;
 }
 
 /// A socket that may be null: acquired, or the same socket under another kind.
@@ -431,7 +437,7 @@ bool touches_percpu(const Program& prog, const HelperCall& call) {
   if (call.map == UINT32_MAX) return false;
   const std::uint32_t type = prog.maps[call.map]->type;
   return type == uapi::BPF_MAP_TYPE_PERCPU_ARRAY || type == uapi::BPF_MAP_TYPE_PERCPU_HASH ||
-         type == uapi::BPF_MAP_TYPE_LRU_PERCPU_HASH;
+         type == uapi::BPF_MAP_TYPE_LRU_PERCPU_HASH || type == uapi::BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE;
 }
 
 /// A dynptr may turn out to be a packet, whose memory moves when it is written.
@@ -456,6 +462,7 @@ Result<void> call_helper(Step& step) {
     RING3_TRY(note_constant_arg(step, 3));
   }
   if (call.map != UINT32_MAX) RING3_TRY(check_map_for_helper(step, *step.prog.maps[call.map], *proto));
+  if (id == uapi::BPF_FUNC_get_local_storage && !is_null_constant(step.reg(2))) return step.diag.refuse(Rule::kLocalStorageFlags);
   if ((proto->flags & model::kHelperLoops) != 0) RING3_TRY(note_constant_arg(step, 4));
   if (call.callback != UINT32_MAX) step.facts().callee = call.callback;
   RING3_TRY(run_callbacks(step, call));

@@ -10,7 +10,10 @@ namespace ring3::verifier {
 Result<void> check_map_for_helper(Step& step, const model::MapFacts& map, const model::HelperProto& proto) {
   bool goes = model::map_goes_with(map.type, proto.id);
   const bool updates = proto.id == uapi::BPF_FUNC_map_update_elem || proto.id == uapi::BPF_FUNC_map_delete_elem;
-  if (goes && updates && model::is_socket_map(map.type)) goes = model::may_update_socket_maps(step.prog.view(), proto.id);
+  if (goes && updates && model::is_socket_map(map.type) && !model::may_update_socket_maps(step.prog.view(), proto.id)) {
+    step.diag.explain(Rule::kSocketMapContext, {});
+    goes = false;
+  }
   if (!goes) return step.diag.refuse(Rule::kMapTypeForHelper, {map.type, helper_text(proto.id)});
   return {};
 }
