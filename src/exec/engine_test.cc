@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "exec/engine.h"
 #include "exec/fault.h"
@@ -150,6 +151,114 @@ TEST_P(EngineTest, LetsHelpersCallSubprogramsBack) {
                               }});
   RunContext run;
   EXPECT_EQ(engine_->compile(program).value()->run(run, nullptr), 45u);
+}
+
+/// bpf_loop as exec/helpers has it, and what it was asked.
+std::uint64_t loop_helper(std::uint64_t count, std::uint64_t callback, std::uint64_t ctx, std::uint64_t flags, std::uint64_t, RunContext& run) {
+  ++run.attach_cookie;  // the helper itself ran
+  if (flags != 0 || count > 8 * 1024 * 1024) return flags != 0 ? 22 : 7;
+  for (std::uint64_t i = 0; i < count; ++i)
+    if (run.code->call_subprog(run, static_cast<std::uint32_t>(callback), i, ctx) != 0) return i + 1;
+  return count;
+}
+
+/// Adds up 0 … until the callback ends the loop at `last`; result: turns + 1000 * sum + registers that have to stay.
+std::shared_ptr<rewrite::XlatedProgram> looping_program(std::uint32_t count, std::uint32_t last, std::uint32_t flags) {
+  auto program = program_of("r6 = 100000000\nr7 = 0\nr8 = 0\n*(u64 *)(r10 -8) = 0\nw1 = " + std::to_string(count) +
+                            "\nr2 = 1 ll\nr3 = r10\nr3 += -8\nr4 = " + std::to_string(flags) + R"(
+      call 0
+      r1 = *(u64 *)(r10 -8)
+      r1 *= 1000
+      r0 += r1
+      r0 += r6
+      r0 += r7
+      r0 += r8
+      exit
+      call back
+      exit
+    back:
+      r6 = r1
+      r7 = r2
+      r8 = 3
+      r9 = *(u64 *)(r2 +0)
+      r9 += r1
+      *(u64 *)(r2 +0) = r9
+      r0 = 0
+      if r1 != )" + std::to_string(last) + " goto on\nr0 = 1\non: exit");
+  for (isa::Insn& insn : program->insns)
+    if (insn.op == isa::Op::kLdImm64) insn.src = static_cast<std::uint8_t>(isa::Pseudo::kFunc);
+  program->helpers.push_back({uapi::BPF_FUNC_loop, "bpf_loop", loop_helper});
+  return program;
+}
+
+TEST_P(EngineTest, LoopsOverAKnownCallback) {
+  const bool inlines = std::string_view(GetParam()) != "interpreter";
+  RunContext run;
+  const auto result = [&](std::uint32_t count, std::uint32_t last, std::uint32_t flags) {
+    run.attach_cookie = 0;
+    return engine_->compile(looping_program(count, last, flags)).value()->run(run, nullptr) - 100000000;
+  };
+  EXPECT_EQ(result(10, 99, 0), 10u + 45 * 1000);
+  EXPECT_EQ(run.attach_cookie, inlines ? 0u : 1u);
+  EXPECT_EQ(result(10, 4, 0), 5u + 10 * 1000);
+  EXPECT_EQ(result(1, 99, 0), 1u);
+  EXPECT_EQ(result(0, 99, 0), 0u);
+  EXPECT_EQ(result(10, 99, 1), 22u);
+  EXPECT_EQ(run.attach_cookie, 1u);  // the helper knows the errors
+  EXPECT_EQ(result(UINT32_MAX, 99, 0), 7u);
+}
+
+TEST_P(EngineTest, ExtendsByShifts) {
+  std::uint64_t memory = 0x81828384f5f6f7f8;
+  const auto of = [&](std::string_view text) { return run_text("r2 = *(u64 *)(r1 +0)\nr0 = 7\n" + std::string(text) + "\nexit", &memory); };
+  EXPECT_EQ(of("r0 = r2\nr0 <<= 32\nr0 >>= 32"), 0xf5f6f7f8u);
+  EXPECT_EQ(of("r0 = r2\nr0 <<= 32\nr0 s>>= 32"), 0xfffffffff5f6f7f8u);
+  EXPECT_EQ(of("r2 <<= 48\nr2 s>>= 48\nr0 = r2"), 0xfffffffffffff7f8u);
+  EXPECT_EQ(of("r2 <<= 56\nr2 >>= 56\nr0 = r2"), 0xf8u);
+  EXPECT_EQ(of("w0 = w2\nw0 <<= 24\nw0 s>>= 24"), 0xfffffff8u);
+  EXPECT_EQ(of("w0 = w2\nw0 <<= 16\nw0 >>= 16"), 0xf7f8u);
+  EXPECT_EQ(of("r0 = *(u8 *)(r1 +7)\nr0 <<= 56\nr0 s>>= 56"), 0xffffffffffffff81u);
+  EXPECT_EQ(of("r0 = *(u16 *)(r1 +0)\nw0 <<= 16\nw0 s>>= 16"), 0xfffff7f8u);
+  EXPECT_EQ(of("r0 = *(u32 *)(r1 +0)\nr0 <<= 32\nr0 s>>= 32"), 0xfffffffff5f6f7f8u);
+  EXPECT_EQ(of("r0 = *(u32 *)(r1 +0)\nr0 <<= 32\nr0 >>= 32"), 0xf5f6f7f8u);
+  // What only looks like it.
+  EXPECT_EQ(of("r0 = *(u8 *)(r1 +7)\nr0 <<= 48\nr0 s>>= 48"), 0x81u);
+  EXPECT_EQ(of("r0 = r2\nr0 <<= 32\nr0 >>= 31"), 0x1ebedeff0u);
+  EXPECT_EQ(of("r0 = r2\nw0 <<= 8\nr0 >>= 8"), 0xf6f7f8u);
+  EXPECT_EQ(of("r0 = r2\nr0 <<= 32\nif r2 == 0 goto over\nover: r0 >>= 32"), 0xf5f6f7f8u);
+}
+
+TEST_P(EngineTest, ExchangesInOnePlace) {
+  auto program = program_of("r2 = *(u64 *)(r1 +8)\ncall 0\nexit");
+  program->helpers.push_back({uapi::BPF_FUNC_kptr_xchg, "bpf_kptr_xchg",
+                              [](std::uint64_t field, std::uint64_t object, std::uint64_t, std::uint64_t, std::uint64_t, RunContext&) {
+                                return std::exchange(*reinterpret_cast<std::uint64_t*>(field), object);
+                              },
+                              false});
+  std::uint64_t words[2] = {11, 22};
+  RunContext run;
+  const auto code = engine_->compile(program).value();
+  EXPECT_EQ(code->run(run, words), 11u);
+  EXPECT_EQ(words[0], 22u);
+  words[1] = 0;
+  EXPECT_EQ(code->run(run, words), 22u);
+  EXPECT_EQ(words[0], 0u);
+  EXPECT_EQ(code->leaf() != nullptr, std::string_view(GetParam()) != "interpreter");  // it needs no run
+}
+
+TEST_P(EngineTest, KnowsItsSlotAndKeepsArguments) {
+  auto program = program_of("r6 = 5\nr1 = 30\nr3 = 400\ncall 0\nr0 += r1\nr0 += r3\nr0 += r6\nexit");
+  program->touches_percpu = true;
+  program->helpers.push_back({rewrite::kCurrentCpuHelper, "cpu",
+                              [](std::uint64_t, std::uint64_t, std::uint64_t, std::uint64_t, std::uint64_t, RunContext& run) -> std::uint64_t {
+                                return run.cpu;
+                              }});
+  RunContext run;
+  run.cpu = 3000;
+  run.holds_slot = true;
+  const auto code = engine_->compile(program).value();
+  EXPECT_EQ(code->run(run, nullptr), 3435u);
+  EXPECT_EQ(code->leaf(), nullptr);
 }
 
 /// A helper that calls its first argument back ten times with the second, unless it throws.

@@ -165,18 +165,63 @@ TEST_F(PipelineTest, ArrayLookupIsInlinedAndCounts) {
   EXPECT_EQ(entry.totals().runs, 5u);
 }
 
-TEST_F(PipelineTest, HashLookupCallsTheHelper) {
+TEST_F(PipelineTest, HashLookupCallsTheKindsOwnFunction) {
   map_ = maps::testing::make(map_host_, maps::testing::spec(uapi::BPF_MAP_TYPE_HASH, 4, 8, 3)).value();
   ASSERT_EQ(maps::testing::update(*map_, std::uint32_t{9}, std::uint64_t{40}), 0);
   auto program = rewritten(counting(), {{.idx = 2, .pseudo = Pseudo::kMapFd, .map = 0}}, {6});
   ASSERT_TRUE(program.ok()) << sink_.log;
   ASSERT_EQ(program->helpers.size(), 1u);
+  EXPECT_EQ(program->helpers[0].id, rewrite::kDirectHelper);
   ProgramEntry entry(machine_, {});
   enter(entry, std::move(program).value());
   std::uint64_t ctx = 9;
   EXPECT_EQ(entry.run(&ctx), 41u);
   ctx = 8;
   EXPECT_EQ(entry.run(&ctx), 0u);
+}
+
+/// Every kind with code of its own, on both tiers: what is there is found, what is not is not.
+TEST_F(PipelineTest, LookupsInLineFindWhatIsThere) {
+  constexpr std::uint32_t kEntries = 64;
+  const struct {
+    std::uint32_t type, key_bytes;
+  } kinds[] = {{uapi::BPF_MAP_TYPE_ARRAY, 4},        {uapi::BPF_MAP_TYPE_PERCPU_ARRAY, 4}, {uapi::BPF_MAP_TYPE_HASH, 4},
+               {uapi::BPF_MAP_TYPE_HASH, 8},         {uapi::BPF_MAP_TYPE_HASH, 12},        {uapi::BPF_MAP_TYPE_PERCPU_HASH, 8},
+               {uapi::BPF_MAP_TYPE_LRU_HASH, 8},     {uapi::BPF_MAP_TYPE_LRU_PERCPU_HASH, 4}};
+  // The key is what the context points to.
+  const std::vector<Insn> insns = {copy(2, 1), wide(1, Pseudo::kMapFd), high(), helper(uapi::BPF_FUNC_map_lookup_elem),
+                                   jeq(0, 0, 1), load(0, 0, 0), exit()};
+  for (const auto& kind : kinds) {
+    SCOPED_TRACE(std::to_string(kind.type) + " with keys of " + std::to_string(kind.key_bytes));
+    map_ = maps::testing::make(map_host_, maps::testing::spec(kind.type, kind.key_bytes, 8, kEntries)).value();
+    for (std::uint32_t i = 0; i < kEntries; ++i) {
+      const std::uint32_t key[3] = {i, 0, 0};
+      std::vector<std::uint64_t> values(map_host_.possible_cpus(), 1000 + i);
+      maps::NoFds fds;
+      ASSERT_TRUE(maps::update_elem(*map_, std::as_bytes(std::span(key)).first(kind.key_bytes),
+                                    std::as_bytes(std::span(values)).first(map_->value_bytes()), 0, fds).ok());
+    }
+    verified_.touches_percpu = kind.type == uapi::BPF_MAP_TYPE_PERCPU_ARRAY || kind.type == uapi::BPF_MAP_TYPE_PERCPU_HASH ||
+                               kind.type == uapi::BPF_MAP_TYPE_LRU_PERCPU_HASH;
+    auto program = rewritten(insns, {{.idx = 1, .pseudo = Pseudo::kMapFd, .map = 0}}, {3});
+    ASSERT_TRUE(program.ok()) << sink_.log;
+    for (const rewrite::HelperCall& called : program->helpers) EXPECT_NE(called.id, uapi::BPF_FUNC_map_lookup_elem);
+    const auto shared = std::make_shared<const rewrite::XlatedProgram>(std::move(program).value());
+    CodeMemory memory;
+    for (const auto& engine : {make_interpreter(), make_best_engine(memory)}) {
+      ProgramEntry entry(machine_, {.touches_percpu = verified_.touches_percpu});
+      ASSERT_TRUE(entry.set_code(engine->compile(shared).value()).ok());
+      std::uint64_t found = 0;
+      for (std::uint32_t i = 0; i < 2 * kEntries; ++i) {
+        std::uint32_t key[3] = {i, 0, 0};
+        const std::uint64_t result = entry.run(key);
+        EXPECT_EQ(result, i < kEntries ? 1000 + i : 0) << i;
+        found += result != 0;
+      }
+      EXPECT_EQ(found, kEntries);
+    }
+    rcu::drain();  // what was compiled lives in `memory`
+  }
 }
 
 TEST_F(PipelineTest, DirectValueIsTheMapsMemory) {

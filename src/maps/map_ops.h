@@ -8,7 +8,7 @@
 #include <span>
 #include <vector>
 
-#include "isa/insn.h"
+#include "maps/inline_code.h"
 #include "object/object.h"
 #include "ring3/result.h"
 #include "uapi/bpf.h"
@@ -102,10 +102,10 @@ struct DataOps {
 
 /// What rewrite/ may put in the place of a helper call.
 struct CodegenOps {
-  /// Appends instructions equal to bpf_map_lookup_elem(r1 = map, r2 = key) → r0; r1 to r5 are lost.
+  /// Appends what equals bpf_map_lookup_elem(r1 = map, r2 = key) → r0; r1 to r5 are lost.
   /// Addresses of this map are built in: only where the verifier knows that r1 is this very map.
   /// Appends nothing, or the slot is empty: no inline form.
-  void (*lookup)(const Map&, std::vector<isa::Insn>& out) = nullptr;
+  void (*lookup)(const Map&, InlineCode& out) = nullptr;
   /// Address of byte `off` of the only value (direct value kinds). kInval: outside the value.
   Result<std::uint64_t> (*direct_value)(const Map&, std::uint32_t off) = nullptr;
 };

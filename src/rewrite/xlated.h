@@ -42,6 +42,7 @@ struct HelperCall {
   std::uint32_t id;  // enum bpf_func_id
   const char* name;
   HelperFn fn;
+  bool needs_run = true;  // false: neither it nor what it calls looks at the run, calls a program back, or throws
 };
 
 struct KfuncCall {
@@ -52,8 +53,10 @@ struct KfuncCall {
   bool throws = false;       // bpf_throw: address is null
 };
 
-/// Helpers no program can name: what the legacy packet loads become. ids of HelperCall.
-inline constexpr std::uint32_t kPacketLoadHelper = 0x80000000;  // | bytes: 1, 2 or 4
+/// Helpers no program can name. ids of HelperCall.
+inline constexpr std::uint32_t kPacketLoadHelper = 0x80000000;  // | bytes: 1, 2 or 4: what legacy packet loads become
+inline constexpr std::uint32_t kDirectHelper = 0x81000000;      // a map kind's own function (maps/inline_code.h)
+inline constexpr std::uint32_t kCurrentCpuHelper = 0x82000000;  // r0 = the slot the run holds; r1 to r5 stay
 inline constexpr std::uint32_t kNoSubprog = UINT32_MAX;
 
 struct XlatedSubprog {

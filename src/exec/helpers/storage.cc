@@ -36,7 +36,7 @@ constexpr rewrite::HelperCall kRows[] = {
     RING3_HELPER(inode_storage_get, get), RING3_HELPER(inode_storage_delete, remove),
     RING3_HELPER(cgrp_storage_get, get),  RING3_HELPER(cgrp_storage_delete, remove),
     RING3_HELPER(get_local_storage, get_local_storage),
-    RING3_HELPER(kptr_xchg, kptr_xchg),
+    {uapi::BPF_FUNC_kptr_xchg, "bpf_kptr_xchg", kptr_xchg, false},
 };
 
 }  // namespace

@@ -9,11 +9,13 @@ using isa::Insn;
 using isa::Op;
 
 void note_call(const rewrite::XlatedProgram& program, bool throwing, const Insn& insn, FunctionShape& shape) {
-  shape.calls = true;
+  const InlineHelper inlined = inline_helper(program, insn);
+  shape.calls |= inlined == InlineHelper::kNone;
   if (insn.op == Op::kCallKfunc && program.kfuncs[static_cast<std::size_t>(insn.imm)].throws) shape.needs_run = shape.may_throw = true;
-  if (insn.op != Op::kCallHelper) return;
-  shape.may_throw |= throwing;  // it may call back
+  if (insn.op != Op::kCallHelper || !program.helpers[static_cast<std::size_t>(insn.imm)].needs_run) return;
   shape.needs_run = true;
+  if (inlined != InlineHelper::kNone) return;
+  shape.may_throw |= throwing;  // it may call back
   if (program.helpers[static_cast<std::size_t>(insn.imm)].id == uapi::BPF_FUNC_tail_call) shape.tail_calls = true;
 }
 
@@ -40,6 +42,32 @@ isa::RegMask touched_registers(const Insn& insn, const isa::Row& row) {
   return static_cast<isa::RegMask>(mask);
 }
 
+InlineHelper inline_helper(const rewrite::XlatedProgram& program, const Insn& call) {
+  if (call.op != Op::kCallHelper) return InlineHelper::kNone;
+  switch (program.helpers[static_cast<std::size_t>(call.imm)].id) {
+    case rewrite::kCurrentCpuHelper: return InlineHelper::kCurrentCpu;
+    // A run that need not hold a slot asks the machine.
+    case uapi::BPF_FUNC_get_smp_processor_id: return program.touches_percpu ? InlineHelper::kCurrentCpu : InlineHelper::kNone;
+    case uapi::BPF_FUNC_kptr_xchg: return InlineHelper::kExchange;
+    default: return InlineHelper::kNone;
+  }
+}
+
+std::uint32_t known_callback(const rewrite::XlatedProgram& program, const CheckedProgram& checked, const ProgramShape& shape,
+                             std::uint32_t idx) {
+  constexpr std::uint8_t kCallbackReg = 2;
+  if (program.helpers[static_cast<std::size_t>(program.insns[idx].imm)].id != uapi::BPF_FUNC_loop) return rewrite::kNoSubprog;
+  // Whoever gets to the call has come by what is found, as nothing jumps in between.
+  while (idx > 0 && !shape.is_target[idx]) {
+    const Insn& insn = program.insns[--idx];
+    if (insn.op == Op::kLdImm64 && insn.dst == kCallbackReg)
+      return insn.pseudo() == isa::Pseudo::kFunc ? static_cast<std::uint32_t>(insn.imm) : rewrite::kNoSubprog;
+    const isa::Row& row = checked.row(idx);
+    if ((row.effects & isa::kCalls) != 0 || (touched_registers(insn, row) >> kCallbackReg & 1) != 0) break;
+  }
+  return rewrite::kNoSubprog;
+}
+
 ProgramShape analyse(const rewrite::XlatedProgram& program, const CheckedProgram& checked) {
   ProgramShape out;
   out.is_target.resize(program.insns.size());
@@ -56,6 +84,8 @@ ProgramShape analyse(const rewrite::XlatedProgram& program, const CheckedProgram
       const isa::Row& row = checked.row(idx);
       touched |= touched_registers(insn, row);
       if (row.effects & isa::kHasTarget) out.is_target[static_cast<std::size_t>(std::int64_t{idx} + 1 + insn.jump)] = 1;
+      if (row.effects & isa::kHasTarget && insn.jump < 0 && row.form != isa::Form::kCall)
+        out.loops.push_back({static_cast<std::uint32_t>(std::int64_t{idx} + 1 + insn.jump), idx});
       if (row.effects & isa::kCalls) note_call(program, throwing, insn, shape);
       if (insn.op == Op::kMayGoto) shape.may_goto = true;
     }

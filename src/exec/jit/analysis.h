@@ -23,11 +23,30 @@ struct FunctionShape {
   bool tail_calls = false;
 };
 
+/// A jump back, `end`, and where it leads.
+struct Loop {
+  std::uint32_t start = 0;
+  std::uint32_t end = 0;
+};
+
 struct ProgramShape {
   std::vector<FunctionShape> functions;
   std::vector<std::uint8_t> is_target;  // per instruction: a jump leads here, or a function starts
+  std::vector<Loop> loops;
   bool calls_anything = false;
 };
+
+/// Helpers that are a few machine instructions.
+enum class InlineHelper : std::uint8_t {
+  kNone,
+  kCurrentCpu,  // reads the run, writes r0 and nothing else
+  kExchange,    // bpf_kptr_xchg
+};
+InlineHelper inline_helper(const rewrite::XlatedProgram& program, const isa::Insn& call);
+
+/// The subprogram that call `idx` of bpf_loop calls back, where the program says it just before; else kNoSubprog.
+std::uint32_t known_callback(const rewrite::XlatedProgram& program, const CheckedProgram& checked, const ProgramShape& shape,
+                             std::uint32_t idx);
 
 ProgramShape analyse(const rewrite::XlatedProgram& program, const CheckedProgram& checked);
 

@@ -71,10 +71,30 @@ void Emitter::call_address(const void* target) {
   a_.call(x86::rax);
 }
 
-void Emitter::call_helper(const Insn& insn) {
+/// Helpers that are a few instructions. True: done.
+bool Emitter::inline_call(const Insn& insn) {
+  switch (inline_helper(program_, insn)) {
+    case InlineHelper::kNone: return false;
+    case InlineHelper::kCurrentCpu:
+      a_.mov(kScratch, x86::qword_ptr(x86::rbp, frame_.run));
+      a_.mov(x86::eax, x86::dword_ptr(kScratch, static_cast<int>(offsetof(RunContext, cpu))));
+      upper_zero_ |= 1u;
+      return true;
+    case InlineHelper::kExchange:
+      a_.mov(x86::rax, r64(2));
+      a_.xchg(x86::qword_ptr(r64(1)), x86::rax);  // locks by itself
+      upper_zero_ &= ~1u;
+      return true;
+  }
+  return false;
+}
+
+void Emitter::call_helper(std::uint32_t idx, const Insn& insn) {
   const rewrite::HelperCall& helper = program_.helpers[static_cast<std::size_t>(insn.imm)];
+  if (inline_call(insn)) return;
   upper_zero_ &= ~kLostByCalls;
-  a_.mov(kScratch, x86::qword_ptr(x86::rbp, frame_.run));
+  if (loop_over_callback(idx)) return;
+  if (helper.needs_run) a_.mov(kScratch, x86::qword_ptr(x86::rbp, frame_.run));
   const bool tail = helper.id == uapi::BPF_FUNC_tail_call;
   if (tail && frame_.tail_ctx != 0) {
     a_.mov(x86::rax, x86::qword_ptr(kScratch, static_cast<int>(offsetof(RunContext, entry))));
@@ -83,7 +103,7 @@ void Emitter::call_helper(const Insn& insn) {
   }
   call_address(reinterpret_cast<const void*>(helper.fn));
   if (!tail) {
-    if (frame_.shape->may_throw) leave_if_thrown();
+    if (frame_.shape->may_throw && helper.needs_run) leave_if_thrown();
     return;
   }
   const Label leave = a_.newLabel();

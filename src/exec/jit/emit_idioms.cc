@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "exec/jit/carried.h"
 #include "exec/jit/emitter.h"
 #include "exec/jit/jumps.h"
 
@@ -200,6 +201,7 @@ bool Emitter::select(std::uint32_t idx, const Insn& insn) {
     if (meet == 0 || program_.insns[meet].op != Op::kJa || target_of(meet, program_.insns[meet]) != target) return false;
     behind = meet;
   }
+  if (is_carried(program_.insns, shape_, plan_, idx, only)) return false;
   const Flags known = std::exchange(flags_, {});
   const Insn& chosen = program_.insns[only];
   bool keeps_flags = true;

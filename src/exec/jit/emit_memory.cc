@@ -3,6 +3,8 @@
 
 #include "exec/jit/emitter.h"
 
+#include <algorithm>
+
 namespace ring3::exec::jit {
 namespace {
 
@@ -25,9 +27,11 @@ x86::Mem Emitter::memory(std::uint32_t idx, unsigned base, std::int32_t off, std
   return x86::ptr(r64(step.base), r64(step.index), step.shift, step.off, bytes);
 }
 
+bool Emitter::may_fault(std::uint32_t idx) const {
+  return std::binary_search(program_.faulting.begin(), program_.faulting.end(), idx);
+}
+
 void Emitter::load(std::uint32_t idx, const Insn& insn) {
-  while (next_fault_ < program_.faulting.size() && program_.faulting[next_fault_] < idx) ++next_fault_;
-  const bool may_fault = next_fault_ < program_.faulting.size() && program_.faulting[next_fault_] == idx;
   const x86::Mem from = memory(idx, insn.src, insn.off, insn.size);
   const Gp dst = r64(insn.dst);
   const auto at = static_cast<std::uint32_t>(a_.offset());
@@ -41,8 +45,7 @@ void Emitter::load(std::uint32_t idx, const Insn& insn) {
   }
   if (insn.op == Op::kLoad && insn.size < 8) upper_zero_ |= 1u << insn.dst;
   else upper_zero_ &= ~(1u << insn.dst);
-  if (!may_fault) return;
-  ++next_fault_;
+  if (!may_fault(idx)) return;
   const Label back = a_.newLabel();
   a_.bind(back);
   cold_.push_back({Cold::kZero, insn.dst, Label(), back, static_cast<std::uint32_t>(faults_.size())});

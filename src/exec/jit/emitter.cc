@@ -14,6 +14,7 @@ namespace {
 constexpr std::uint32_t kNoLabel = UINT32_MAX;
 constexpr std::uint32_t kNoFault = UINT32_MAX;
 constexpr std::uint32_t kFenceBytes = 3;
+constexpr std::uint32_t kLoopBytes = 128;  // of bpf_loop in line, beside a call
 constexpr std::uint32_t kRedZoneBytes = 128;
 constexpr isa::RegMask kCalleeSaved = 0x3c0;  // r6 … r9
 
@@ -99,6 +100,7 @@ void Emitter::estimate_sizes() {
   for (std::uint32_t idx = 0; idx < program_.insns.size(); ++idx) {
     upper_bound_[idx] = at;
     at += longest(program_.insns[idx]);
+    if (program_.insns[idx].op == Op::kCallHelper && known_callback(program_, checked_, shape_, idx) != rewrite::kNoSubprog) at += kLoopBytes;
     if (needs_fence(idx)) at += kFenceBytes;
   }
   upper_bound_.back() = at;
@@ -144,7 +146,7 @@ void Emitter::prologue() {
     frame_.tail_entry = take_slot(bottom);
   }
   const bool uses_stack = touches(shape.touched, isa::kFrameReg);
-  frame_.exists = uses_stack || shape.calls || shape.may_goto;
+  frame_.exists = uses_stack || shape.calls || shape.may_goto || shape.needs_run;
   const unsigned saved = static_cast<unsigned>(std::popcount(static_cast<unsigned>(shape.touched & kCalleeSaved)));
 
   a_.endbr64();
@@ -194,7 +196,7 @@ void Emitter::insn(std::uint32_t idx) {
   if (insn.op >= Op::kJeq && insn.op <= Op::kJne) flags_ = before;
   if (step.action == Step::kGather) gather(step);
   else if (step.action == Step::kRotate) rotate(step);
-  else if (!move_and_operate(idx, insn)) dispatch(idx, insn);
+  else if (!extend(idx, insn) && !move_and_operate(idx, insn)) dispatch(idx, insn);
   if (needs_fence(idx)) a_.lfence();
 }
 
@@ -211,7 +213,7 @@ void Emitter::dispatch(std::uint32_t idx, const Insn& insn) {
     case Op::kJeq: case Op::kJne: case Op::kJgt: case Op::kJge: case Op::kJlt: case Op::kJle: case Op::kJset:
     case Op::kJsgt: case Op::kJsge: case Op::kJslt: case Op::kJsle: return conditional_jump(idx, insn);
     case Op::kMayGoto: return may_goto(idx, insn);
-    case Op::kCallHelper: return call_helper(insn);
+    case Op::kCallHelper: return call_helper(idx, insn);
     case Op::kCallKfunc: return call_kfunc(insn);
     case Op::kCallSubprog: return call_subprog(idx);
     case Op::kExit: return epilogue();

@@ -100,6 +100,18 @@ class Emitter {
   bool nothing_between(std::uint32_t from, std::uint32_t to) const;
   void set_upper_zero(unsigned reg, bool zero);
 
+  // emit_extend.cc
+  struct Extension {
+    std::uint8_t reg = 0;
+    std::uint8_t bytes = 0;     // that are kept
+    bool is_signed = false;
+    bool wide = false;          // to 64 bits, else to 32
+    std::uint32_t last = 0;     // the instruction that ends it
+  };
+  bool find_extension(std::uint32_t up_idx, Extension& out) const;
+  void extend_into(unsigned dst, unsigned src, const Extension& e);
+  bool extend(std::uint32_t idx, const Insn& insn);
+
   // emit_divide.cc
   bool divide_by_multiplying(const Insn& insn);
   void divide(const Insn& insn);
@@ -108,6 +120,7 @@ class Emitter {
   // emit_memory.cc
   void load(std::uint32_t idx, const Insn& insn);
   void store(std::uint32_t idx, const Insn& insn);
+  bool may_fault(std::uint32_t idx) const;
   x86::Mem memory(std::uint32_t idx, unsigned base, std::int32_t off, std::uint32_t bytes) const;
   void atomic(const Insn& insn);
   void atomic_loop(const Insn& insn);
@@ -119,11 +132,15 @@ class Emitter {
   bool is_in_flags(const Insn& insn, const Flags& known) const;
   void may_goto(std::uint32_t idx, const Insn& insn);
   void call_address(const void* target);
-  void call_helper(const Insn& insn);
+  void call_helper(std::uint32_t idx, const Insn& insn);
+  bool inline_call(const Insn& insn);
   void call_kfunc(const Insn& insn);
   void call_subprog(std::uint32_t idx);
   void throw_exception();
   void leave_if_thrown();
+
+  // emit_loop.cc
+  bool loop_over_callback(std::uint32_t idx);
 
   struct Frame {
     const FunctionShape* shape = nullptr;
@@ -160,7 +177,6 @@ class Emitter {
   std::vector<std::uint32_t> insn_offset_;
   std::vector<FaultPair> faults_;
   std::vector<Cold> cold_;
-  std::size_t next_fault_ = 0;                 // into program_.faulting
   Frame frame_;
   std::uint32_t next_idx_ = 0;                 // what comes before has been emitted, alone or with another
   Flags flags_;

@@ -1,5 +1,7 @@
 #include "exec/jit.h"
 
+#include <algorithm>
+
 #include "base/check.h"
 #include "base/fault_point.h"
 #include "base/try.h"
@@ -40,6 +42,11 @@ class FaultScope {
   const std::span<const FaultEntry> outer_;
 };
 
+/// Calls nothing that looks at the run. (A program that asks for its CPU slot does.)
+bool needs_no_run(const rewrite::XlatedProgram& program) {
+  return program.kfuncs.empty() && std::none_of(program.helpers.begin(), program.helpers.end(), [](const auto& helper) { return helper.needs_run; });
+}
+
 class JitCode final : public Code {
  public:
   JitCode(std::shared_ptr<const rewrite::XlatedProgram> source, CodeBlock block, jit::MachineCode code)
@@ -53,7 +60,7 @@ class JitCode final : public Code {
     throws_ = throws(*source_);
     if (!faults_.empty() || throws_) return;
     direct_ = functions_[0];
-    if (source_->helpers.empty() && source_->kfuncs.empty()) 
+    if (needs_no_run(*source_))
       leaf_ = reinterpret_cast<LeafFn>(reinterpret_cast<std::uintptr_t>(base + function_offset_[0]));
   }
 

@@ -114,8 +114,10 @@ Plan make_plan(const rewrite::XlatedProgram& program, const CheckedProgram& chec
   plan.steps.resize(count);
   plan.reads.resize(count);
   plan.writes.resize(count);
-  for (std::uint32_t idx = 0; idx < count; ++idx)
+  for (std::uint32_t idx = 0; idx < count; ++idx) {
     note_registers(program.insns[idx], checked.row(idx), plan.reads[idx], plan.writes[idx]);
+    if (inline_helper(program, program.insns[idx]) == InlineHelper::kCurrentCpu) plan.reads[idx] = 0, plan.writes[idx] = 1;
+  }
   find_blocks(program, checked, shape, plan);
   if (is_hardened(program)) return plan;
   gather_and_rotate(program.insns, program.faulting, plan);

@@ -265,10 +265,19 @@ class RandomProgram {
         push({.op = chance(2) ? Op::kOr : Op::kAdd, .bits = bits, .src_is_reg = true, .dst = a, .src = b});
         break;
       }
-      case 1:  // zero or sign extension
-        push({.op = Op::kLsh, .bits = 64, .dst = a, .imm = 32});
-        push({.op = chance(2) ? Op::kRsh : Op::kArsh, .bits = 64, .dst = a, .imm = 32});
+      case 1: {  // zero or sign extension, of a copy or of what was loaded
+        const std::int64_t n = bits - (8 << below(bits == 64 ? 3 : 2));
+        if (chance(3)) {
+          push({.op = Op::kMov, .bits = static_cast<std::uint8_t>(chance(2) ? 64 : 32), .src_is_reg = true, .dst = a, .src = b});
+        } else if (chance(2)) {
+          const auto bytes = static_cast<std::uint8_t>(1u << below(4));
+          const auto [base, off] = place(bytes, false);
+          push({.op = Op::kLoad, .bits = 64, .size = bytes, .src_is_reg = true, .dst = a, .src = base, .off = off});
+        }
+        shift(Op::kLsh, a, n);
+        shift(chance(2) ? Op::kRsh : Op::kArsh, chance(20) ? b : a, chance(20) ? n - 1 : n);
         break;
+      }
       case 2: bytes_to_word(); break;
       default:  // three operands
         push({.op = Op::kMov, .bits = 64, .src_is_reg = true, .dst = a, .src = b});

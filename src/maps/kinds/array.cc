@@ -134,38 +134,14 @@ long for_each(Map& m, std::uint64_t (*fn)(const void*, void*, void*), void* data
 
 // Code.
 
-using isa::Insn;
-using isa::Op;
-
-constexpr Insn alu_imm(Op op, std::uint8_t dst, std::int64_t imm) {
-  return {.op = op, .bits = 64, .size = 0, .src_is_reg = false, .dst = dst, .src = 0, .off = 0, .jump = 0, .imm = imm};
-}
-
-void inline_lookup(const Map& m, std::vector<Insn>& out) {
+void inline_lookup(const Map& m, InlineCode& out) {
   const ArrayMap& map = as_array(m);
-  constexpr std::uint8_t r0 = 0, r1 = 1, r2 = 2;
-  const auto base = static_cast<std::int64_t>(reinterpret_cast<std::uintptr_t>(map.slot(0)));
-  // r0 = *(u32 *)(r2 + 0)
-  out.push_back({.op = Op::kLoad, .bits = 64, .size = 4, .src_is_reg = true, .dst = r0, .src = r2, .off = 0, .jump = 0,
-                 .imm = 0});
-  // if w0 >= max_entries goto none   (32 bits wide: an immediate above INT_MAX must not be sign extended)
-  Insn bounds = alu_imm(Op::kJge, r0, static_cast<std::int32_t>(map.max_entries()));
-  bounds.bits = 32;
-  bounds.jump = 5;
-  out.push_back(bounds);
-  out.push_back(alu_imm(Op::kMul, r0, map.stride()));
-  // r1 = base ll; r0 += r1; goto done
-  out.push_back({.op = Op::kLdImm64, .bits = 64, .size = 0, .src_is_reg = false, .dst = r1,
-                 .src = static_cast<std::uint8_t>(isa::Pseudo::kImm), .off = 0, .jump = 0, .imm = base});
-  out.push_back({.op = Op::kLdImm64Hi, .bits = 64, .size = 0, .src_is_reg = false, .dst = 0, .src = 0, .off = 0,
-                 .jump = 0, .imm = 0});
-  out.push_back({.op = Op::kAdd, .bits = 64, .size = 0, .src_is_reg = true, .dst = r0, .src = r1, .off = 0, .jump = 0,
-                 .imm = 0});
-  Insn done = alu_imm(Op::kJa, 0, 0);
-  done.jump = 1;
-  out.push_back(done);
-  // none: r0 = 0
-  out.push_back(alu_imm(Op::kMov, r0, 0));
+  append_bounded_index(map, out);
+  const std::size_t done = out.insns.size() - 1;
+  out.by_constant(isa::Op::kMul, 1, map.stride());
+  out.address(0, map.slot(0));
+  out.by_register(isa::Op::kAdd, 0, 1);
+  out.lands_here(done);
 }
 
 Result<std::uint64_t> direct_value(const Map& m, std::uint32_t off) {

@@ -26,6 +26,15 @@ inline std::uint32_t bounded_index(std::uint32_t index, std::uint32_t count) {
   return static_cast<std::uint32_t>(wide & static_cast<std::uint64_t>(below));
 }
 
+/// The beginning of an inline lookup: r1 = the index at r2, r0 = 0, and a jump, the last instruction, that is taken when
+/// the index is out of bounds.
+inline void append_bounded_index(const Map& map, InlineCode& out) {
+  out.load(4, 1, 2);
+  out.by_constant(isa::Op::kMov, 0, 0);
+  // 32 bits wide: an immediate above INT_MAX must not be sign extended.
+  out.jump(isa::Op::kJge, 32, 1, static_cast<std::int32_t>(map.max_entries()));
+}
+
 /// Flags of an update of a slot that always exists. `modifiers` may stand beside BPF_ANY and BPF_EXIST.
 /// Order as in Linux: unknown flags, the index, BPF_NOEXIST.
 inline Result<void> check_array_update(const Map& map, std::uint32_t index, std::uint64_t flags,

@@ -107,17 +107,17 @@ TEST(ArrayTest, LockIsHiddenFromClientsAndKeptByUpdates) {
 TEST(ArrayTest, InlineLookupComputesTheSameAddress) {
   FakeHost host;
   auto m = make(host, spec(BPF_MAP_TYPE_ARRAY, 4, 12, 0x10)).value();
-  std::vector<isa::Insn> code;
-  m->ops().codegen.lookup(*m, code);
-  ASSERT_EQ(code.size(), 8u);
+  InlineCode inlined;
+  m->ops().codegen.lookup(*m, inlined);
+  const std::vector<isa::Insn>& code = inlined.insns;
+  ASSERT_EQ(code.size(), 7u);
   // Read as arithmetic: bounds, stride, base.
-  EXPECT_EQ(code[1].op, isa::Op::kJge);
-  EXPECT_EQ(code[1].imm, 0x10);
-  EXPECT_EQ(code[1].jump, 5);
-  EXPECT_EQ(code[6].jump, 1);
+  EXPECT_EQ(code[2].op, isa::Op::kJge);
+  EXPECT_EQ(code[2].imm, 0x10);
+  EXPECT_EQ(code[2].jump, 4);
   std::uint32_t key = 5;
   EXPECT_EQ(reinterpret_cast<std::uintptr_t>(find<char>(*m, key)),
-            static_cast<std::uintptr_t>(code[3].imm) + 5 * static_cast<std::uintptr_t>(code[2].imm));
+            static_cast<std::uintptr_t>(code[4].imm) + 5 * static_cast<std::uintptr_t>(code[3].imm));
 }
 
 TEST(ArrayTest, DirectValueIsForOneSlot) {

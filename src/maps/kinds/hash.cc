@@ -37,6 +37,23 @@ long update(Map& m, const void* key, const void* value, std::uint64_t flags) noe
   return put(as_hash(m), key, value, flags);
 }
 
+template <typename Word>
+std::uint64_t lookup_word(std::uint64_t table, std::uint64_t key, std::uint64_t, std::uint64_t, std::uint64_t, exec::RunContext&) {
+  const Element* e = reinterpret_cast<const HashTable*>(table)->find_word<Word>(reinterpret_cast<const void*>(key));
+  return e ? reinterpret_cast<std::uintptr_t>(e->bytes() + kWordKeyBytes) : 0;
+}
+
+std::uint64_t lookup_long_key(std::uint64_t map, std::uint64_t key, std::uint64_t, std::uint64_t, std::uint64_t, exec::RunContext&) {
+  return reinterpret_cast<std::uintptr_t>(lookup(*reinterpret_cast<Map*>(map), reinterpret_cast<const void*>(key)));
+}
+
+void inline_lookup(const Map& m, InlineCode& out) {
+  const std::uint32_t key_bytes = as_hash(m).table().key_size();
+  const bool is_word = key_bytes == 4 || key_bytes == 8;
+  if (is_word) out.address(1, &as_hash(m).table());
+  out.call(key_bytes == 4 ? lookup_word<std::uint32_t> : key_bytes == 8 ? lookup_word<std::uint64_t> : lookup_long_key);
+}
+
 }  // namespace
 
 const MapOps hash_ops = {
@@ -58,7 +75,7 @@ const MapOps hash_ops = {
              .update = update,
              .erase = hash_program_erase,
              .for_each = hash_for_each},
-    .codegen = {},
+    .codegen = {.lookup = inline_lookup},
 };
 
 }  // namespace ring3::maps

@@ -70,7 +70,11 @@ class HashMap final : public Map {
   std::uint32_t count() const { return count_.load(std::memory_order_relaxed); }
 
   /// Inside a read section.
-  Element* find(const void* key) const noexcept { return table().find(key, table().hash(key)); }
+  Element* find(const void* key) const noexcept {
+    if (table().key_size() == 8) return table().find_word<std::uint64_t>(key);
+    if (table().key_size() == 4) return table().find_word<std::uint32_t>(key);
+    return table().find(key, table().hash(key));
+  }
   /// The same, and the element counts as used. Only with a clock.
   Element* use(const void* key) const noexcept {
     Element* e = find(key);

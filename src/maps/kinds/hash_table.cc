@@ -18,15 +18,6 @@ namespace {
 constexpr std::uint32_t kMaxBuckets = 1u << 31;
 constexpr std::uint32_t kMaxShards = 64;
 
-/// Folds the 128-bit product of a key word and the seed: one multiplication, and every input bit reaches
-/// every output bit. For keys that fit a word; longer keys take XXH3.
-std::uint32_t mix(std::uint64_t word, std::uint64_t seed) noexcept {
-  __extension__ typedef unsigned __int128 Wide;
-  const Wide product = static_cast<Wide>(word ^ seed) * ((seed << 1) | 0x9e3779b97f4a7c15);
-  const auto folded = static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
-  return static_cast<std::uint32_t>(folded ^ (folded >> 32));
-}
-
 template <typename Word>
 Word read_word(const void* p) noexcept {
   Word w;
@@ -63,8 +54,8 @@ std::uint64_t HashTable::memory_bytes() const noexcept {
 }
 
 std::uint32_t HashTable::hash(const void* key) const noexcept {
-  if (key_size_ == 4) return mix(read_word<std::uint32_t>(key), seed_);
-  if (key_size_ == 8) return mix(read_word<std::uint64_t>(key), seed_);
+  if (key_size_ == 4) return hash_of_word(read_word<std::uint32_t>(key), seed_);
+  if (key_size_ == 8) return hash_of_word(read_word<std::uint64_t>(key), seed_);
   return static_cast<std::uint32_t>(XXH3_64bits_withSeed(key, key_size_, seed_));
 }
 

@@ -19,6 +19,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <span>
 
@@ -28,6 +29,15 @@
 #include "ring3/result.h"
 
 namespace ring3::maps {
+
+/// Folds the 128-bit product of a key word and the seed: one multiplication, and every input bit reaches
+/// every output bit. For keys that fit a word; longer keys take XXH3.
+inline std::uint32_t hash_of_word(std::uint64_t word, std::uint64_t seed) noexcept {
+  __extension__ typedef unsigned __int128 Wide;
+  const Wide product = static_cast<Wide>(word ^ seed) * ((seed << 1) | 0x9e3779b97f4a7c15);
+  const auto folded = static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+  return static_cast<std::uint32_t>(folded ^ (folded >> 32));
+}
 
 class HashTable {
  public:
@@ -48,6 +58,9 @@ class HashTable {
 
   /// Inside a read section, or with the shard held. seq: what the element's was, for unchanged().
   Element* find(const void* key, std::uint32_t hash, std::uint32_t* seq = nullptr) const noexcept;
+  /// find() for keys of one word, std::uint32_t or std::uint64_t, which key_size says.
+  template <typename Word>
+  Element* find_word(const void* key) const noexcept;
   /// After reading a found element's value without a lock: it belonged to that key all the while.
   static bool unchanged(const Element* e, std::uint32_t seq) noexcept {
     std::atomic_thread_fence(std::memory_order_acquire);
@@ -88,5 +101,33 @@ class HashTable {
   MapMemory heads_;
   const std::unique_ptr<Shard[]> shards_;
 };
+
+// Most keys are in the first two elements of their chain. Which of the two is chosen by arithmetic: chains differ from key to
+// key, and a wrong guess here would wait for two loads that may miss the cache. What was chosen is then believed for
+// the reasons above: an element with this key in one life of its own, wherever the reader came from; or, where there is
+// none, the end of the chain behind an element that still leads there.
+template <typename Word>
+Element* HashTable::find_word(const void* key) const noexcept {
+  Word word;
+  std::memcpy(&word, key, sizeof word);
+  const auto key_is = [word](const Element* e) {
+    return __atomic_load_n(reinterpret_cast<const Word*>(e->key()), __ATOMIC_RELAXED) == word;
+  };
+  const std::uint32_t hash = hash_of_word(word, seed_);
+  const std::atomic<Element*>& start = head(bucket_of(hash));
+  Element* const first = start.load(std::memory_order_acquire);
+  if (first == nullptr) return nullptr;
+  const std::uint32_t first_life = first->seq.load(std::memory_order_acquire);
+  const auto behind = reinterpret_cast<std::uintptr_t>(first->next.load(std::memory_order_acquire));
+  const std::uintptr_t is_first = key_is(first) ? ~std::uintptr_t{0} : 0;
+  auto* const e = reinterpret_cast<Element*>(behind ^ ((behind ^ reinterpret_cast<std::uintptr_t>(first)) & is_first));
+  if (e != nullptr) {
+    const std::uint32_t life = e->seq.load(std::memory_order_acquire);
+    if (key_is(e) && (life & 1) == 0 && unchanged(e, life)) return e;
+  } else if ((first_life & 1) == 0 && start.load(std::memory_order_relaxed) == first && unchanged(first, first_life)) {
+    return nullptr;
+  }
+  return find(key, hash);
+}
 
 }  // namespace ring3::maps

@@ -46,6 +46,23 @@ void* lookup_copy(Map& m, const void* key, std::uint32_t cpu) noexcept {
 
 void* lookup_this_cpu(Map& m, const void* key) noexcept { return lookup_copy(m, key, m.host().current_cpu()); }
 
+std::uint64_t lookup_directly(std::uint64_t map, std::uint64_t key, std::uint64_t, std::uint64_t, std::uint64_t, exec::RunContext&) {
+  return reinterpret_cast<std::uintptr_t>(lookup(*reinterpret_cast<Map*>(map), reinterpret_cast<const void*>(key)));
+}
+
+std::uint64_t lookup_copy_directly(std::uint64_t map, std::uint64_t key, std::uint64_t cpu, std::uint64_t, std::uint64_t, exec::RunContext&) {
+  return reinterpret_cast<std::uintptr_t>(
+      lookup_copy(*reinterpret_cast<Map*>(map), reinterpret_cast<const void*>(key), static_cast<std::uint32_t>(cpu)));
+}
+
+void inline_lookup(const Map&, InlineCode& out) { out.call(lookup_directly); }
+
+void inline_lookup_copy(const Map&, InlineCode& out) {
+  out.current_cpu();
+  out.by_register(isa::Op::kMov, 3, 0);
+  out.call(lookup_copy_directly);
+}
+
 }  // namespace
 
 const MapOps lru_hash_ops = {
@@ -67,7 +84,7 @@ const MapOps lru_hash_ops = {
              .update = update,
              .erase = hash_program_erase,
              .for_each = hash_for_each},
-    .codegen = {},
+    .codegen = {.lookup = inline_lookup},
 };
 
 const MapOps lru_percpu_hash_ops = {
@@ -90,7 +107,7 @@ const MapOps lru_percpu_hash_ops = {
              .update = percpu_program_update,
              .erase = hash_program_erase,
              .for_each = hash_for_each},
-    .codegen = {},
+    .codegen = {.lookup = inline_lookup_copy},
 };
 
 }  // namespace ring3::maps

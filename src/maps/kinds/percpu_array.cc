@@ -23,6 +23,7 @@ class PerCpuArrayMap final : public Map {
   }
   std::uint32_t cpus() const { return cpus_; }
   std::uint32_t stride() const { return stride_; }
+  std::uint64_t cpu_bytes() const { return cpu_bytes_; }
   std::uint64_t bytes() const { return memory_.bytes(); }
 
  private:
@@ -121,6 +122,20 @@ long for_each(Map& m, std::uint64_t (*fn)(const void*, void*, void*), void* data
   return visited;
 }
 
+void inline_lookup(const Map& m, InlineCode& out) {
+  const PerCpuArrayMap& map = as_array(m);
+  if (map.cpu_bytes() > INT32_MAX) return;  // no immediate
+  append_bounded_index(map, out);
+  const std::size_t done = out.insns.size() - 1;
+  out.current_cpu();
+  out.by_constant(isa::Op::kMul, 0, static_cast<std::int64_t>(map.cpu_bytes()));
+  out.by_constant(isa::Op::kMul, 1, map.stride());
+  out.by_register(isa::Op::kAdd, 0, 1);
+  out.address(1, map.slot(0, 0));
+  out.by_register(isa::Op::kAdd, 0, 1);
+  out.lands_here(done);
+}
+
 }  // namespace
 
 const MapOps percpu_array_ops = {
@@ -138,7 +153,7 @@ const MapOps percpu_array_ops = {
                 .memory_bytes = memory_bytes,
                 .printable = true},
     .data = {.lookup = lookup, .lookup_percpu = lookup_percpu, .update = update, .erase = erase, .for_each = for_each},
-    .codegen = {},
+    .codegen = {.lookup = inline_lookup},
 };
 
 }  // namespace ring3::maps

@@ -21,6 +21,17 @@ void* lookup_percpu(Map& m, const void* key, std::uint32_t cpu) noexcept {
 
 void* lookup(Map& m, const void* key) noexcept { return lookup_percpu(m, key, m.host().current_cpu()); }
 
+std::uint64_t lookup_copy(std::uint64_t map, std::uint64_t key, std::uint64_t cpu, std::uint64_t, std::uint64_t, exec::RunContext&) {
+  return reinterpret_cast<std::uintptr_t>(
+      lookup_percpu(*reinterpret_cast<Map*>(map), reinterpret_cast<const void*>(key), static_cast<std::uint32_t>(cpu)));
+}
+
+void inline_lookup(const Map&, InlineCode& out) {
+  out.current_cpu();
+  out.by_register(isa::Op::kMov, 3, 0);
+  out.call(lookup_copy);
+}
+
 }  // namespace
 
 const MapOps percpu_hash_ops = {
@@ -43,7 +54,7 @@ const MapOps percpu_hash_ops = {
              .update = percpu_program_update,
              .erase = hash_program_erase,
              .for_each = hash_for_each},
-    .codegen = {},
+    .codegen = {.lookup = inline_lookup},
 };
 
 }  // namespace ring3::maps
