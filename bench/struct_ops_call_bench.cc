@@ -150,6 +150,11 @@ constexpr std::string_view kAdd = "r2 = *(u64 *)(r1 +8)\nr0 = *(u64 *)(r1 +0)\nr
 constexpr std::string_view kAddInALoop =
     "r0 = *(u64 *)(r1 +0)\nr2 = *(u64 *)(r1 +8)\nr3 = 16\nagain:\nr0 += r2\nr3 -= 1\nif r3 != 0 goto again\nexit";
 
+/// Calls a helper: it needs a run.
+constexpr std::string_view kAddWithARun = "r6 = r1\ncall 7\nr2 = *(u64 *)(r6 +8)\nr0 = *(u64 *)(r6 +0)\nr0 += r2\nexit";
+/// … and a CPU slot.
+constexpr std::string_view kAddWithASlot = "r6 = r1\ncall 8\nr2 = *(u64 *)(r6 +8)\nr0 = *(u64 *)(r6 +0)\nr0 += r2\nexit";
+
 void verified_struct_ops_call(benchmark::State& state, std::string_view program) {
   static std::unique_ptr<bench::AdderHost> host;
   if (state.thread_index() == 0) host = std::make_unique<bench::AdderHost>(program);
@@ -172,6 +177,8 @@ void verified_struct_ops_call(benchmark::State& state, std::string_view program)
 }
 BENCHMARK_CAPTURE(verified_struct_ops_call, add, kAdd)->ThreadRange(1, 2);
 BENCHMARK_CAPTURE(verified_struct_ops_call, loop, kAddInALoop);
+BENCHMARK_CAPTURE(verified_struct_ops_call, with_run_and_helper, kAddWithARun);
+BENCHMARK_CAPTURE(verified_struct_ops_call, with_cpu_slot, kAddWithASlot);
 
 }  // namespace
 }  // namespace ring3

@@ -1,5 +1,5 @@
-// top: which programs of the host's modules run, how often, and for how long. Run times are measured while it watches
-// (BPF_ENABLE_STATS through the host), run counts always.
+// top: which programs of the host's modules run, how often, and for how long. The host counts all runs and times some of
+// them by itself; --exact has it time all while top watches (BPF_ENABLE_STATS).
 #include <fmt/core.h>
 #include <unistd.h>
 
@@ -27,6 +27,7 @@ struct Options {
   double seconds = 1;
   std::uint64_t count = 0;  // 0: until interrupted
   bool as_json = false;
+  bool exact = false;
 };
 
 /// One program between two looks.
@@ -58,18 +59,28 @@ Result<OwnedFd> measure_run_times(control::Client& client) {
   return OwnedFd(static_cast<int>(fd));
 }
 
-std::vector<Activity> between(const Look& before, const Look& after) {
+/// Mean run time since `before`; where no run was timed since, of all that ever were. 0: none.
+double ns_per_run(const module::ProgramRow& before, const module::ProgramRow& after, bool exact) {
+  const auto mean = [](std::uint64_t ns, std::uint64_t runs) { return runs != 0 ? static_cast<double>(ns) / static_cast<double>(runs) : 0.0; };
+  if (exact) return mean(after.run_time_ns - before.run_time_ns, after.runs - before.runs);
+  if (after.sampled_runs != before.sampled_runs) return mean(after.sampled_ns - before.sampled_ns, after.sampled_runs - before.sampled_runs);
+  return after.runs != before.runs ? mean(after.sampled_ns, after.sampled_runs) : 0.0;
+}
+
+std::vector<Activity> between(const Look& before, const Look& after, bool exact) {
   std::map<std::uint32_t, const module::ProgramRow*> former;
   for (const module::ModuleInfo& m : before.modules)
     for (const module::ProgramRow& p : m.programs) former[p.id] = &p;
   const double seconds = std::max(after.time_s - before.time_s, 1e-6);
+  const module::ProgramRow nothing;
   std::vector<Activity> all;
   for (const module::ModuleInfo& m : after.modules)
     for (const module::ProgramRow& p : m.programs) {
       const auto known = former.find(p.id);
-      const auto runs = static_cast<double>(p.runs - (known != former.end() ? known->second->runs : 0));
-      const auto ns = static_cast<double>(p.run_time_ns - (known != former.end() ? known->second->run_time_ns : 0));
-      all.push_back({m.name, p.name, p.id, runs / seconds, runs > 0 ? ns / runs : 0, ns / (seconds * 1e9), p.runs});
+      const module::ProgramRow& was = known != former.end() ? *known->second : nothing;
+      const auto runs = static_cast<double>(p.runs - was.runs);
+      const double ns = ns_per_run(was, p, exact);
+      all.push_back({m.name, p.name, p.id, runs / seconds, ns, runs * ns / (seconds * 1e9), p.runs});
     }
   std::stable_sort(all.begin(), all.end(), [](const Activity& a, const Activity& b) { return a.cpu_share > b.cpu_share; });
   return all;
@@ -109,14 +120,21 @@ ExitCode watch(const Commands& commands, const Options& options) {
   ExitCode code{};
   const std::unique_ptr<control::Client> client = connect(commands, code);
   if (client == nullptr) return code;
-  const Result<OwnedFd> measuring = measure_run_times(*client);
-  if (!measuring.ok()) return fail_request(*client, measuring.error(), "top: run times");
+  OwnedFd measuring;
+  if (options.exact) {
+    Result<OwnedFd> fd = measure_run_times(*client);
+    if (!fd.ok()) return fail_request(*client, fd.error(), "top: run times");
+    measuring = std::move(*fd);
+  }
   Look before;
   for (std::uint64_t looks = 0;; ++looks) {
     Result<std::vector<module::ModuleInfo>> modules = control::modules(*client);
     if (!modules.ok()) return fail_request(*client, modules.error(), "top");
     Look after{now_s(), std::move(*modules)};
-    if (looks > 0) options.as_json ? print_json(between(before, after)) : print_table(between(before, after), ::isatty(STDOUT_FILENO) == 1);
+    if (looks > 0) {
+      const std::vector<Activity> all = between(before, after, options.exact);
+      options.as_json ? print_json(all) : print_table(all, ::isatty(STDOUT_FILENO) == 1);
+    }
     if (std::fflush(stdout) != 0 || (options.count != 0 && looks == options.count)) return ExitCode::kDone;
     before = std::move(after);
     if (!wait_s(options.seconds)) return ExitCode::kDone;
@@ -130,6 +148,7 @@ void add_top(CLI::App& app, Commands& commands) {
   CLI::App* command = app.add_subcommand("top", "watch the programs of the host's modules run");
   command->add_option("-d,--delay", options->seconds, "seconds between two looks")->check(CLI::Range(0.01, 3600.0))->capture_default_str();
   command->add_option("-n,--count", options->count, "stop after N tables");
+  command->add_flag("--exact", options->exact, "have the host time every run meanwhile");
   command->add_flag("--json", options->as_json, "one JSON record a look");
   command->callback([&commands, options] { commands.chosen = [&commands, options] { return watch(commands, *options); }; });
 }

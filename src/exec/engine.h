@@ -45,6 +45,16 @@ class Code {
     return result;
   }
 
+  /// run() for a context that no other code runs in: nothing is there to be put back.
+  std::uint64_t run_outermost(RunContext& run, void* ctx) const {
+    run.code = this;
+    const std::uint64_t result = direct_ != nullptr ? call_direct(direct_, run, ctx) : enter(run, ctx);
+    if (__builtin_expect(run.tail_target == nullptr, 1)) return result;
+    const Code* const target = run.tail_target;
+    run.tail_target = nullptr;
+    return target->run(run, ctx);
+  }
+
   /// Calls subprogram `subprog` (index into XlatedProgram::subprogs) on a frame of its own: how helpers
   /// run callbacks. A function's address, as programs see it, is that index (see xlated.h), so a helper
   /// with a callback argument cb does `run.code->call_subprog(run, std::uint32_t(cb), a1, a2, a3)`.

@@ -101,12 +101,16 @@ std::uint64_t ProgramEntry::run_nested_or_measured(const RunArgs& args, RunConte
 
   t_current = &run;
   std::uint64_t result;
-  if (machine_.stats_users.load(std::memory_order_relaxed) == 0) {
+  const bool is_sample = stats_.next_is_sampled();
+  const bool all_are_timed = machine_.stats_users.load(std::memory_order_relaxed) != 0;
+  if (!is_sample && !all_are_timed) {
     result = code->run(run, args.ctx);
   } else {
     const std::uint64_t start_ns = machine_.host.ktime_ns();
     result = code->run(run, args.ctx);
-    stats_.count_time(machine_.host.ktime_ns() - start_ns);
+    const std::uint64_t ns = machine_.host.ktime_ns() - start_ns;
+    if (is_sample) stats_.count_sample(ns);
+    if (all_are_timed) stats_.count_time(ns);
   }
   t_current = outer;
 
@@ -125,7 +129,7 @@ inline std::uint64_t ProgramEntry::run_plain(void* ctx, const Code* code) const 
   RunContext run = context_of({}, nullptr);
   if (options_.touches_percpu) lease_slot(run);
   t_current = &run;
-  const std::uint64_t result = code->run(run, ctx);
+  const std::uint64_t result = code->run_outermost(run, ctx);
   t_current = nullptr;
   if (run.owns_slot) machine_.slots.release(run.cpu);  // a tail call's target may have needed one
   stats_.count_run();
@@ -138,7 +142,7 @@ __attribute__((no_sanitize("undefined"))) static inline std::uint64_t call_leaf(
 std::uint64_t ProgramEntry::run(void* ctx) const noexcept {
   rcu::InnerReadSection readers;
   const LeafFn fn = leaf_.load(std::memory_order_acquire);
-  if (fn == nullptr || machine_.stats_users.load(std::memory_order_relaxed) != 0) return run_no_leaf(ctx);
+  if (fn == nullptr || is_measured()) return run_no_leaf(ctx);
   const std::uint64_t result = call_leaf(fn, ctx);
   stats_.count_run();
   return result;
@@ -148,8 +152,14 @@ std::uint64_t ProgramEntry::run(void* ctx) const noexcept {
 __attribute__((noinline)) std::uint64_t ProgramEntry::run_no_leaf(void* ctx) const noexcept {
   const Code* const code = code_.load(std::memory_order_acquire);
   RunContext* const outer = t_current;
-  const bool plain = outer == nullptr && code != nullptr && machine_.stats_users.load(std::memory_order_relaxed) == 0;
+  const bool plain = outer == nullptr && code != nullptr && !is_measured();
   return plain ? run_plain(ctx, code) : run_nested_or_measured(RunArgs{.ctx = ctx}, outer, code);
+}
+
+std::uint64_t ProgramEntry::run_inside(void* ctx) const noexcept {
+  const Code* const code = code_.load(std::memory_order_acquire);
+  const bool plain = t_current == nullptr && code != nullptr && rcu::known_to_read() && !is_measured();
+  return __builtin_expect(plain, 1) ? run_plain(ctx, code) : run(ctx);
 }
 
 std::uint64_t ProgramEntry::run_callback(std::uint32_t subprog, std::uint64_t r1, std::uint64_t r2,

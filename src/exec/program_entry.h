@@ -4,7 +4,7 @@
 //      Sleepable programs use the same section; a long sleep delays reclaim, never correctness;
 //   2. skips the run when the same program is already running on this thread (counted as a miss);
 //   3. leases a CPU slot when the program touches per-CPU state, unless an outer run holds one;
-//   4. counts the run, and its time while statistics are enabled;
+//   4. counts the run, and its time when it is this run's turn (run_stats.h) or while statistics are enabled;
 //   5. calls the current tier's code through one atomic pointer.
 // A program that calls nothing and touches no per-CPU state can neither nest nor be asked who runs: of all this it needs
 // 1, 4 and 5, and code made for it (struct_ops thunks) does them in line.
@@ -60,6 +60,9 @@ class ProgramEntry {
   /// The same without arguments of the caller: the hot path of struct_ops.
   std::uint64_t run(void* ctx) const noexcept;
 
+  /// run(ctx) for callers who are inside a read section as a rule: struct_ops thunks.
+  std::uint64_t run_inside(void* ctx) const noexcept;
+
   /// Runs subprogram `subprog` as a callback that nobody waits for (timers, work items); 0 without code. As run(), but no
   /// recursion guard: what is called is not what runs around it.
   std::uint64_t run_callback(std::uint32_t subprog, std::uint64_t r1, std::uint64_t r2, std::uint64_t r3) const noexcept;
@@ -88,6 +91,9 @@ class ProgramEntry {
 
  private:
   struct Keeper;
+  bool is_measured() const noexcept {
+    return machine_.stats_users.load(std::memory_order_relaxed) != 0 || stats_.next_is_sampled();
+  }
   std::uint64_t run_no_leaf(void* ctx) const noexcept;
   std::uint64_t run_plain(void* ctx, const Code* code) const noexcept;
   RunContext context_of(const RunArgs& args, RunContext* outer) const noexcept;

@@ -1,4 +1,5 @@
 #include "exec/program_entry.h"
+#include "ring3/read_section.h"
 
 #include <gtest/gtest.h>
 
@@ -82,6 +83,21 @@ TEST_F(ProgramEntryTest, RunTimeIsMeasuredWhileEnabled) {
   entry.run(nullptr);
   EXPECT_EQ(entry.totals().runs, 4u);
   EXPECT_EQ(entry.totals().run_time_ns, 500u);
+}
+
+TEST_F(ProgramEntryTest, OneRunInManyIsTimedUnasked) {
+  ProgramEntry entry(machine_, {});
+  set(entry, [&](RunContext&, void*) { return host_.advance(40), 0; });
+  for (std::uint32_t i = 0; i < 2 * RunStats::kSampledEvery; ++i) entry.run(nullptr);
+  EXPECT_EQ(entry.totals().sampled_runs, 2u);
+  EXPECT_EQ(entry.totals().sampled_ns, 80u);
+  EXPECT_EQ(entry.totals().run_time_ns, 0u);  // nobody asked
+  for (std::uint32_t i = 0; i < RunStats::kSampledEvery; ++i) {
+    ring3::ReadSection readers;
+    entry.run_inside(nullptr);
+  }
+  EXPECT_EQ(entry.totals().sampled_runs, 3u);
+  EXPECT_EQ(entry.totals().runs, 3 * RunStats::kSampledEvery);
 }
 
 TEST_F(ProgramEntryTest, RecursionIsSkippedAndCounted) {

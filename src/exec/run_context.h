@@ -20,6 +20,10 @@ inline constexpr std::uint32_t kMaxTailCalls = 33;
 /// `tail_target` (and `entry`) and returns 0. Right after that helper, every tier looks at tail_target: null
 /// means the call failed and the program goes on; else the current frame is left (see Code::enter).
 struct RunContext {
+  /// Written out, it makes compilers store field by field. Left to them, some clear the whole with `rep stos`, which takes
+  /// longer than all the rest of entering a program.
+  RunContext() noexcept {}
+
   HostServices* host = nullptr;        // clock, tasks, printk sink, …: the runtime that owns the program
   const ProgramEntry* entry = nullptr; // the program that was entered (tail calls change it)
   std::uint32_t cpu = 0;               // slot while holds_slot; meaningless otherwise

@@ -1,6 +1,9 @@
 // How often and how long a program ran. Counting is always on, so it must cost next to nothing: each of the
 // first kShards threads owns a cache line of the counter and adds without a locked instruction; later
 // threads share the last line with atomic adds. Totals are exact once the runs they count have returned.
+//
+// Time is sampled: of the runs a thread counts in a line of its own, one in kSampledEvery is timed, whether or not anybody
+// asked (BPF_ENABLE_STATS times all).
 #pragma once
 
 #include <array>
@@ -14,6 +17,8 @@ struct RunTotals {
   std::uint64_t runs = 0;
   std::uint64_t run_time_ns = 0;      // of the runs made while statistics were enabled
   std::uint64_t recursion_misses = 0;
+  std::uint64_t sampled_runs = 0;     // that were timed because it was their turn
+  std::uint64_t sampled_ns = 0;       // … and how long they took
 };
 
 namespace detail {
@@ -38,8 +43,17 @@ class RunStats {
   static constexpr std::size_t kShardBytes = 64;
   const void* own_runs() const noexcept { return &shards_[0].runs; }
 
+  /// The turn of a thread's run is when the lowest byte of its count is kSampledAt: the second run is the first one timed.
+  static constexpr std::uint32_t kSampledEvery = 256;
+  static constexpr std::uint8_t kSampledAt = 1;
+  bool next_is_sampled() const noexcept {
+    const std::uint32_t ordinal = thread_ordinal();
+    return ordinal < kShards && shards_[ordinal].runs.load(std::memory_order_relaxed) % kSampledEvery == kSampledAt;
+  }
+
   void count_run() noexcept { add(&Shard::runs, 1); }
   void count_time(std::uint64_t ns) noexcept { add(&Shard::run_time_ns, ns); }
+  void count_sample(std::uint64_t ns) noexcept { add(&Shard::sampled_runs, 1), add(&Shard::sampled_ns, ns); }
   void count_miss() noexcept { add(&Shard::misses, 1); }
 
   RunTotals totals() const noexcept {
@@ -48,6 +62,8 @@ class RunStats {
       t.runs += s.runs.load(std::memory_order_relaxed);
       t.run_time_ns += s.run_time_ns.load(std::memory_order_relaxed);
       t.recursion_misses += s.misses.load(std::memory_order_relaxed);
+      t.sampled_runs += s.sampled_runs.load(std::memory_order_relaxed);
+      t.sampled_ns += s.sampled_ns.load(std::memory_order_relaxed);
     }
     return t;
   }
@@ -57,6 +73,8 @@ class RunStats {
     std::atomic<std::uint64_t> runs{0};
     std::atomic<std::uint64_t> run_time_ns{0};
     std::atomic<std::uint64_t> misses{0};
+    std::atomic<std::uint64_t> sampled_runs{0};
+    std::atomic<std::uint64_t> sampled_ns{0};
   };
 
   void add(std::atomic<std::uint64_t> Shard::*counter, std::uint64_t n) noexcept {

@@ -14,7 +14,7 @@ namespace {
 constexpr std::size_t kThunkAlign = 16;
 
 std::uint64_t enter_program(void* entry, std::uint64_t* slots) {
-  return static_cast<const ProgramEntry*>(entry)->run(slots);
+  return static_cast<const ProgramEntry*>(entry)->run_inside(slots);
 }
 
 bool is_valid(const ThunkShape& shape) {

@@ -63,7 +63,13 @@ class ThunkEmitter {
     a_.jae(otherwise);
     a_.shl(x86::ecx, std::countr_zero(RunStats::kShardBytes));
     // The leaf's address and the counters are members of one entry.
-    a_.inc(x86::qword_ptr(x86::rdx, x86::rcx, 0, static_cast<std::int32_t>(static_cast<const char*>(way.runs) - static_cast<const char*>(way.leaf))));
+    const auto runs = static_cast<std::int32_t>(static_cast<const char*>(way.runs) - static_cast<const char*>(way.leaf));
+    static_assert(RunStats::kSampledEvery == 256, "the turn is told by one byte");
+    a_.mov(x86::rsi, x86::qword_ptr(x86::rdx, x86::rcx, 0, runs));
+    a_.cmp(x86::sil, RunStats::kSampledAt);
+    a_.je(otherwise);
+    a_.inc(x86::rsi);
+    a_.mov(x86::qword_ptr(x86::rdx, x86::rcx, 0, runs), x86::rsi);
     a_.mov(x86::rdi, x86::rsp);
     a_.call(x86::rax);
   }

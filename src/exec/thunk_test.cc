@@ -268,6 +268,14 @@ TEST_F(ThunkTest, LeafProgramsAreCountedAndMeasured) {
     EXPECT_EQ(member(1, 2), 7u);
   }
   EXPECT_EQ(entry.totals().runs, 6u);
+  // Every 256th run takes the long way, which times it.
+  EXPECT_EQ(entry.totals().sampled_runs, 1u);
+  for (std::uint32_t i = 0; i < RunStats::kSampledEvery; ++i) {
+    ReadSection readers;
+    EXPECT_EQ(member(1, 2), 7u);
+  }
+  EXPECT_EQ(entry.totals().sampled_runs, 2u);
+  EXPECT_EQ(entry.totals().runs, 6u + RunStats::kSampledEvery);
   rcu::drain();  // the first code lives in memory_
 }
 

@@ -37,6 +37,8 @@ ProgramRow program_row(const prog::Program& program) {
   const exec::RunTotals totals = program.run_totals();
   row.runs = totals.runs;
   row.run_time_ns = totals.run_time_ns;
+  row.sampled_runs = totals.sampled_runs;
+  row.sampled_ns = totals.sampled_ns;
   row.memory_bytes = program.memory_bytes();
   return row;
 }

@@ -31,6 +31,8 @@ struct ProgramRow {
   std::uint32_t insns = 0;
   std::uint64_t runs = 0;
   std::uint64_t run_time_ns = 0;  // of the runs made while statistics were enabled
+  std::uint64_t sampled_runs = 0; // that were timed in any case
+  std::uint64_t sampled_ns = 0;   // … and how long they took
   std::uint64_t memory_bytes = 0;
 };
 
