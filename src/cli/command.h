@@ -39,6 +39,7 @@ void add_top(CLI::App& app, Commands& commands);
 void add_logs(CLI::App& app, Commands& commands);
 void add_hosts(CLI::App& app, Commands& commands);
 void add_run(CLI::App& app, Commands& commands);
+void add_dump(CLI::App& app, Commands& commands);
 void add_mount(CLI::App& app, Commands& commands);
 
 }  // namespace ring3::cli

@@ -198,6 +198,7 @@ TEST_F(CliModules, TopShowsWhatRuns) {
   });
   const Outcome records = ring3({"top", "-d", "0.1", "-n", "2", "--json"});
   const Outcome table = ring3({"top", "-d", "0.1", "-n", "1"});
+  const Outcome exact = ring3({"top", "-d", "0.1", "-n", "1", "--exact", "--json"});
   stop = true;
   caller.join();
   ASSERT_EQ(records.code, 0) << records;
@@ -208,7 +209,42 @@ TEST_F(CliModules, TopShowsWhatRuns) {
   EXPECT_GT(program.at("runs_per_second").get<double>(), 0);
   EXPECT_GT(program.at("ns_per_run").get<double>(), 0);
   EXPECT_TRUE(table.says("MODULE      PROGRAM     ID")) << table;
+  ASSERT_EQ(exact.code, 0) << exact;
+  EXPECT_GT(json::parse(exact.out).at("programs").at(0).at("ns_per_run").get<double>(), 0) << exact;
   EXPECT_EQ(ring3({"top", "-d", "0"}).code, 2);
+}
+
+TEST_F(CliModules, DumpShowsCodeWithItsSource) {
+  ASSERT_EQ(ring3({"insmod", object("policy_one")}).code, 0);
+  const Outcome instructions = ring3({"dump", "xlated", "choose_one"});
+  ASSERT_EQ(instructions.code, 0) << instructions;
+  EXPECT_TRUE(instructions.says("choose_one:\n")) << instructions;
+  EXPECT_TRUE(instructions.says("(95) exit")) << instructions;
+  EXPECT_TRUE(instructions.says("policy_one.bpf.c:")) << instructions;
+  EXPECT_EQ(ring3({"dump", "xlated", "nobody"}).code, 3);
+  EXPECT_EQ(ring3({"dump", "xlated", "4000000000"}).code, 3);
+  EXPECT_EQ(ring3({"dump", "choose_one"}).code, 2);
+  EXPECT_EQ(ring3({"dump", "jited"}).code, 2);
+
+  const json record = json::parse(ring3({"dump", "xlated", "choose_one", "--json"}).out);
+  EXPECT_EQ(record.at("name"), "choose_one");
+  const json& last = record.at("xlated").at(0).at("insns").back();
+  EXPECT_EQ(last.at("bytes"), "9500000000000000");
+
+  const Outcome jited = ring3({"dump", "jited", "choose_one", "--json"});
+  if (jited.says("interpreted")) GTEST_SKIP() << "no compiler here";
+  ASSERT_EQ(jited.code, 0) << jited;
+  const json code = json::parse(jited.out);
+  EXPECT_EQ(code.at("id"), record.at("id"));
+  ASSERT_EQ(code.at("jited").size(), 1u);
+  const json& insns = code.at("jited").at(0).at("insns");
+  EXPECT_EQ(insns.at(0).at("offset"), 0);
+#if defined(__x86_64__)
+  EXPECT_EQ(insns.at(0).at("text"), "endbr64");
+#endif
+  EXPECT_TRUE(std::any_of(insns.begin(), insns.end(), [](const json& insn) { return insn.contains("source"); })) << jited;
+  // An id is as good as a name.
+  EXPECT_EQ(ring3({"dump", "jited", std::to_string(record.at("id").get<int>()), "--json"}).out, jited.out);
 }
 
 TEST_F(CliModules, TheHostsReasonReachesTheOperator) {
