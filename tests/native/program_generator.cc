@@ -179,8 +179,66 @@ class Generator {
       if (chance(97)) mov(reg, one_of(kImmediates));
   }
 
+  void wide_hash(int dst) {
+    out_.hash_at.push_back(here());
+    emit(0x18, dst, 1);
+    emit(0x00, 0);
+  }
+  void stack_address(int dst, int off) {
+    copy(dst, 10);
+    emit(0x07, dst, 0, 0, off);
+  }
+
+  /// Below the slots of spill(): the key, and the value or what a helper writes.
+  static constexpr int kKeyAt = -56, kBufferAt = -64;
+
+  void hash_operation() {
+    const int key = one_of({2, 3, 8, 9});
+    emit(0x57, key, 0, 0, kHashEntries - 1);
+    emit(0x7b, 10, key, kKeyAt);
+    emit(0x7b, 10, one_of({8, 9, 3}), kBufferAt);
+    wide_hash(1);
+    stack_address(2, kKeyAt);
+    switch (pick(0, 3)) {
+      case 0:
+        stack_address(3, kBufferAt);
+        mov(4, pick(0, 2));  // any, only new ones, only old ones
+        emit(0x85, 0, 0, 0, 2);
+        break;
+      case 1: emit(0x85, 0, 0, 0, 3); break;
+      default: {
+        emit(0x85, 0, 0, 0, 1);
+        const std::size_t at = here();
+        emit(0x15, 0);  // if r0 == 0 goto behind
+        if (chance(50)) emit(0x79, 9, 0, 0);
+        if (chance(50)) emit(0x7b, 0, one_of({8, 9}), 0);
+        if (chance(40)) emit(0xdb, 0, one_of({8, 9}), 0, one_of({0x00, 0x01, 0x40, 0x50, 0xa1, 0xe1}));
+        emit(0x07, 8, 0, 0, 1);
+        out_.insns[at].off = static_cast<std::int16_t>(here() - at - 1);
+        if (chance(98)) mov(0, one_of(kImmediates));
+      }
+    }
+    lose_arguments();
+  }
+
+  void packet_load() {
+    copy(1, 6);
+    mov(2, pick(0, 70));
+    stack_address(3, kBufferAt);
+    mov(4, chance(90) ? 8 : pick(1, 9));
+    emit(0x85, 0, 0, 0, 26);  // bpf_skb_load_bytes
+    emit(0x79, one_of({2, 8, 9}), 10, kBufferAt);
+    lose_arguments();
+  }
+
+  /// What a call leaves unreadable gets a number again, as a rule.
+  void lose_arguments() {
+    for (int reg : {1, 2, 3, 4, 5})
+      if (chance(98)) mov(reg, one_of(kImmediates));
+  }
+
   void statement(int depth) {
-    const int kind = pick(0, 99);
+    const int kind = pick(0, 109);
     if (kind < 34) alu();
     else if (kind < 39) sign_extend();
     else if (kind < 42) swap();
@@ -191,7 +249,9 @@ class Generator {
     else if (kind < 90) stack_at_index();
     else if (kind < 94) depth < 2 ? loop(depth) : alu();
     else if (kind < 97) !in_callee_ && depth < 2 ? call() : alu();
-    else emit(0xbf, number(), number());
+    else if (kind < 100) emit(0xbf, number(), number());
+    else if (kind < 108) in_callee_ ? alu() : hash_operation();
+    else in_callee_ ? alu() : packet_load();
   }
 
   void finish() {

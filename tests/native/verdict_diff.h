@@ -33,7 +33,8 @@ class VerdictDiff {
   VerdictDiff(const VerdictDiff&) = delete;
   VerdictDiff& operator=(const VerdictDiff&) = delete;
 
-  /// Empty, or why there is no kernel to compare with.
+  /// Empty, or why there is no kernel to compare with: then compare() sees only whether the compiled and the interpreted
+  /// program do the same.
   const std::string& problem() const { return problem_; }
   Comparison compare(const RandomProgram& program);
   /// Without the instructions that do not matter.
@@ -43,18 +44,23 @@ class VerdictDiff {
   using Bpf = std::function<long(int cmd, void* attr, std::uint32_t size)>;
   struct Side {
     Bpf bpf;
-    long map = -1;
+    long map = -1, hash = -1;
     std::string log;
   };
   struct Run {
     long error = 0;
     std::uint32_t retval = 0;
     std::uint8_t value[kMapValueBytes] = {};
+    std::uint64_t hash[2 * kHashEntries] = {};  // for each key whether it is there, and its value
+
+    bool operator==(const Run&) const = default;
   };
 
   /// Nothing it stores or returns depends on an address: a program without CAP_PERFMON must not leak one.
   bool may_run_without_leaks(const RandomProgram& program);
-  static long create_map(Side& side);
+  static void create_maps(Side& side);
+  static long fill_hash(Side& side);
+  static void read_hash(Side& side, Run& into);
   static long load(Side& side, RandomProgram program, bool with_log);
   static Run run(Side& side, long prog);
 

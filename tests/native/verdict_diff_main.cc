@@ -1,26 +1,48 @@
-// ring3-verdict-diff [--seed S] [--count N] [--strict]: the same comparison for as long as one likes.
+// ring3-verdict-diff [--seed S] [--count N] [--strict] [--keep DIR]: the same comparison for as long as one likes. --keep
+// writes what differs, made small, and every program that both accept and that is the first to use something, as files for
+// tests/corpus/engines.
 #include <CLI/CLI.hpp>
 #include <cstdio>
 
+#include <fstream>
+#include <set>
+
+#include "corpus.h"
 #include "isa/assemble.h"
 #include "verdict_diff.h"
 
 using ring3::native::Difference;
 
+namespace {
+
+/// Whether the program has an operation that none before had: opcode and, of calls, the helper.
+bool is_new(const ring3::native::RandomProgram& program, std::set<int>& seen) {
+  bool found = false;
+  for (const ring3::isa::RawInsn& insn : program.insns)
+    found |= seen.insert(insn.code | (insn.code == 0x85 ? (insn.src << 24 | (insn.src == 0 ? insn.imm : 0) << 8) : insn.code == 0xdb ? insn.imm << 8 : 0)).second;
+  return found;
+}
+
+void keep(const std::string& folder, std::uint64_t seed, const ring3::native::RandomProgram& program) {
+  std::ofstream(folder + "/seed_" + std::to_string(seed) + ".txt") << ring3::native::corpus_text(program);
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
   CLI::App app("Random programs through this machine's kernel and ring3: verdicts and results compared");
   std::uint64_t seed = 1, count = 10000, shown = 10;
   bool strict = false;
+  std::string folder;
+  std::set<int> seen;
   app.add_option("--seed", seed, "first seed");
   app.add_option("--count", count, "programs");
   app.add_option("--show", shown, "differences printed at most");
   app.add_flag("--strict", strict, "also print what only ring3 refuses");
+  app.add_option("--keep", folder, "an existing folder for programs worth keeping");
   CLI11_PARSE(app, argc, argv);
   ring3::native::VerdictDiff diff;
-  if (!diff.problem().empty()) {
-    std::printf("skipped: %s\n", diff.problem().c_str());
-    return 0;
-  }
+  if (!diff.problem().empty()) std::printf("compiler and interpreter only: %s\n", diff.problem().c_str());
   std::uint64_t numbers[4] = {}, accepted = 0, printed = 0;
   constexpr const char* kNames[] = {"", "ONLY RING3 ACCEPTS", "only ring3 refuses", "DIFFERENT RESULT"};
   for (std::uint64_t i = 0; i < count; ++i) {
@@ -29,10 +51,12 @@ int main(int argc, char** argv) {
     if (c.difference == Difference::kOnlyWeAccept && ring3::native::beyond_linux(seed + i)) c.difference = Difference::kNone;
     ++numbers[static_cast<int>(c.difference)];
     accepted += c.accepted;
+    if (!folder.empty() && c.accepted && c.difference == Difference::kNone && is_new(program, seen)) keep(folder, seed + i, program);
     if (c.difference == Difference::kNone || (c.difference == Difference::kOnlyWeRefuse && !strict)) continue;
     if (++printed > shown) continue;
     const ring3::native::RandomProgram small = diff.minimise(program, c.difference);
     const ring3::native::Comparison again = diff.compare(small);
+    if (!folder.empty()) keep(folder, seed + i, small);
     std::printf("== seed %llu: %s\n%s\n-- ring3\n%s\n-- kernel\n%s\n", static_cast<unsigned long long>(seed + i),
                 kNames[static_cast<int>(c.difference)], ring3::isa::assembly_text(small.insns).c_str(), again.ours.c_str(),
                 again.theirs.c_str());

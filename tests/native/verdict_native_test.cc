@@ -2,6 +2,7 @@
 // what both accept must compute the same. Nothing is attached. Where bpf(2) is not allowed: skipped.
 #include <gtest/gtest.h>
 
+#include "corpus.h"
 #include "isa/assemble.h"
 #include "verdict_diff.h"
 
@@ -29,6 +30,27 @@ TEST(NativeVerdictTest, RandomProgramsHaveTheKernelsVerdictAndResult) {
   EXPECT_GT(accepted, kPrograms / 10) << "the generator makes too little that is right";
   // Kernels after 6.12 see a little more.
   EXPECT_LT(strict, kPrograms / 100) << "refused by us only";
+}
+
+/// What is kept has once mattered: there every difference counts.
+TEST(NativeVerdictTest, KeptProgramsHaveTheKernelsVerdictAndResult) {
+  VerdictDiff diff;
+  const std::vector<CorpusEntry> corpus = read_corpus(RING3_CORPUS);
+  EXPECT_GE(corpus.size(), 10u);
+  for (const CorpusEntry& entry : corpus) {
+    const Result<RandomProgram> program = corpus_program(entry.text);
+    ASSERT_TRUE(program.ok()) << entry.name;
+    EXPECT_EQ(corpus_text(*program), entry.text) << entry.name;
+    const Comparison c = diff.compare(*program);
+    EXPECT_TRUE(c.accepted) << entry.name << "\nours: " << c.ours << "\nkernel: " << c.theirs;
+    EXPECT_EQ(c.difference, Difference::kNone) << entry.name << "\nours: " << c.ours << "\nkernel: " << c.theirs;
+  }
+  if (!diff.problem().empty()) GTEST_SKIP() << "compiler and interpreter agree; " << diff.problem();
+}
+
+TEST(CorpusTest, RefusesWhatIsNoProgram) {
+  EXPECT_FALSE(corpus_program("r0 = nonsense").ok());
+  EXPECT_FALSE(corpus_program("r1 = map[fd:3]\nexit").ok());
 }
 
 }  // namespace
