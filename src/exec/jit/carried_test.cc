@@ -36,7 +36,7 @@ TEST(CarriedTest, ACreditThatIsSpentWaitsForItself) {
       if r3 != 0 goto again
       r0 = r2
       exit
-  )", 4));
+  )", 3));
 }
 
 TEST(CarriedTest, ASumOfSomeElementsDoesNot) {
