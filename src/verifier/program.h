@@ -36,6 +36,8 @@ struct TargetProto {
   std::uint32_t nullable = 0;       // bit per argument
   bool trusted = false;             // pointers are valid for the whole run
   bool shows_result = false;        // behind the arguments stands the result
+  std::uint32_t read_buffers = 0;   // bit per argument: a void pointer that is a buffer to read …
+  std::uint32_t buffers = 0;        // … or to read and write
 };
 
 /// A global function is walked on its own, once for each of these that it is called in: what may sleep and what counts as

@@ -127,6 +127,8 @@ struct VerifiedProgram {
   std::vector<model::KfuncRef> kfuncs;       // in order of first use
   std::vector<ObjectType> objects;           // in order of first use; each type once
   std::uint32_t max_ctx_offset = 0;          // syscall programs: least context size
+  std::uint32_t max_rdonly_access = 0;       // furthest byte touched of buffers whose size the load does not tell
+  std::uint32_t max_rdwr_access = 0;         // … of those that may be written
   bool touches_percpu = false;               // needs a CPU slot while it runs
   bool may_sleep = false;
   bool changes_packet = false;

@@ -84,9 +84,9 @@ struct Accepted {
 };
 const Accepted* accepted_kinds(ArgKind kind) {
   using enum RegKind;
-  static const Accepted key_value{{kStack, kPacket, kPacketMeta, kMapKey, kMapValue, kMem},
+  static const Accepted key_value{{kStack, kPacket, kPacketMeta, kMapKey, kMapValue, kMem, kBuf},
                                   model::kReadOnly | model::kPacketSlice, "fp, pkt, pkt_meta, map_key, map_value"};
-  static const Accepted mem{{kStack, kPacket, kPacketMeta, kMapKey, kMapValue, kMem},
+  static const Accepted mem{{kStack, kPacket, kPacketMeta, kMapKey, kMapValue, kMem, kBuf},
                             model::kReadOnly | model::kRingbufMem | model::kPacketSlice,
                             "fp, pkt, pkt_meta, map_key, map_value, mem, ringbuf_mem, buf, trusted_ptr_"};
   static const Accepted ctx{{kCtx}, 0, "ctx"};

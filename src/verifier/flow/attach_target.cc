@@ -15,6 +15,7 @@ using model::TargetList;
 constexpr std::string_view kTracepointPrefix = "btf_trace_";
 constexpr std::string_view kHookPrefix = "bpf_lsm_";
 constexpr std::string_view kIterPrefix = "bpf_iter_";
+constexpr std::string_view kElementIter = "bpf_iter_bpf_map_elem";
 constexpr std::uint32_t kMaxArgs = 12;
 
 void describe_member(Program& prog) {
@@ -112,7 +113,13 @@ Result<void> check_attach_target(Program& prog, Diag& diag) {
   const bool result = hook || prog.in.attach_type == uapi::BPF_TRACE_FEXIT || prog.in.attach_type == uapi::BPF_MODIFY_RETURN;
   prog.target = {.btf = &btf, .proto = type->type, .name = type->name, .trusted = trusted, .shows_result = result};
   // An iterator's element is null when the walk ends; its meta data never is.
-  if (prog.in.attach_type == uapi::BPF_TRACE_ITER && !hook) prog.target.nullable = ~1u;
+  if (prog.in.attach_type == uapi::BPF_TRACE_ITER && !hook) {
+    prog.target.nullable = ~1u;
+    if (type->name == kElementIter) {  // meta, map, key, value
+      prog.target.read_buffers = 1u << 2;
+      prog.target.buffers = 1u << 3;
+    }
+  }
   return {};
 }
 

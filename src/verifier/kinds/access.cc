@@ -187,6 +187,7 @@ Result<void> check_access(Step& step, const Access& access) {
 
 Result<void> access_sized(Step& step, const Access& access, std::int32_t off) {
   const RegState& reg = step.reg(access.base);
+  if (reg.kind == RegKind::kBuf) return access_buffer(step, access, off);
   if (access.write && (reg.has(model::kReadOnly) || reg.kind == RegKind::kMapKey))
     return step.diag.refuse(Rule::kReadOnlyMem, {access.base, kind_name(reg)});
   const std::uint32_t bytes = reg.kind == RegKind::kMapKey ? step.prog.maps[reg.map]->key_size : reg.mem_bytes;
@@ -222,6 +223,9 @@ Result<void> check_region(Step& step, unsigned regno, std::uint32_t size, bool z
     case RegKind::kMem:
       if (write && reg.has(model::kReadOnly)) return step.diag.refuse(Rule::kReadOnlyMem, {regno, kind_name(reg)});
       return check_object_bounds(step, regno, reg.off, size, reg.mem_bytes, zero_ok);
+    case RegKind::kBuf:
+      if (write && reg.has(model::kReadOnly)) return step.diag.refuse(Rule::kReadOnlyMem, {regno, kind_name(reg)});
+      return touch_buffer(step, regno, reg.off, size);
     case RegKind::kPacket:
     case RegKind::kPacketMeta: {
       if (write && (step.prog.kind->flags & model::kProgPacketWrite) == 0) return step.diag.refuse(Rule::kPacketWrite);

@@ -32,6 +32,7 @@ Result<void> access_ctx(Step& step, const Access& access, std::int32_t off);
 Result<void> access_target_args(Step& step, const Access& access, std::int32_t off);
 Result<void> access_map_value(Step& step, const Access& access, std::int32_t off);
 Result<void> access_sized(Step& step, const Access& access, std::int32_t off);
+Result<void> access_buffer(Step& step, const Access& access, std::int32_t off);
 Result<void> access_packet(Step& step, const Access& access, std::int32_t off);
 Result<void> access_sock(Step& step, const Access& access, std::int32_t off);
 Result<void> access_flow_keys(Step& step, const Access& access, std::int32_t off);
@@ -40,6 +41,8 @@ Result<void> access_host_struct(Step& step, const Access& access, std::int32_t o
 /// What a call wants with memory.
 enum class Purpose : std::uint8_t { kRead, kWrite, kReadWrite };
 
+/// Bytes [off, off + size) of a buffer of unknown size (kinds/buffer.cc).
+Result<void> touch_buffer(Step& step, unsigned regno, std::int32_t off, std::uint32_t size);
 /// `size` bytes at register `regno` (bytes [0, size)) may be read or written by a callee.
 /// zero_ok: size 0 is fine (the pointer must still be one). uninit: written without being read, so
 /// uninitialised stack is fine; the caller then marks it written with mark_region_written().

@@ -58,6 +58,14 @@ Result<void> load_pointer(Step& step, const Access& access, std::int32_t off, co
     step.diag.explain(Rule::kCtxArgSize, {target.name, access.size});
     return refuse_ctx(step, access, off);
   }
+  const std::uint32_t bit = !slot.result && slot.arg < 32 ? 1u << slot.arg : 0;
+  if (pointee_id == 0 && ((target.read_buffers | target.buffers) & bit) != 0) {
+    RegState& dst = step.reg(static_cast<unsigned>(access.value));
+    const unsigned read_only = (target.read_buffers & bit) != 0 ? unsigned{model::kReadOnly} : 0u;
+    set_pointer(dst, RegKind::kBuf, static_cast<std::uint16_t>(model::kMaybeNull | read_only));
+    dst.id = step.search.new_id();
+    return {};
+  }
   // Pointers to anything but a struct are numbers to the program.
   if (pointee_id == 0 || pointee == nullptr || pointee->kind == Kind::kInt || pointee->kind == Kind::kPtr ||
       pointee->kind == Kind::kEnum || pointee->kind == Kind::kFuncProto || pointee->kind == Kind::kFloat ||
