@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "base/mutex.h"
 #include "object/object.h"
@@ -37,6 +38,8 @@ struct LinkOps {
   Result<void> (*update_map)(Link&, Ref<Object> new_map, Ref<Object> old_map, std::uint32_t flags) = nullptr;
   void (*fill_info)(const Link&, uapi::bpf_link_info&) = nullptr;
   bool pollable = false;  // hang-up after detach
+  /// A name that link info copies into the client's buffer (iterators).
+  std::string_view (*target_name)(const Link&) = nullptr;
 };
 
 enum class LinkState : std::uint8_t { kPending, kAttached, kDetached };

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/try.h"
+#include "bpffs/iterator_reader.h"
 #include "bpffs/map_reader.h"
 
 namespace ring3::bpffs {
@@ -242,6 +243,7 @@ Result<std::unique_ptr<TextSource>> FileSystem::pin_text(const Request& request)
     return views_.open(request.node);
   }
   Ref<Object> object = RING3_TRY(tree().get(at(request.node), identity(request), true, false));
+  if (object->kind() == ObjectKind::kLink) return iterator_text(ref_cast<attach::Link>(std::move(object)), runtime_.host_btf()->btf());
   if (object->kind() != ObjectKind::kMap) return Errno::kIo;
   return map_text(ref_cast<maps::Map>(std::move(object)), runtime_.host_btf()->btf());
 }

@@ -80,6 +80,7 @@ inline RunContext ProgramEntry::context_of(const RunArgs& args, RunContext* oute
   run.attach_cookie = args.cookie;
   run.func_ip = args.func_ip;
   run.client = args.client;
+  run.seq = args.seq;
   return run;
 }
 

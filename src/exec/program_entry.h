@@ -46,6 +46,7 @@ struct RunArgs {
   std::uint64_t cookie = 0;       // bpf_get_attach_cookie
   std::uint64_t func_ip = 0;      // bpf_get_func_ip
   ClientMemory* client = nullptr; // syscall programs
+  SeqOutput* seq = nullptr;       // iterator programs
 };
 
 class ProgramEntry {

@@ -12,6 +12,7 @@ class ClientMemory;
 class Code;
 class HostServices;
 class ProgramEntry;
+class SeqOutput;
 struct Machine;
 
 inline constexpr std::uint32_t kMaxTailCalls = 33;
@@ -40,6 +41,7 @@ struct RunContext {
   bool thrown = false;                 // an exception is on its way to the program's end; see Code::call_subprog
   std::uint64_t func_ip = 0;           // bpf_get_func_ip: address of the traced function, 0: none
   ClientMemory* client = nullptr;      // memory of the client a syscall program runs for; null: none
+  SeqOutput* seq = nullptr;            // where an iterator program's output goes; null: it is none
   std::uint64_t exception_cookie = 0;  // what was thrown, while `thrown`
 };
 

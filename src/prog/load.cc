@@ -95,6 +95,8 @@ ProgramAbout describe(const LoadRequest& request, const Prepared& p, const verif
   about.line_info_rec_size = request.line_info_rec_size;
   for (const verifier::Subprog& subprog : verified.subprogs) about.subprog_starts.push_back(subprog.start_idx);
   about.max_ctx_offset = verified.max_ctx_offset;
+  about.max_rdonly_access = verified.max_rdonly_access;
+  about.max_rdwr_access = verified.max_rdwr_access;
   return about;
 }
 
@@ -147,7 +149,7 @@ Result<Compiled> compile(const verifier::ProgramInput& in, const verifier::Verif
 /// Errors: what the host lacks for it, with words in the log; kNoMem.
 Result<Compiled> make_runnable(const verifier::ProgramInput& in, const verifier::VerifiedProgram& verified, const Prepared& p,
                                ProgramHost& host, verifier::LogSink& log) {
-  RING3_TRY(check_target_offered(in.target, log));
+  RING3_TRY(check_target_offered(in.target, in.attach_type, log));
   if (!verified.not_runnable.empty()) {
     log.write(std::string(verified.not_runnable) + " is not provided by this host\n");
     return Errno::kNotSupp;

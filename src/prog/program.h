@@ -39,6 +39,7 @@ struct ProgramAbout {
   std::uint32_t func_info_rec_size = 0, line_info_rec_size = 0;
   std::vector<std::uint32_t> subprog_starts;   // in xlated, main first
   std::uint32_t max_ctx_offset = 0;    // syscall programs: least context size
+  std::uint32_t max_rdonly_access = 0, max_rdwr_access = 0;  // of buffers whose size is known when a link is made
 };
 
 class Program final : public exec::Runnable {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/try.h"
+#include "model/iter_targets.h"
 #include "prog/check.h"
 #include "uapi/bpf.h"
 
@@ -105,9 +106,14 @@ Result<LoadTarget> find_target(const LoadRequest& request, const model::Facts& f
   }
 }
 
-Result<void> check_target_offered(const model::AttachTarget& target, verifier::LogSink& log) {
+Result<void> check_target_offered(const model::AttachTarget& target, std::uint32_t attach_type, verifier::LogSink& log) {
   if (target.kind != model::AttachTarget::Kind::kFunction) return {};
-  return fail(log, Errno::kNotSupp, fmt::format("{} is not an attach point of this host", target.btf->type(target.type)->name));
+  const std::string_view name = target.btf->type(target.type)->name;
+  if (attach_type == uapi::BPF_TRACE_ITER) {
+    if (model::find_iter_target(name) != nullptr) return {};
+    return fail(log, Errno::kNotSupp, fmt::format("{} is not an iterator of this runtime", name));
+  }
+  return fail(log, Errno::kNotSupp, fmt::format("{} is not an attach point of this host", name));
 }
 
 }  // namespace ring3::prog

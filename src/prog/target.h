@@ -22,6 +22,6 @@ Result<LoadTarget> find_target(const LoadRequest& request, const model::Facts& f
 
 /// For a program that passed the verifier: does this host have the place it wants to be attached to?
 /// kNotSupp: it does not; log names the place.
-Result<void> check_target_offered(const model::AttachTarget& target, verifier::LogSink& log);
+Result<void> check_target_offered(const model::AttachTarget& target, std::uint32_t attach_type, verifier::LogSink& log);
 
 }  // namespace ring3::prog

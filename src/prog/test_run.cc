@@ -10,6 +10,8 @@ namespace {
 
 using Runner = Result<TestRunResult> (*)(Program&, const TestRunRequest&, exec::HostServices&);
 
+/// Iterators and typed tracepoints: Linux runs functions of its own with what is attached to them, and these are not.
+Result<TestRunResult> refuse_traced(Program&, const TestRunRequest&, exec::HostServices&) { return Errno::kInval; }
 Result<TestRunResult> refuse_member(Program&, const TestRunRequest&, exec::HostServices&) { return Errno::kOpNotSupp; }
 
 constexpr struct {
@@ -20,6 +22,7 @@ constexpr struct {
     {uapi::BPF_PROG_TYPE_SCHED_ACT, &run_on_skb},     {uapi::BPF_PROG_TYPE_CGROUP_SKB, &run_on_skb},
     {uapi::BPF_PROG_TYPE_LWT_IN, &run_on_skb},        {uapi::BPF_PROG_TYPE_LWT_OUT, &run_on_skb},
     {uapi::BPF_PROG_TYPE_LWT_XMIT, &run_on_skb},      {uapi::BPF_PROG_TYPE_XDP, &run_on_xdp},
+    {uapi::BPF_PROG_TYPE_RAW_TRACEPOINT, &run_on_arguments}, {uapi::BPF_PROG_TYPE_TRACING, &refuse_traced},
     {uapi::BPF_PROG_TYPE_SYSCALL, &run_as_syscall},   {uapi::BPF_PROG_TYPE_STRUCT_OPS, &refuse_member},
 };
 

@@ -11,6 +11,7 @@ std::uint32_t run_repeatedly(const Program& program, void* ctx, const TestRunReq
 
 Result<TestRunResult> run_on_skb(Program& program, const TestRunRequest& request, exec::HostServices& host);
 Result<TestRunResult> run_on_xdp(Program& program, const TestRunRequest& request, exec::HostServices& host);
+Result<TestRunResult> run_on_arguments(Program& program, const TestRunRequest& request, exec::HostServices& host);
 Result<TestRunResult> run_as_syscall(Program& program, const TestRunRequest& request, exec::HostServices& host);
 
 }  // namespace ring3::prog

@@ -78,6 +78,8 @@ Result<void> RuntimeImpl::publish_btf(const BtfBlob& blob) {
   auto facts = std::make_shared<model::Facts>();
   facts->host_btf = std::move(btf);
   add_own_kfuncs(*facts);
+  // What iterator programs are given is made by this runtime and stays as long as they run.
+  facts->member_trust.push_back({"bpf_iter_meta", "seq", model::MemberTrust::kTrusted});
   MutexLock lock(facts_mutex_);
   facts_ = std::move(facts);
   return {};

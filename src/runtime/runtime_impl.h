@@ -89,6 +89,7 @@ class RuntimeImpl final : public maps::MapHost, public prog::ProgramHost, public
   const WeakType* weak_type(const model::Field& field) override;
   std::string object_text(const model::Field& field, const void* object) override;
   std::int64_t object_count(const model::Field& field, const void* object) override;
+  bool has_device(std::uint32_t ifindex) override { return kernel_->hooks().has_device(ifindex); }
   Result<void> start_deferred() override { return machine_.timers.start(); }
   std::vector<std::shared_ptr<const btf::Btf>> host_btfs() override { return {facts()->host_btf}; }
   Result<void> check_prog_array_entry(maps::Map& array, Object& prog) override;

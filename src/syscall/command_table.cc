@@ -23,6 +23,8 @@ constexpr std::array kBtfLoadOut = {RING3_FIELD(btf_log_true_size)};
 constexpr std::array kProgLoadOut = {RING3_FIELD(log_true_size)};
 constexpr std::array kTestRunOut = {RING3_SUBFIELD(test, retval), RING3_SUBFIELD(test, data_size_out),
                                     RING3_SUBFIELD(test, duration), RING3_SUBFIELD(test, ctx_size_out)};
+constexpr std::array kQueryOut = {RING3_SUBFIELD(query, attach_flags), RING3_SUBFIELD(query, count),
+                                  RING3_SUBFIELD(query, revision)};
 constexpr std::span<const AttrField> kNoOut;
 
 constexpr Command full(int number, std::string_view name, std::string_view member, AttrField last, Right right,
@@ -41,7 +43,7 @@ constexpr Command refused(int number, std::string_view name, std::string_view me
 
 constexpr Right kAnyone = Right::kNone;
 constexpr Right kAdmin = Right::kSysAdmin;
-constexpr std::string_view kNoHooks = "the host offers no such hook; programs attach through links";
+constexpr std::string_view kHooks = "ordered hooks (tcx, netkit) where the host offers them";
 
 // clang-format off
 constexpr std::array kCommands = {
@@ -55,8 +57,8 @@ constexpr std::array kCommands = {
            "signatures are refused; program types as the verifier knows them", kProgLoadOut),
   full   ( 6, "OBJ_PIN",              "obj",    RING3_FIELD(path_fd),                kAnyone, obj_pin),
   full   ( 7, "OBJ_GET",              "obj",    RING3_FIELD(path_fd),                kAnyone, obj_get),
-  refused( 8, "PROG_ATTACH",          "attach", RING3_FIELD(expected_revision),      Errno::kInval, kNoHooks),
-  refused( 9, "PROG_DETACH",          "attach", RING3_FIELD(expected_revision),      Errno::kInval, kNoHooks),
+  partial( 8, "PROG_ATTACH",          "attach", RING3_FIELD(expected_revision),      kAnyone, prog_attach, kHooks),
+  partial( 9, "PROG_DETACH",          "attach", RING3_FIELD(expected_revision),      kAnyone, prog_detach, kHooks),
   full   (10, "PROG_TEST_RUN",        "test",   RING3_SUBFIELD(test, batch_size),    kAnyone, prog_test_run, kTestRunOut),
   full   (11, "PROG_GET_NEXT_ID",     "id",     RING3_FIELD(next_id),                kAdmin,  prog_get_next_id, kNextIdOut),
   full   (12, "MAP_GET_NEXT_ID",      "id",     RING3_FIELD(next_id),                kAdmin,  map_get_next_id, kNextIdOut),
@@ -64,7 +66,7 @@ constexpr std::array kCommands = {
   full   (14, "MAP_GET_FD_BY_ID",     "id",     RING3_FIELD(open_flags),             kAdmin,  map_get_fd_by_id),
   partial(15, "OBJ_GET_INFO_BY_FD",   "info",   RING3_SUBFIELD(info, info),          kAnyone, obj_get_info_by_fd,
            "no map hash", kInfoOut),
-  refused(16, "PROG_QUERY",           "query",  RING3_SUBFIELD(query, revision),     Errno::kInval, kNoHooks),
+  partial(16, "PROG_QUERY",           "query",  RING3_SUBFIELD(query, revision),     kAnyone, prog_query, kHooks, kQueryOut),
   partial(17, "RAW_TRACEPOINT_OPEN",  "raw_tracepoint", RING3_SUBFIELD(raw_tracepoint, cookie), kAnyone,
            raw_tracepoint_open, "no tracepoint has a name here: ENOENT"),
   Command{18, "BTF_LOAD",             "btf",    RING3_FIELD(btf_token_fd),           Right::kBpf, Support::kFull, btf_load,
@@ -82,13 +84,12 @@ constexpr std::array kCommands = {
   full   (26, "MAP_UPDATE_BATCH",     "batch",  RING3_SUBFIELD(batch, flags),        kAnyone, map_update_batch, kBatchOut),
   full   (27, "MAP_DELETE_BATCH",     "batch",  RING3_SUBFIELD(batch, flags),        kAnyone, map_delete_batch, kBatchOut),
   partial(28, "LINK_CREATE",          "link_create", RING3_SUBFIELD(link_create, uprobe_multi.pid), kAnyone,
-           link_create, "struct_ops links only"),
+           link_create, "struct_ops maps, iterators, and ordered hooks where the host offers them"),
   full   (29, "LINK_UPDATE",          "link_update", RING3_SUBFIELD(link_update, old_prog_fd), kAnyone, link_update),
   full   (30, "LINK_GET_FD_BY_ID",    "id",     RING3_FIELD(link_id),                kAdmin,  link_get_fd_by_id),
   full   (31, "LINK_GET_NEXT_ID",     "id",     RING3_FIELD(next_id),                kAdmin,  link_get_next_id, kNextIdOut),
   full   (32, "ENABLE_STATS",         "enable_stats", RING3_SUBFIELD(enable_stats, type), kAdmin, enable_stats),
-  partial(33, "ITER_CREATE",          "iter_create", RING3_SUBFIELD(iter_create, flags), kAnyone, iter_create,
-           "no iterator links exist: EINVAL for every link"),
+  full   (33, "ITER_CREATE",          "iter_create", RING3_SUBFIELD(iter_create, flags), kAnyone, iter_create),
   full   (34, "LINK_DETACH",          "link_detach", RING3_SUBFIELD(link_detach, link_fd), kAnyone, link_detach),
   full   (35, "PROG_BIND_MAP",        "prog_bind_map", RING3_SUBFIELD(prog_bind_map, flags), kAnyone, prog_bind_map),
   full   (36, "TOKEN_CREATE",         "token_create", RING3_SUBFIELD(token_create, bpffs_fd), kAnyone, token_create),

@@ -60,6 +60,13 @@ Result<long> link_detach(Call& call, uapi::bpf_attr& attr);
 Result<long> iter_create(Call& call, uapi::bpf_attr& attr);
 Result<long> raw_tracepoint_open(Call& call, uapi::bpf_attr& attr);
 
+// hook_commands.cc
+Result<long> prog_attach(Call& call, uapi::bpf_attr& attr);
+Result<long> prog_detach(Call& call, uapi::bpf_attr& attr);
+Result<long> prog_query(Call& call, uapi::bpf_attr& attr);
+/// The link that LINK_CREATE asks for at an ordered hook; its attach type is one.
+Result<Ref<attach::Link>> make_hook_link(Call& call, const uapi::bpf_attr& attr);
+
 // stats_commands.cc
 Result<long> enable_stats(Call& call, uapi::bpf_attr& attr);
 

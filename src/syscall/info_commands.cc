@@ -204,7 +204,20 @@ Result<long> btf_info(Call& call, uapi::bpf_attr& attr, const prog::BtfObject& o
 Result<long> link_info(Call& call, uapi::bpf_attr& attr, const attach::Link& link) {
   RING3_TRY(check_tail<uapi::bpf_link_info>(call, attr));
   uapi::bpf_link_info info = RING3_TRY(read_info<uapi::bpf_link_info>(call, attr));
+  const std::uint64_t name_buffer = info.iter.target_name;
+  const std::uint32_t name_room = info.iter.target_name_len;
+  const std::string_view name = link.ops().target_name != nullptr ? link.ops().target_name(link) : std::string_view();
+  if (!name.empty() && (name_buffer == 0) != (name_room == 0)) return Errno::kInval;
   link.fill_info(info);
+  bool cut = false;
+  if (!name.empty()) {
+    info.iter.target_name_len = static_cast<std::uint32_t>(name.size() + 1);
+    cut = name_room != 0 && name_room < name.size() + 1;
+    std::string given(name.substr(0, name_room == 0 ? 0 : name_room - 1));
+    given.push_back('\0');
+    if (name_room != 0) RING3_TRY(call.memory().write(name_buffer, std::as_bytes(std::span(given))));
+  }
+  if (cut) return Errno::kNoSpc;
   RING3_TRY(write_info(call, attr, info));
   return 0L;
 }

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "attach/hook.h"
 #include "maps/map.h"
 #include "object/object_table.h"
 #include "prog/load.h"
@@ -17,6 +18,7 @@
 #include "syscall/batch_cursors.h"
 #include "syscall/caller.h"
 #include "syscall/descriptors.h"
+#include "syscall/iter_pump.h"
 #include "syscall/pin_mounts.h"
 #include "verifier/log_sink.h"
 
@@ -73,6 +75,9 @@ class Kernel {
   PinTree& pins() { return mounts_.main().tree; }
   PinMounts& mounts() { return mounts_; }
   BatchCursors& batch_cursors() { return batch_cursors_; }
+  IterPump& iterators() { return iterators_; }
+  /// Where the host lets programs be attached in order.
+  attach::Hooks& hooks() { return hooks_; }
 
  private:
   Kernel(KernelServices& services, std::unique_ptr<Descriptors> descriptors, std::vector<std::string> pin_roots);
@@ -81,6 +86,8 @@ class Kernel {
   std::unique_ptr<Descriptors> descriptors_;
   PinMounts mounts_;
   BatchCursors batch_cursors_;
+  IterPump iterators_;
+  attach::Hooks hooks_;
 };
 
 }  // namespace ring3::syscall

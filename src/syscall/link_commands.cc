@@ -1,5 +1,8 @@
 // Links (behaviour.md A.5, D.4), and the older ways to attach, which this host has no places for.
+#include <algorithm>
+
 #include "base/try.h"
+#include "iter/iter_link.h"
 #include "struct_ops/ops_link.h"
 #include "syscall/handlers.h"
 
@@ -26,9 +29,55 @@ Result<long> create_struct_ops_link(Call& call, const uapi::bpf_attr& attr) {
       call, RING3_TRY(struct_ops::create_link(std::move(open.map), attr.link_create.flags, call.birth())));
 }
 
+/// union bpf_iter_link_info of the ABI: which of the parts counts is the target's to say.
+union IterScopeRecord {
+  struct {
+    std::uint32_t fd;
+  } map;
+  struct {
+    std::uint32_t tid, pid, pid_fd;
+  } task;
+  std::uint64_t all[2];
+};
+
+/// What the client narrows the walk to; longer records than ours must end in zeros.
+Result<iter::WalkScope> read_scope(Call& call, const uapi::bpf_attr& attr) {
+  const std::uint64_t address = attr.link_create.iter_info;
+  const std::uint32_t bytes = attr.link_create.iter_info_len;
+  if ((address == 0) != (bytes == 0)) return Errno::kInval;
+  constexpr std::uint32_t kPage = 4096;
+  IterScopeRecord given{};
+  given.all[0] = given.all[1] = 0;
+  if (bytes > kPage) return Errno::kTooBig;
+  if (bytes > sizeof given && !RING3_TRY(call.memory().is_zero(address + sizeof given, address + bytes))) return Errno::kTooBig;
+  const std::size_t known = std::min<std::size_t>(bytes, sizeof given);
+  if (known != 0) RING3_TRY(call.memory().read(address, std::as_writable_bytes(std::span(&given, 1)).first(known)));
+  return iter::WalkScope{.map = nullptr, .tid = given.task.tid, .pid = given.task.pid, .map_fd = given.map.fd};
+}
+
+Result<long> create_iter_link(Call& call, const uapi::bpf_attr& attr) {
+  Ref<prog::Program> program = RING3_TRY(call.program(static_cast<int>(attr.link_create.prog_fd)));
+  if (program->type() != uapi::BPF_PROG_TYPE_TRACING || program->attach_type() != uapi::BPF_TRACE_ITER) return Errno::kInval;
+  if (attr.link_create.target_fd != 0 || attr.link_create.flags != 0) return Errno::kInval;
+  iter::WalkScope scope = RING3_TRY(read_scope(call, attr));
+  const model::IterTargetRow* row = iter::target_of(*program);
+  if (row == nullptr) {
+    call.explain("this runtime has no iterator of that name");
+    return Errno::kNoEnt;
+  }
+  if (row->target == model::IterTarget::kMapElem) {
+    if (scope.map_fd == 0) return Errno::kBadF;
+    scope.map = RING3_TRY(call.map(static_cast<int>(scope.map_fd))).map;
+  }
+  return attach_and_give(call, RING3_TRY(iter::create_link(std::move(program), std::move(scope), call.birth())));
+}
+
 }  // namespace
 
 Result<long> link_create(Call& call, uapi::bpf_attr& attr) {
+  if (attr.link_create.attach_type == uapi::BPF_TRACE_ITER) return create_iter_link(call, attr);
+  if (attach::find_hook_kind(attr.link_create.attach_type) != nullptr)
+    return attach_and_give(call, RING3_TRY(make_hook_link(call, attr)));
   if (attr.link_create.attach_type == uapi::BPF_STRUCT_OPS) return create_struct_ops_link(call, attr);
   RING3_TRY(call.program(static_cast<int>(attr.link_create.prog_fd)));
   call.explain("the host offers no attach point of this type");
@@ -69,7 +118,11 @@ Result<long> link_detach(Call& call, uapi::bpf_attr& attr) {
 Result<long> iter_create(Call& call, uapi::bpf_attr& attr) {
   if (attr.iter_create.flags != 0) return Errno::kInval;
   const Ref<attach::Link> link = RING3_TRY(call.link(static_cast<int>(attr.iter_create.link_fd)));
-  return Errno::kInval;  // no kind of link here is an iterator
+  if (!iter::is_iter_link(*link)) return Errno::kInval;
+  KernelServices& services = call.kernel().services();
+  auto session = RING3_TRY(iter::open_session(*link, services.program_host().host_btf()->btf()));
+  OwnedFd reader = RING3_TRY(call.kernel().iterators().open(std::move(session)));
+  return long{RING3_TRY(call.caller().files().install(std::move(reader)))};
 }
 
 Result<long> raw_tracepoint_open(Call& call, uapi::bpf_attr& attr) {

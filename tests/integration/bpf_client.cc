@@ -88,6 +88,9 @@ PreparedLoad BpfClient::prepare(const ProgramText& program) {
     attr.expected_attach_type = program.member;
     attr.attach_btf_id =
         program.attach_btf_id != 0 ? program.attach_btf_id : host_.find(program.type, btf::Kind::kStruct);
+  } else if (program.attach_btf_id != 0) {
+    attr.expected_attach_type = program.member;
+    attr.attach_btf_id = program.attach_btf_id;
   }
   std::strcpy(attr.prog_name, "test");
   return load;
@@ -135,6 +138,8 @@ uapi::bpf_attr BpfClient::ops_map_attr(std::string_view type, std::uint32_t flag
 }
 
 long BpfClient::create(uapi::bpf_attr attr) { return took(bpf(uapi::BPF_MAP_CREATE, attr)); }
+
+long BpfClient::create_with(int cmd, uapi::bpf_attr attr) { return took(bpf(cmd, attr)); }
 
 long BpfClient::update(long map, const void* value, std::uint32_t key, std::uint64_t flags) {
   uapi::bpf_attr attr = zero();

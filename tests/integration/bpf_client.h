@@ -59,6 +59,8 @@ class BpfClient {
 
   uapi::bpf_attr ops_map_attr(std::string_view type, std::uint32_t flags);
   long create(uapi::bpf_attr attr);
+  /// Any command that gives a descriptor.
+  long create_with(int cmd, uapi::bpf_attr attr);
   long ops_map(std::string_view type, std::uint32_t flags) { return create(ops_map_attr(type, flags)); }
   long update(long map, const void* value, std::uint32_t key = 0, std::uint64_t flags = 0);
   long lookup(long map, void* value, std::uint32_t key = 0);

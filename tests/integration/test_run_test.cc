@@ -46,6 +46,33 @@ TEST_F(TestRun, SocketFilterSeesWhatIsBehindTheLinkLayer) {
   EXPECT_EQ(attr.test.data_size_out, 64u);
 }
 
+TEST_F(TestRun, RawTracepointsRunOnArguments) {
+  const long program = load("r0 = *(u64 *)(r1 +0)\nr2 = *(u64 *)(r1 +8)\nr0 += r2\nexit", uapi::BPF_PROG_TYPE_RAW_TRACEPOINT);
+  ASSERT_GT(program, 0) << bpf().log();
+  const std::uint64_t arguments[13] = {40, 2};
+  uapi::bpf_attr attr = BpfClient::zero();
+  attr.test.prog_fd = static_cast<std::uint32_t>(program);
+  attr.test.ctx_in = reinterpret_cast<std::uintptr_t>(arguments);
+  attr.test.ctx_size_in = 16;
+  ASSERT_EQ(run(attr), 0);
+  EXPECT_EQ(attr.test.retval, 42u);
+  const auto with = [&](auto change) {
+    uapi::bpf_attr other = attr;
+    other.test.retval = 0;
+    change(other);
+    return run(other);
+  };
+  EXPECT_EQ(with([](auto& a) { a.test.ctx_size_in = 8; }), -EINVAL);  // less than the program reads
+  EXPECT_EQ(with([](auto& a) { a.test.ctx_size_in = 12 * 8; }), 0);
+  EXPECT_EQ(with([](auto& a) { a.test.ctx_size_in = 13 * 8; }), -EINVAL);
+  EXPECT_EQ(with([](auto& a) { a.test.repeat = 1; }), -EINVAL);
+  EXPECT_EQ(with([](auto& a) { a.test.batch_size = 1; }), -EINVAL);
+  EXPECT_EQ(with([&](auto& a) { a.test.data_in = a.test.ctx_in, a.test.data_size_in = 64; }), -EINVAL);
+  EXPECT_EQ(with([](auto& a) { a.test.cpu = 1; }), -EINVAL);
+  EXPECT_EQ(with([](auto& a) { a.test.flags = uapi::BPF_F_TEST_RUN_ON_CPU; }), 0);
+  EXPECT_EQ(with([](auto& a) { a.test.flags = uapi::BPF_F_TEST_RUN_ON_CPU, a.test.cpu = 1u << 20; }), -ENXIO);
+}
+
 TEST_F(TestRun, XdpReadsAndWritesThePacket) {
   const long program = load(
       "r2 = *(u32 *)(r1 +0)\nr3 = *(u32 *)(r1 +4)\nr4 = r2\nr4 += 64\nif r4 > r3 goto drop\n"

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "btf/builder.h"
+#include "iterators.h"
 
 namespace ring3::btf_embed {
 namespace {
@@ -30,6 +31,7 @@ class Completer {
     for (TypeId id = 1; id < from_.end_id() && error.empty(); ++id)
       if (is_ops(id)) add_wrapper(id, error);
     if (!error.empty()) return {};
+    add_iterators(to_, from_, ids_);
     return to_.finish();
   }
 

@@ -1,0 +1,121 @@
+#include "attach/hook.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/try.h"
+
+namespace ring3::attach {
+namespace {
+
+constexpr std::uint32_t kNext = UINT32_MAX;  // -1: TCX_NEXT, NETKIT_NEXT
+
+constexpr HookKind kKinds[] = {
+    {uapi::BPF_TCX_INGRESS, uapi::BPF_PROG_TYPE_SCHED_CLS, uapi::BPF_LINK_TYPE_TCX, "tcx", kNext},
+    {uapi::BPF_TCX_EGRESS, uapi::BPF_PROG_TYPE_SCHED_CLS, uapi::BPF_LINK_TYPE_TCX, "tcx", kNext},
+    {uapi::BPF_NETKIT_PRIMARY, uapi::BPF_PROG_TYPE_SCHED_CLS, uapi::BPF_LINK_TYPE_NETKIT, "netkit", kNext},
+    {uapi::BPF_NETKIT_PEER, uapi::BPF_PROG_TYPE_SCHED_CLS, uapi::BPF_LINK_TYPE_NETKIT, "netkit", kNext},
+};
+
+class HookLink final : public Link {
+ public:
+  HookLink(const LinkOps& ops, std::shared_ptr<HookPoint> point, Ref<prog::Program> program, OrderWish wish, Birth birth,
+           ObjectTable& table)
+      : Link(ops, static_cast<std::uint32_t>(point->kind().attach), std::move(program), table, birth), point_(std::move(point)),
+        wish_(std::move(wish)) {}
+
+  const HookPoint& point() const { return *point_; }
+
+  Result<void> take_place() RING3_REQUIRES(mutex_) {
+    OrderWish wish = std::exchange(wish_, {});  // what it is relative to is not kept
+    Result<void> done = point_->list().attach(program(), this, nullptr, wish.flags, wish.to, wish.revision);
+    if (!done.ok()) wish_ = std::move(wish);
+    return done;
+  }
+  Result<void> leave() RING3_REQUIRES(mutex_) { return point_->list().detach(program().get(), this, 0, {}, 0); }
+  Result<void> replace(Ref<Object> next, const Ref<Object>& expected) RING3_REQUIRES(mutex_) {
+    if (expected && !(expected == target_locked())) return Errno::kPerm;
+    if (static_cast<const prog::Program&>(*next).type() != program()->type()) return Errno::kInval;
+    if (next == target_locked()) return {};
+    RING3_TRY(point_->list().attach(ref_cast<prog::Program>(next), this, program().get(), uapi::BPF_F_REPLACE, {}, 0));
+    set_target_locked(std::move(next));
+    return {};
+  }
+
+ private:
+  Ref<prog::Program> program() const RING3_REQUIRES(mutex_) { return ref_cast<prog::Program>(target_locked()); }
+
+  const std::shared_ptr<HookPoint> point_;
+  OrderWish wish_;
+};
+
+HookLink& hook_link(Link& link) { return static_cast<HookLink&>(link); }
+
+void fill_info(const Link& link, uapi::bpf_link_info& info) {
+  const HookPoint& point = static_cast<const HookLink&>(link).point();
+  // Both kinds have the device and the attach type in one place of the record.
+  info.tcx.ifindex = link.state() == LinkState::kDetached ? 0 : point.ifindex();
+  info.tcx.attach_type = link.attach_type();
+}
+
+// Callbacks run under the link's mutex, which the analysis cannot see through a function pointer.
+void release(Link& l) noexcept RING3_NO_THREAD_SAFETY_ANALYSIS { (void)hook_link(l).leave().ok(); }
+
+constexpr LinkOps ops_of(uapi::bpf_link_type type, const char* name) {
+  return {
+      .type = type,
+      .name = name,
+      .attach = [](Link& l) RING3_NO_THREAD_SAFETY_ANALYSIS { return hook_link(l).take_place(); },
+      .release = &release,
+      .detach = [](Link& l) RING3_NO_THREAD_SAFETY_ANALYSIS { return hook_link(l).leave(); },
+      .update_prog = [](Link& l, Ref<Object> next, Ref<Object> expected,
+                        std::uint32_t) RING3_NO_THREAD_SAFETY_ANALYSIS {
+        return hook_link(l).replace(std::move(next), expected);
+      },
+      .fill_info = &fill_info,
+  };
+}
+
+const LinkOps kTcxLink = ops_of(uapi::BPF_LINK_TYPE_TCX, "tcx");
+const LinkOps kNetkitLink = ops_of(uapi::BPF_LINK_TYPE_NETKIT, "netkit");
+
+}  // namespace
+
+const HookKind* find_hook_kind(std::uint32_t attach_type) {
+  const auto found = std::find_if(std::begin(kKinds), std::end(kKinds),
+                                  [&](const HookKind& kind) { return static_cast<std::uint32_t>(kind.attach) == attach_type; });
+  return found == std::end(kKinds) ? nullptr : found;
+}
+
+Result<std::shared_ptr<HookPoint>> Hooks::add(std::uint32_t attach_type, std::uint32_t ifindex, std::string name) {
+  const HookKind* kind = find_hook_kind(attach_type);
+  if (kind == nullptr || ifindex == 0) return Errno::kInval;
+  if (find(attach_type, ifindex)) return Errno::kExist;
+  auto point = std::make_shared<HookPoint>(*kind, ifindex, std::move(name));
+  MutexLock lock(mutex_);
+  points_.push_back(point);
+  return point;
+}
+
+std::shared_ptr<HookPoint> Hooks::find(std::uint32_t attach_type, std::uint32_t ifindex) const {
+  MutexLock lock(mutex_);
+  for (const auto& point : points_)
+    if (static_cast<std::uint32_t>(point->kind().attach) == attach_type && point->ifindex() == ifindex) return point;
+  return nullptr;
+}
+
+bool Hooks::has_device(std::uint32_t ifindex) const {
+  MutexLock lock(mutex_);
+  return std::any_of(points_.begin(), points_.end(), [&](const auto& point) { return point->ifindex() == ifindex; });
+}
+
+Result<Ref<Link>> create_hook_link(std::shared_ptr<HookPoint> point, Ref<prog::Program> program, OrderWish wish, Birth birth) {
+  if (static_cast<std::uint32_t>(point->kind().program) != program->type()) return Errno::kInval;
+  if ((wish.flags & ~(kOrderFlags & ~std::uint32_t{uapi::BPF_F_REPLACE})) != 0) return Errno::kInval;
+  const LinkOps& ops = point->kind().link == uapi::BPF_LINK_TYPE_TCX ? kTcxLink : kNetkitLink;
+  ObjectTable& table = program->table();
+  return Ref<Link>(
+      Ref<HookLink>::adopt(new HookLink(ops, std::move(point), std::move(program), std::move(wish), birth, table)));
+}
+
+}  // namespace ring3::attach

@@ -1,0 +1,72 @@
+// Places of the host where clients attach programs in order: one HookPoint per device and direction, made by the host and
+// never taken away while the runtime lives. What kinds of place there are, which programs they take and how a run goes on
+// from one program to the next are rows.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "attach/link.h"
+#include "attach/ordered_list.h"
+#include "base/mutex.h"
+#include "ring3/result.h"
+#include "uapi/bpf.h"
+
+namespace ring3::attach {
+
+struct HookKind {
+  uapi::bpf_attach_type attach;
+  uapi::bpf_prog_type program;
+  uapi::bpf_link_type link;
+  const char* name;    // of the link kind
+  std::uint32_t next;  // a program's answer that lets the following one run
+};
+
+/// Null: no ordered hook has this attach type.
+const HookKind* find_hook_kind(std::uint32_t attach_type);
+
+class HookPoint {
+ public:
+  HookPoint(const HookKind& kind, std::uint32_t ifindex, std::string name)
+      : kind_(kind), ifindex_(ifindex), name_(std::move(name)) {}
+  const HookKind& kind() const { return kind_; }
+  std::uint32_t ifindex() const { return ifindex_; }
+  const std::string& name() const { return name_; }
+  OrderedList& list() { return list_; }
+  /// Runs what is attached; kind().next when nobody decided. Any thread.
+  std::uint32_t run(void* ctx) const noexcept { return list_.run(ctx, kind_.next); }
+
+ private:
+  const HookKind& kind_;
+  const std::uint32_t ifindex_;
+  const std::string name_;
+  OrderedList list_;
+};
+
+/// The points of one runtime. Thread-safe.
+class Hooks {
+ public:
+  /// Errors: kInval no ordered hook has this attach type, or device 0; kExist the device has this point already.
+  Result<std::shared_ptr<HookPoint>> add(std::uint32_t attach_type, std::uint32_t ifindex, std::string name);
+  /// Null: the host has no such point.
+  std::shared_ptr<HookPoint> find(std::uint32_t attach_type, std::uint32_t ifindex) const;
+  bool has_device(std::uint32_t ifindex) const;
+
+ private:
+  mutable Mutex mutex_;
+  std::vector<std::shared_ptr<HookPoint>> points_ RING3_GUARDED_BY(mutex_);
+};
+
+/// Where a new link wants to stand.
+struct OrderWish {
+  std::uint32_t flags = 0;
+  Relative to;
+  std::uint64_t revision = 0;
+};
+
+/// Unpublished, pending, one reference; attach() asks for the place. The program is of the point's type.
+Result<Ref<Link>> create_hook_link(std::shared_ptr<HookPoint> point, Ref<prog::Program> program, OrderWish wish, Birth birth);
+
+}  // namespace ring3::attach

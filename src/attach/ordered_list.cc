@@ -1,0 +1,132 @@
+#include "attach/ordered_list.h"
+
+#include <utility>
+
+#include "base/try.h"
+
+namespace ring3::attach {
+namespace {
+
+bool is_entry(const OrderedEntry& entry, const Relative& to) {
+  return entry.program == to.program && (to.link == nullptr || to.link == entry.link);
+}
+
+}  // namespace
+
+OrderedList::~OrderedList() {
+  MutexLock lock(mutex_);
+  publish({});
+}
+
+int OrderedList::before(const Relative& to) const {
+  for (std::size_t i = 0; to.program && i < entries_.size(); ++i)
+    if (is_entry(entries_[i], to)) return static_cast<int>(i) - 1;
+  return to.program ? kNowhere : -1;
+}
+
+int OrderedList::after(const Relative& to) const {
+  for (std::size_t i = 0; to.program && i < entries_.size(); ++i)
+    if (is_entry(entries_[i], to)) return static_cast<int>(i) + 1;
+  return to.program ? kNowhere : static_cast<int>(entries_.size());
+}
+
+Result<int> OrderedList::exact(const prog::Program& program, const Link* link) const {
+  for (std::size_t i = 0; i < entries_.size(); ++i)
+    if (entries_[i].program.get() == &program) {
+      if (entries_[i].link != link) return Errno::kBusy;
+      return static_cast<int>(i);
+    }
+  return Errno::kNoEnt;
+}
+
+Result<int> OrderedList::directed(int place, std::uint32_t flags, const Relative& to) const {
+  for (const std::uint32_t direction : {std::uint32_t{uapi::BPF_F_BEFORE}, std::uint32_t{uapi::BPF_F_AFTER}}) {
+    if ((flags & direction) == 0) continue;
+    const int derived = direction == uapi::BPF_F_BEFORE ? before(to) : after(to);
+    if (derived == kNowhere) return Errno::kNoEnt;
+    if (place != kNowhere && derived != place) return Errno::kRange;
+    place = derived;
+  }
+  return place;
+}
+
+Result<void> OrderedList::attach(Ref<prog::Program> program, const Link* link, const prog::Program* replaced,
+                                 std::uint32_t flags, const Relative& to, std::uint64_t revision) {
+  MutexLock lock(mutex_);
+  if (revision != 0 && revision != revision_) return Errno::kStale;
+  for (const OrderedEntry& entry : entries_)
+    if (entry.program == program) return Errno::kExist;
+  const bool replaces = (flags & uapi::BPF_F_REPLACE) != 0;
+  int place = kNowhere;
+  if (replaces) {
+    if (replaced == nullptr) return Errno::kInval;
+    place = RING3_TRY(exact(*replaced, link));
+  } else if (entries_.size() == kMostOrdered) {
+    return Errno::kRange;
+  }
+  place = RING3_TRY(directed(place, flags, to));
+  std::vector<OrderedEntry> next = entries_;
+  OrderedEntry entry{std::move(program), link, link != nullptr ? link->id() : 0};
+  if (replaces) {
+    next[static_cast<std::size_t>(place)] = std::move(entry);
+  } else {
+    if (place == kNowhere) {
+      if (to.program || flags != 0) return Errno::kInval;
+      place = static_cast<int>(next.size());
+    } else if ((flags & uapi::BPF_F_BEFORE) != 0 && place != static_cast<int>(next.size())) {
+      ++place;
+    }
+    next.insert(next.begin() + place, std::move(entry));
+  }
+  publish(std::move(next));
+  return {};
+}
+
+Result<void> OrderedList::detach(const prog::Program* program, const Link* link, std::uint32_t flags, const Relative& to,
+                                 std::uint64_t revision) {
+  if ((flags & uapi::BPF_F_REPLACE) != 0) return Errno::kInval;
+  MutexLock lock(mutex_);
+  if (revision != 0 && revision != revision_) return Errno::kStale;
+  if (entries_.empty()) return Errno::kNoEnt;
+  int place = program != nullptr ? RING3_TRY(exact(*program, link)) : kNowhere;
+  place = RING3_TRY(directed(place, flags, to));
+  const int count = static_cast<int>(entries_.size());
+  if (place == kNowhere) {
+    if (to.program || flags != 0) return Errno::kInval;
+    place = count;
+  }
+  if (place == -1) place = 0;
+  if (place >= count) place = count - 1;
+  if (entries_[static_cast<std::size_t>(place)].link != nullptr && link == nullptr) return Errno::kBusy;
+  std::vector<OrderedEntry> next = entries_;
+  next.erase(next.begin() + place);
+  publish(std::move(next));
+  return {};
+}
+
+void OrderedList::publish(std::vector<OrderedEntry> next) {
+  auto* fresh = next.empty() ? nullptr : new Published{{}, next};
+  entries_ = std::move(next);
+  ++revision_;
+  Published* old = published_.exchange(fresh, std::memory_order_acq_rel);
+  if (old != nullptr)
+    rcu::call_after_readers(&old->retired, [](rcu::Deferred* node) { delete reinterpret_cast<Published*>(node); });
+}
+
+OrderedList::View OrderedList::view() const {
+  MutexLock lock(mutex_);
+  return {revision_, entries_};
+}
+
+std::uint32_t OrderedList::run(void* ctx, std::uint32_t next) const noexcept {
+  rcu::ReadSection section;
+  const Published* now = published_.load(std::memory_order_acquire);
+  if (now == nullptr) return next;
+  for (const OrderedEntry& entry : now->entries) {
+    const auto answer = static_cast<std::uint32_t>(entry.program->entry()->run(exec::RunArgs{.ctx = ctx}));
+    if (answer != next) return answer;
+  }
+  return next;
+}
+
+}  // namespace ring3::attach

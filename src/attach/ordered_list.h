@@ -1,0 +1,89 @@
+// Ordered multi-attach (behaviour.md D.5): up to 64 programs in one place, each by itself or owned by a link, in the order
+// their owners asked for. One algorithm for every ordered hook; who resolves descriptors and ids is the caller.
+//
+// Positions are gaps: -1 before the first entry, i+1 behind entry i. BEFORE and AFTER each derive one; when both are given,
+// or a replaced entry fixes the place, they must coincide.
+//
+// Runs see a whole list: every change publishes a new one, and run() takes whichever is published when it starts.
+// Locking: changes and queries hold mutex_; runs are inside a read section.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <vector>
+
+#include "attach/link.h"
+#include "base/mutex.h"
+#include "object/rcu.h"
+#include "prog/program.h"
+#include "ring3/result.h"
+
+namespace ring3::attach {
+
+inline constexpr std::size_t kMostOrdered = 64;
+
+/// Flags of an attachment that the list knows; the caller has refused others.
+inline constexpr std::uint32_t kOrderFlags =
+    uapi::BPF_F_REPLACE | uapi::BPF_F_BEFORE | uapi::BPF_F_AFTER | uapi::BPF_F_ID | uapi::BPF_F_LINK_ATTACH;
+
+/// What a position is relative to; both null: nothing. With `link`, only the entry that link owns.
+struct Relative {
+  Ref<prog::Program> program;
+  const Link* link = nullptr;
+  Ref<Object> keep = nullptr;  // what `link` points to
+};
+
+struct OrderedEntry {
+  Ref<prog::Program> program;
+  const Link* link = nullptr;  // owner; null: attached by itself
+  std::uint32_t link_id = 0;
+};
+
+class OrderedList {
+ public:
+  OrderedList() = default;
+  /// Everything has been detached by links; what is left goes.
+  ~OrderedList();
+  OrderedList(const OrderedList&) = delete;
+  OrderedList& operator=(const OrderedList&) = delete;
+
+  /// revision: the one expected, 0: any. replaced: with BPF_F_REPLACE, the program that goes.
+  /// Errors: kStale; kExist the program is here already; kNoEnt, kBusy `replaced` or `to` is not here, or is a link's;
+  /// kRange positions that do not coincide, or the list is full; kInval `to` without a direction.
+  Result<void> attach(Ref<prog::Program> program, const Link* link, const prog::Program* replaced, std::uint32_t flags,
+                      const Relative& to, std::uint64_t revision);
+  /// program null: by position. Errors: kInval BPF_F_REPLACE, or `to` without a direction; kStale; kNoEnt; kBusy; kRange.
+  Result<void> detach(const prog::Program* program, const Link* link, std::uint32_t flags, const Relative& to,
+                      std::uint64_t revision);
+
+  struct View {
+    std::uint64_t revision;
+    std::vector<OrderedEntry> entries;
+  };
+  View view() const;
+
+  /// Runs the programs in order until one answers something else than `next`; `next` when all did or there are none.
+  /// Any thread.
+  std::uint32_t run(void* ctx, std::uint32_t next) const noexcept;
+
+ private:
+  struct Published {
+    rcu::Deferred retired;  // first: the deferred call gets its address
+    std::vector<OrderedEntry> entries;
+  };
+  static constexpr int kNowhere = -1000;
+
+  int before(const Relative& to) const RING3_REQUIRES(mutex_);
+  int after(const Relative& to) const RING3_REQUIRES(mutex_);
+  Result<int> exact(const prog::Program& program, const Link* link) const RING3_REQUIRES(mutex_);
+  /// `place`, narrowed by the directions in flags. Errors: kNoEnt, kRange.
+  Result<int> directed(int place, std::uint32_t flags, const Relative& to) const RING3_REQUIRES(mutex_);
+  void publish(std::vector<OrderedEntry> next) RING3_REQUIRES(mutex_);
+
+  mutable Mutex mutex_;
+  std::vector<OrderedEntry> entries_ RING3_GUARDED_BY(mutex_);
+  std::uint64_t revision_ RING3_GUARDED_BY(mutex_) = 1;
+  std::atomic<Published*> published_{nullptr};
+};
+
+}  // namespace ring3::attach

@@ -1,0 +1,42 @@
+#include "ring3/hook.h"
+
+#include <cstring>
+#include <new>
+
+#include "attach/hook.h"
+#include "base/try.h"
+#include "exec/packet.h"
+#include "ring3/runtime.h"
+#include "runtime/runtime_impl.h"
+
+namespace ring3 {
+
+static_assert(static_cast<int>(HookKind::kTcxIngress) == uapi::BPF_TCX_INGRESS);
+static_assert(static_cast<int>(HookKind::kTcxEgress) == uapi::BPF_TCX_EGRESS);
+static_assert(static_cast<int>(HookKind::kNetkitPrimary) == uapi::BPF_NETKIT_PRIMARY);
+static_assert(static_cast<int>(HookKind::kNetkitPeer) == uapi::BPF_NETKIT_PEER);
+
+Result<Hook> Hook::add(Runtime& runtime, const HookDef& def) {
+  try {
+    return Hook(RING3_TRY(
+        runtime.impl().kernel().hooks().add(static_cast<std::uint32_t>(def.kind), def.device, def.name)));
+  } catch (const std::bad_alloc&) {
+    return Errno::kNoMem;
+  }
+}
+
+Result<std::uint32_t> Hook::run(std::span<const std::byte> packet) const {
+  if (packet.size() < exec::kEthernetHeader) return Errno::kInval;
+  auto copy = RING3_TRY(exec::Packet::make(packet));
+  uapi::__sk_buff& skb = copy->record().abi.skb;
+  skb.len = skb.wire_len = static_cast<std::uint32_t>(packet.size());
+  skb.ifindex = point_->ifindex();
+  std::uint16_t protocol = 0;  // stays in network order
+  std::memcpy(&protocol, packet.data() + exec::kEthernetHeader - sizeof protocol, sizeof protocol);
+  skb.protocol = protocol;
+  return point_->run(&copy->record());
+}
+
+std::size_t Hook::size() const { return point_->list().view().entries.size(); }
+
+}  // namespace ring3
