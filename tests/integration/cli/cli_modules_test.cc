@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "control/pin_client.h"
 #include "tests/integration/cli/cli_world.h"
@@ -198,7 +199,8 @@ TEST_F(CliModules, TopShowsWhatRuns) {
   });
   const Outcome records = ring3({"top", "-d", "0.1", "-n", "2", "--json"});
   const Outcome table = ring3({"top", "-d", "0.1", "-n", "1"});
-  const Outcome exact = ring3({"top", "-d", "0.1", "-n", "1", "--exact", "--json"});
+  // Of several looks: on a busy machine the caller may not run between two.
+  const Outcome exact = ring3({"top", "-d", "0.1", "-n", "20", "--exact", "--json"});
   stop = true;
   caller.join();
   ASSERT_EQ(records.code, 0) << records;
@@ -210,7 +212,11 @@ TEST_F(CliModules, TopShowsWhatRuns) {
   EXPECT_GT(program.at("ns_per_run").get<double>(), 0);
   EXPECT_TRUE(table.says("MODULE      PROGRAM     ID")) << table;
   ASSERT_EQ(exact.code, 0) << exact;
-  EXPECT_GT(json::parse(exact.out).at("programs").at(0).at("ns_per_run").get<double>(), 0) << exact;
+  double longest_ns = 0;
+  std::istringstream looks(exact.out);
+  for (std::string look; std::getline(looks, look);)
+    longest_ns = std::max(longest_ns, json::parse(look).at("programs").at(0).at("ns_per_run").get<double>());
+  EXPECT_GT(longest_ns, 0) << exact;
   EXPECT_EQ(ring3({"top", "-d", "0"}).code, 2);
 }
 
