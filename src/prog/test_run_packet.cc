@@ -104,12 +104,16 @@ Result<TestRunResult> run_on_skb(Program& program, const TestRunRequest& request
   RING3_TRY(check_data(request));
   const std::span data(request.data_in);
   const std::size_t hidden = sees_link_layer(program) ? 0 : exec::kEthernetHeader;
-  auto packet = RING3_TRY(exec::Packet::make(data.subspan(hidden)));
-  uapi::__sk_buff& skb = packet->record().abi.skb;
+  auto packet = RING3_TRY(exec::Packet::make(data));
+  rewrite::PacketRecord& record = packet->record();
+  record.link_layer = record.data;
+  record.network = record.data + exec::kEthernetHeader;
+  record.data = record.data_meta = record.link_layer + hidden;
+  uapi::__sk_buff& skb = record.abi.skb;
   RING3_TRY(fill_skb(skb, request, static_cast<std::uint32_t>(data.size() - hidden)));
 
   TestRunResult result;
-  run_repeatedly(program, &packet->record(), request, host, result);
+  run_repeatedly(program, &record, request, host, result);
   result.data_out.assign(hidden, std::byte{0});
   result.data_out.insert(result.data_out.end(), packet->bytes().begin(), packet->bytes().end());
   if (request.has_ctx_out) result.ctx_out = bytes_of(skb);

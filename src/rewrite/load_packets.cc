@@ -35,8 +35,6 @@ Result<void> load_packets(Rewriting& r) {
   for (std::uint32_t idx = 0; idx < r.copy.size(); ++idx) {
     const Insn& load = r.copy.at(idx);
     if (r.copy.removed(idx) || (load.op != Op::kLdAbs && load.op != Op::kLdInd)) continue;
-    if (load.op == Op::kLdAbs && load.imm < 0)
-      return r.refuse(Errno::kNotSupp, idx, "a packet load relative to a header: packets here have no header offsets");
     const std::uint32_t helper = RING3_TRY(helper_index(r, idx, kPacketLoadHelper | load.size));
     r.copy.replace(idx, sequence_for(load, helper));
   }

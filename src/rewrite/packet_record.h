@@ -24,6 +24,9 @@ struct PacketRecord {
   // What programs never see: the memory the packet may grow into.
   std::byte* room_start;
   std::byte* room_end;
+  // Where headers begin, for legacy loads relative to them; null: not known.
+  std::byte* link_layer;
+  std::byte* network;
 };
 static_assert(offsetof(PacketRecord, abi) == 0, "a context pointer is a record pointer");
 

@@ -206,11 +206,22 @@ HelperRows packet_helpers() { return kRows; }
 
 namespace {
 
+// Offsets below zero count from a header, each in a range of its own.
+constexpr std::int64_t kFromNetwork = -0x100000, kFromLinkLayer = -0x200000;
+
+const std::byte* place_of(PacketRecord& p, std::int32_t off, std::size_t size) {
+  if (off >= 0) return range(p, static_cast<std::uint32_t>(off), size);
+  const bool network = off >= kFromNetwork;
+  const std::byte* const header = network ? p.network : p.link_layer;
+  const std::int64_t from = off - (network ? kFromNetwork : kFromLinkLayer);
+  if (header == nullptr || from < 0) return nullptr;
+  return from + static_cast<std::int64_t>(size) <= p.data_end - header ? header + from : nullptr;
+}
+
 /// The legacy loads: a number in network order, or something below zero outside of the packet.
 template <typename Number>
 std::uint64_t load_number(std::uint64_t ctx, std::uint64_t off, std::uint64_t, std::uint64_t, std::uint64_t, RunContext&) {
-  // Negative offsets were relative to headers; packets here do not know theirs.
-  const std::byte* const from = signed_argument(off) < 0 ? nullptr : range(packet_of(ctx), off, sizeof(Number));
+  const std::byte* const from = place_of(packet_of(ctx), signed_argument(off), sizeof(Number));
   if (from == nullptr) return error_register(Errno::kFault);
   std::uint64_t number = 0;
   for (std::size_t i = 0; i < sizeof(Number); ++i) number = number << 8 | std::to_integer<std::uint64_t>(from[i]);

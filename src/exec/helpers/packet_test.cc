@@ -90,6 +90,23 @@ TEST_F(PacketTest, ChecksumDifferences) {
   EXPECT_EQ(call(BPF_FUNC_csum_diff, nullptr, 0, old_words, 516, 0), -22);
 }
 
+TEST_F(PacketTest, LegacyLoadsCountFromHeaders) {
+  const auto load = [&](std::int32_t off) {
+    return call(rewrite::kPacketLoadHelper | 2, ctx(), static_cast<std::uint32_t>(off));
+  };
+  EXPECT_EQ(load(62), 62 << 8 | 63);
+  EXPECT_LT(load(63), 0);
+  EXPECT_LT(load(-0x200000), 0) << "no header is known";
+  packet_->record().link_layer = packet_->record().data;
+  packet_->record().network = packet_->record().data + 14;
+  EXPECT_EQ(load(-0x200000), 1);
+  EXPECT_EQ(load(-0x200000 + 62), 62 << 8 | 63);
+  EXPECT_LT(load(-0x200000 + 63), 0);
+  EXPECT_EQ(load(-0x100000), 14 << 8 | 15);
+  EXPECT_LT(load(-1), 0);
+  EXPECT_LT(load(-0x200001), 0);
+}
+
 TEST_F(PacketTest, RoomInFrontIsZeroAndBounded) {
   packet_->record().abi.skb.len = 64;
   EXPECT_EQ(call(BPF_FUNC_skb_change_head, ctx(), 14, 1), -22);
