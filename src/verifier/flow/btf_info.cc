@@ -122,6 +122,27 @@ void describe_prototype(Program& prog, Diag& diag, SubprogInfo& sub) {
   sub.prototype_ok = true;
 }
 
+bool loads_packets(const Program& prog, const SubprogInfo& sub) {
+  for (std::uint32_t i = sub.start; i < sub.end; ++i)
+    if (prog.insn(i).op == isa::Op::kLdAbs || prog.insn(i).op == isa::Op::kLdInd) return true;
+  return false;
+}
+
+/// Functions that may end on the way return a number: packet loads end them with 0, tail calls with the target's result.
+Result<void> check_abnormal_returns(const Program& prog, Diag& diag) {
+  const btf::Btf* btf = prog.in.btf.get();
+  for (std::size_t s = 1; s < prog.subprogs.size(); ++s) {
+    const SubprogInfo& sub = prog.subprogs[s];
+    const bool loads = loads_packets(prog, sub);
+    if (!loads && !sub.has_tail_call) continue;
+    if (sub.func == 0) return diag.refuse(Rule::kEndsEarlyNoBtf, {loads ? "LD_ABS" : "tail_call"});
+    const btf::Type* proto = btf->type(btf->type(sub.func)->type);
+    const btf::Type* ret = proto == nullptr || proto->type == 0 ? nullptr : btf->type(btf->skip_modifiers(proto->type));
+    if (ret == nullptr || !is_scalar_kind(*ret)) return diag.refuse(Rule::kEndsEarlyNoInt, {loads ? "LD_ABS" : "tail_call"});
+  }
+  return {};
+}
+
 Result<void> check_func_info(Program& prog, Diag& diag) {
   const auto& records = prog.in.func_info;
   if (records.empty()) return {};
@@ -174,6 +195,7 @@ Result<void> check_line_info(Program& prog, Diag& diag) {
 
 Result<void> check_btf_info(Program& prog, Diag& diag) {
   RING3_TRY(check_func_info(prog, diag));
+  RING3_TRY(check_abnormal_returns(prog, diag));
   return check_line_info(prog, diag);
 }
 

@@ -146,6 +146,13 @@ bool Walk::step(const HistoryEntry& e, const HistoryEntry* later) {
     case Op::kStore: store(e, insn); return true;
     case Op::kLdImm64: case Op::kLdImm64Hi: drop(e.frameno, insn.dst); return true;
     case Op::kLdAbs: case Op::kLdInd:
+      // Outside the packet its function ended with 0, whatever went before.
+      if (later != nullptr && later->frameno + 1 == e.frameno) {
+        regs(e.frameno) = 0;
+        set_.slots[e.frameno] = 0;
+        drop(later->frameno, 0);
+        return (regs(later->frameno) & kArgRegs) == 0;
+      }
       drop(e.frameno, 0);
       return (regs(e.frameno) & kArgRegs) == 0;
     case Op::kAtomicAdd: case Op::kAtomicOr: case Op::kAtomicAnd: case Op::kAtomicXor: return true;

@@ -68,21 +68,36 @@ Result<void> transfer_atomic(Step& step) {
   return {};
 }
 
+namespace {
+
+/// A load outside the packet ends its function with 0: a path that goes on in the caller. Main's end, and that of a global function
+/// walked on its own, needs no path: 0 is a number, and nothing is owned or held.
+Result<void> walk_early_end(Step& step) {
+  if (step.path.depth() == 0) return {};
+  if (step.frame().role != FrameRole::kCall) return step.diag.refuse(Rule::kNotSupported, {"a packet load by skb[…] in a callback"});
+  PathState* caller = step.search.fork(step.path, step.frame().callsite + 1, step.idx);
+  if (caller == nullptr) return Errno::kTooBig;
+  caller->frames.pop_back();
+  set_constant(caller->frame().regs[0], 0);
+  caller->frame().regs[0].written = true;
+  return {};
+}
+
+}  // namespace
+
 Result<void> transfer_legacy_load(Step& step) {
   const isa::Insn& insn = step.insn();
   const std::uint32_t type = step.prog.in.prog_type;
   if (type != uapi::BPF_PROG_TYPE_SOCKET_FILTER && type != uapi::BPF_PROG_TYPE_SCHED_CLS &&
       type != uapi::BPF_PROG_TYPE_SCHED_ACT)
     return step.diag.refuse(Rule::kLegacyLoadType);
-  // A load outside the packet ends the function it stands in with 0; only main's end is no result that somebody goes on with.
-  if (step.path.depth() > 0 || step.path.frame().subprog != 0)
-    return step.diag.refuse(Rule::kNotSupported, {"a packet load by skb[…] in a function"});
   RING3_TRY(check_read(step, 6));
   if (!step.path.refs.empty()) return step.diag.refuse(Rule::kLegacyLoadLeak);
   RING3_TRY(check_no_section(step, "BPF_LD_[ABS|IND]"));
   if (step.reg(6).kind != RegKind::kCtx) return step.diag.refuse(Rule::kLegacyLoadR6);
   if (insn.op == Op::kLdInd) RING3_TRY(check_read(step, insn.src));
   RING3_TRY(check_no_offset(step, step.reg(6), 6, false));
+  RING3_TRY(walk_early_end(step));
   forget_caller_saved(step);
   set_unknown(step.reg(0));
   return {};

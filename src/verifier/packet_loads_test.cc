@@ -1,0 +1,61 @@
+// Legacy packet loads in functions: outside the packet they end the function with 0, and the caller goes on.
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "btf/builder.h"
+#include "isa/decode.h"
+#include "uapi/bpf.h"
+#include "verifier/testing.h"
+
+namespace ring3::verifier {
+namespace {
+
+constexpr const char* kLoad = "r6 = r1\nr0 = *(u8 *)skb[0]\nr0 = 1\nexit\n";
+
+/// main calls one static function; returns_number: what its BTF says.
+std::string judge(const std::string& main, bool returns_number = true, const std::string& sub = kLoad) {
+  btf::Builder b;
+  const btf::TypeId number = b.add_int("int", 4, 1);
+  const btf::TypeId ctx = b.add_ptr(0);
+  const btf::TypeId main_func = b.add_func("main", b.add_proto(number, {{"ctx", ctx}}), btf::Linkage::kGlobal);
+  const btf::TypeId sub_func = b.add_func("sub", b.add_proto(returns_number ? number : 0, {{"ctx", ctx}}), btf::Linkage::kStatic);
+  const auto slots = isa::assemble(main + "sub:\n" + sub, nullptr, nullptr);
+  EXPECT_TRUE(slots.ok()) << main;
+  const auto insns = isa::decode(slots.value(), nullptr);
+  const auto sub_size = static_cast<std::uint32_t>(isa::assemble(sub, nullptr, nullptr).value().size());
+  const FuncInfo info[] = {{0, main_func}, {static_cast<std::uint32_t>(slots.value().size()) - sub_size, sub_func}};
+  ProgramInput in;
+  in.prog_type = uapi::BPF_PROG_TYPE_SOCKET_FILTER;
+  in.gpl_compatible = true;
+  in.insns = insns.value();
+  in.raw = slots.value();
+  in.btf = testing::parsed(b);
+  in.func_info = info;
+  in.rights = model::Rights::all();
+  testing::TextLog log(1);
+  const model::Facts facts;
+  return verify(in, facts, Limits{}, log).ok() ? "accepted" : log.text;
+}
+
+TEST(PacketLoadsTest, TheCallerSeesBothEnds) {
+  EXPECT_EQ(judge("call sub\nr0 = 0\nexit\n"), "accepted");
+  const std::string said = judge("call sub\nif r0 != 0 goto out\nr0 = r9\nout:\nr0 = 0\nexit\n");
+  EXPECT_NE(said.find("R9 !read_ok"), std::string::npos) << said;
+}
+
+TEST(PacketLoadsTest, TheEarlyEndIsPrecise) {
+  // r0 is 0 or 1 in the caller: both are in bounds, and 9 would not be.
+  EXPECT_EQ(judge("*(u64 *)(r10 - 16) = 0\n*(u64 *)(r10 - 8) = 0\ncall sub\nr0 <<= 3\nr1 = r10\nr1 += -16\nr1 += r0\nr0 = *(u64 *)(r1 + 0)\nr0 = 0\nexit\n"),
+            "accepted");
+  const std::string beyond = judge("*(u64 *)(r10 - 8) = 0\ncall sub\nr0 <<= 3\nr1 = r10\nr1 += -8\nr1 += r0\nr0 = *(u64 *)(r1 + 0)\nr0 = 0\nexit\n");
+  EXPECT_NE(beyond, "accepted");
+}
+
+TEST(PacketLoadsTest, TheFunctionReturnsANumber) {
+  const std::string said = judge("call sub\nr0 = 0\nexit\n", false);
+  EXPECT_NE(said.find("LD_ABS is only allowed in functions that return 'int'."), std::string::npos) << said;
+}
+
+}  // namespace
+}  // namespace ring3::verifier
