@@ -13,6 +13,7 @@
 #include "prog/resolve.h"
 #include "prog/target.h"
 #include "rewrite/rewrite.h"
+#include "rewrite/shown.h"
 #include "isa/decode.h"
 #include "uapi/bpf.h"
 
@@ -75,7 +76,8 @@ std::vector<isa::RawInsn> shown_insns(const LoadRequest& request, const Prepared
   return shown;
 }
 
-ProgramAbout describe(const LoadRequest& request, const Prepared& p, const verifier::VerifiedProgram& verified) {
+ProgramAbout describe(const LoadRequest& request, const Prepared& p, const verifier::ProgramInput& in,
+                      const verifier::VerifiedProgram& verified) {
   ProgramAbout about;
   about.type = request.prog_type;
   about.attach_type = request.attach_type;
@@ -88,12 +90,14 @@ ProgramAbout describe(const LoadRequest& request, const Prepared& p, const verif
   about.verify_time_ns = verified.stats.time_ns;
   about.attach_btf_id = request.attach_btf_id;
   about.attach_btf_object_id = p.target.btf_object_id;
-  about.xlated = shown_insns(request, p);
+  rewrite::ShownProgram shown = rewrite::show(shown_insns(request, p), in, verified, *p.facts);
+  about.xlated = std::move(shown.insns);
+  about.shown_start = std::move(shown.start);
   about.func_info = request.func_info;
   about.func_info_rec_size = request.func_info_rec_size;
   about.line_info = request.line_info;
   about.line_info_rec_size = request.line_info_rec_size;
-  for (const verifier::Subprog& subprog : verified.subprogs) about.subprog_starts.push_back(subprog.start_idx);
+  for (const verifier::Subprog& subprog : verified.subprogs) about.subprog_starts.push_back(about.shown_start[subprog.start_idx]);
   about.max_ctx_offset = verified.max_ctx_offset;
   about.max_rdonly_access = verified.max_rdonly_access;
   about.max_rdwr_access = verified.max_rdwr_access;
@@ -168,7 +172,7 @@ Result<Ref<Program>> load_relocated(const LoadRequest& request, DescriptorSource
   Compiled compiled = made.ok() ? std::move(made).value() : Compiled{};
 
   ProgramMaker::Parts parts;
-  parts.about = describe(request, p, verified);
+  parts.about = describe(request, p, in, verified);
   parts.btf = request.btf;
   parts.attach_target = std::move(p.target.holder);
   parts.maps = std::move(p.resolved.maps);

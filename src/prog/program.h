@@ -34,7 +34,8 @@ struct ProgramAbout {
   std::uint64_t verify_time_ns = 0;
   btf::TypeId attach_btf_id = 0;
   std::uint32_t attach_btf_object_id = 0;  // BTF object that holds attach_btf_id; 0: none
-  std::vector<isa::RawInsn> xlated;    // as shown to clients: as loaded, maps by id, no addresses
+  std::vector<isa::RawInsn> xlated;    // as shown to clients (rewrite/shown.h): maps by id, no addresses
+  std::vector<std::uint32_t> shown_start;  // per loaded slot: where it begins in xlated
   std::vector<std::byte> func_info, line_info;
   std::uint32_t func_info_rec_size = 0, line_info_rec_size = 0;
   std::vector<std::uint32_t> subprog_starts;   // in xlated, main first

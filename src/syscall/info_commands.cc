@@ -139,14 +139,27 @@ Result<void> prog_identity(Call& call, uapi::bpf_prog_info& info, const prog::Pr
   return {};
 }
 
+/// The records' instruction numbers, in the instructions that are shown.
+std::vector<std::byte> as_shown(const prog::ProgramAbout& about, std::vector<std::byte> records, std::uint32_t record_size) {
+  for (std::size_t at = 0; record_size >= sizeof(std::uint32_t) && at + record_size <= records.size(); at += record_size) {
+    std::uint32_t idx = 0;
+    std::memcpy(&idx, records.data() + at, sizeof idx);
+    if (idx < about.shown_start.size()) idx = about.shown_start[idx];
+    std::memcpy(records.data() + at, &idx, sizeof idx);
+  }
+  return records;
+}
+
 /// Instructions and records; only for callers with the right to see them.
 Result<void> prog_images(Call& call, uapi::bpf_prog_info& info, const prog::Program& program) {
   const prog::ProgramAbout& about = program.about();
   const std::span<const std::byte> xlated = std::as_bytes(std::span(about.xlated));
   RING3_TRY(copy_array<std::byte>(call, info.xlated_prog_insns, info.xlated_prog_len, xlated));
-  RING3_TRY(copy_records(call, info.func_info, info.nr_func_info, info.func_info_rec_size, about.func_info,
+  RING3_TRY(copy_records(call, info.func_info, info.nr_func_info, info.func_info_rec_size,
+                         as_shown(about, about.func_info, about.func_info_rec_size),
                          about.func_info_rec_size, sizeof(uapi::bpf_func_info)));
-  RING3_TRY(copy_records(call, info.line_info, info.nr_line_info, info.line_info_rec_size, about.line_info,
+  RING3_TRY(copy_records(call, info.line_info, info.nr_line_info, info.line_info_rec_size,
+                         as_shown(about, about.line_info, about.line_info_rec_size),
                          about.line_info_rec_size, sizeof(uapi::bpf_line_info)));
   const std::vector<prog::ProgramTag> tags(std::max<std::size_t>(about.subprog_starts.size(), 1), about.tag);
   return copy_array<prog::ProgramTag>(call, info.prog_tags, info.nr_prog_tags, tags);

@@ -62,6 +62,10 @@ struct SubprogInfo {
   bool prototype_ok = false;       // args below are usable
   std::vector<GlobalArg> args;
   std::uint32_t stack_bytes = 0;   // grows while paths are walked
+  // Spills around fast calls (flow/fastcall.cc): all below fastcall_off, which nothing else touches.
+  bool has_fastcall = false;
+  bool keeps_fastcall_stack = false;
+  std::int32_t fastcall_off = 0;
   std::uint8_t called = 0;         // global: Surroundings that verified code enters it in …
   std::uint8_t verified = 0;       // … and those it was walked in
 };
@@ -88,6 +92,7 @@ enum InsnMark : std::uint8_t {
   kMarkCallsCallback = 1 << 3,    // runs a callback synchronously
   kMarkIterNext = 1 << 4,         // advances an open coded iterator
   kMarkMayGoto = 1 << 5,
+  kMarkFastcall = 1 << 6,         // spill or fill around a fast call
 };
 
 struct Program {
@@ -127,6 +132,7 @@ struct Program {
   std::vector<SubprogInfo> subprogs;    // sorted by start, main first
   std::deque<AsyncEntry> async_entries{};  // grows while paths are walked
   std::vector<std::uint8_t> marks;      // per instruction: InsnMark
+  std::vector<std::uint8_t> fastcall_pairs{};  // per call: spills and fills around it that Linux drops
   std::vector<std::uint16_t> live_in;   // per instruction: registers read before written from here on
   std::vector<std::uint32_t> line_of;   // per instruction: index into in.line_info, or kNoIndex
 

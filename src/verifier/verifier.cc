@@ -34,7 +34,7 @@ class Run {
     out_.stats.time_ns =
         static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(spent).count());
     out_.stats.peak_memory_bytes = frames_.bytes();
-    if (walked_) log_stats(diag_, prog_, out_.stats);
+    if (walked_) log_stats(diag_, prog_, out_);
     diag_.flush();
     if (done.ok()) return std::move(out_);
     if (diag_.refused()) diag_.sink().rejected(reported_ ? rejection_ : make_rejection(diag_, prog_, nullptr));
@@ -53,6 +53,7 @@ class Run {
     RING3_TRY(check_maps());
     RING3_TRY(check_cfg(prog_, diag_));
     find_liveness(prog_);
+    find_fastcalls(prog_);
     find_throws(prog_);
     prepare_facts();
     RING3_TRY(walk_all());
@@ -239,15 +240,30 @@ class Run {
     return {};
   }
 
+  /// Linux saves three registers for inlined loops, and keeps a counter for loops with a budget.
+  std::uint32_t shown_stack_bytes(const SubprogInfo& s) const {
+    bool loops = false, budget = false;
+    for (std::uint32_t i = s.start; i < s.end; ++i) {
+      loops |= becomes_inline_loop(prog_.insn(i), out_.insns[i]);
+      budget |= prog_.insn(i).op == Op::kMayGoto;
+    }
+    std::uint32_t bytes = counted_stack_bytes(prog_, s);
+    if (loops) bytes = (bytes + 7) / 8 * 8 + 24;
+    return bytes + (budget ? 8 : 0);
+  }
+
   void finish() {
     for (std::uint32_t i = 0; i < prog_.size(); ++i) {
       InsnFacts& f = out_.insns[i];
       if (!f.reachable) f.branch_always = f.branch_never = false;
       if (prog_.insn(i).op == Op::kLdImm64Hi) f.reachable = i > 0 && out_.insns[i - 1].reachable;
+      f.fastcall_pairs = prog_.fastcall_pairs[i];
       f.zero_extend = isa::reg_use(prog_.insn(i)).zero_upper != 0;
     }
     for (const SubprogInfo& s : prog_.subprogs)
-      out_.subprogs.push_back({.start_idx = s.start, .end_idx = s.end, .stack_bytes = s.stack_bytes, .is_global = s.is_global,
+      out_.subprogs.push_back({.start_idx = s.start, .end_idx = s.end, .stack_bytes = s.stack_bytes,
+                               .counted_stack_bytes = counted_stack_bytes(prog_, s), .shown_stack_bytes = shown_stack_bytes(s),
+                               .is_global = s.is_global,
                                .has_tail_call = s.has_tail_call, .is_callback = s.is_callback,
                                 .is_exception_callback = s.is_exception_callback});
     out_.may_sleep |= prog_.sleepable;
@@ -265,6 +281,12 @@ class Run {
 };
 
 }  // namespace
+
+bool becomes_inline_loop(const isa::Insn& insn, const InsnFacts& facts) {
+  constexpr int kFlags = 3;  // argument 4
+  return facts.reachable && insn.op == Op::kCallHelper && insn.imm == uapi::BPF_FUNC_loop && facts.callee != UINT32_MAX &&
+         (facts.const_args_known >> kFlags & 1) != 0 && facts.const_arg[kFlags] == 0;
+}
 
 Result<VerifiedProgram> verify(const ProgramInput& in, const model::Facts& facts, const Limits& limits, LogSink& log) {
   return Run(in, facts, limits, log).verify();

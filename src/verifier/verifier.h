@@ -90,6 +90,7 @@ struct InsnFacts {
   bool dynptr_read_only = false;             // makes a dynptr of a packet that this program may not write
   bool needs_nospec = false;                 // a store later loads must not overtake
   ArithMask mask;
+  std::uint8_t fastcall_pairs = 0;           // fast call: spills and fills around it that no longer matter to clients
   bool zero_extend = false;                  // upper half of dst is read after this 32-bit write
 };
 
@@ -106,6 +107,8 @@ struct Subprog {
   std::uint32_t start_idx = 0;
   std::uint32_t end_idx = 0;
   std::uint32_t stack_bytes = 0;
+  std::uint32_t counted_stack_bytes = 0;     // without spills around fast calls
+  std::uint32_t shown_stack_bytes = 0;       // … and with what Linux puts in for loops
   bool is_global = false;
   bool has_tail_call = false;
   bool is_callback = false;                  // entered from a helper with callback arguments
@@ -136,6 +139,9 @@ struct VerifiedProgram {
   std::string_view not_runnable;
   Stats stats;
 };
+
+/// A bpf_loop whose callback and flags are known: Linux shows a loop in its place.
+bool becomes_inline_loop(const isa::Insn& insn, const InsnFacts& facts);
 
 /// Errors: what Linux answers for the same program (kInval, kAcces, kTooBig, kPerm, …); the reason is in log.
 Result<VerifiedProgram> verify(const ProgramInput& in, const model::Facts& facts, const Limits& limits,

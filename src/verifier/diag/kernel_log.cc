@@ -135,11 +135,15 @@ void log_insn(Diag& diag, const Program& prog, const PathState& path) {
   diag.write_insn(std::to_string(path.insn_idx) + ": ", insn_text(prog, path.insn_idx));
 }
 
-void log_stats(Diag& diag, const Program& prog, const Stats& stats) {
+void log_stats(Diag& diag, const Program& prog, const VerifiedProgram& out) {
+  const Stats& stats = out.stats;
   if (diag.wants(kLogStats)) {
     diag.print("verification time {} usec\n", {stats.time_ns / 1000});
     std::string depths;
-    for (const SubprogInfo& sub : prog.subprogs) depths += (depths.empty() ? "" : "+") + std::to_string(sub.stack_bytes);
+    const auto add = [&](std::uint32_t bytes) { depths += (depths.empty() ? "" : "+") + std::to_string(bytes); };
+    for (const Subprog& sub : out.subprogs) add(sub.shown_stack_bytes);
+    if (out.subprogs.empty())  // refused
+      for (const SubprogInfo& sub : prog.subprogs) add(sub.stack_bytes);
     diag.print("stack depth {}\n", {depths});
   }
   diag.print("processed {} insns (limit {}) max_states_per_insn {} total_states {} peak_states {} mark_read {}\n",

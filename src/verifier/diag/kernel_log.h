@@ -21,7 +21,7 @@ void log_resume(Diag& diag, const Program& prog, const PathState& path);
 void log_resumed_safe(Diag& diag, const PathState& path);
 /// State touched by the previous instruction, then the source line if it changed, then the instruction.
 void log_insn(Diag& diag, const Program& prog, const PathState& path);
-void log_stats(Diag& diag, const Program& prog, const Stats& stats);
+void log_stats(Diag& diag, const Program& prog, const VerifiedProgram& out);
 
 /// One register as the log shows it, "map_value(map=m,ks=4,vs=8)"; also for the report.
 std::string reg_text(const Program& prog, const FrameState& frame, const RegState& reg);

@@ -26,6 +26,13 @@ bool calls_callback(Program& prog, const isa::Insn& insn);
 bool advances_iterator(const Program& prog, const isa::Insn& insn);
 Result<void> check_stack_depth(Program& prog, Diag& diag);
 
+// Spills around fast calls (fastcall.cc).
+void find_fastcalls(Program& prog);
+/// Instruction idx touches the stack of a function from `lowest` up.
+void note_stack_use(Program& prog, std::uint32_t subprog, std::uint32_t idx, std::int64_t lowest);
+/// Stack of a function without what Linux drops.
+std::uint32_t counted_stack_bytes(const Program& prog, const SubprogInfo& sub);
+
 // Exceptions (exceptions.cc).
 /// Where the function starts that handles what the program throws; UINT32_MAX: there is none.
 Result<std::uint32_t> exception_callback(const Program& prog, Diag& diag);

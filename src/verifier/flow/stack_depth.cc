@@ -48,11 +48,11 @@ struct Chains {
 
   Result<void> walk(std::uint32_t subprog, std::uint32_t bytes_above, std::uint32_t frame) {
     const SubprogInfo& sub = prog.subprogs[subprog];
-    if (frame >= prog.limits.max_frames) return diag.refuse(Rule::kTooManyFrames, {frame + 1});
+    if (frame >= prog.limits.max_frames) return diag.refuse(Rule::kTooManyFrames, {frame});
     std::uint32_t& seen = heaviest[subprog * prog.limits.max_frames + frame];
     if (seen > bytes_above) return {};
     seen = bytes_above + 1;
-    const std::uint32_t bytes = bytes_above + rounded(sub.stack_bytes);
+    const std::uint32_t bytes = bytes_above + rounded(counted_stack_bytes(prog, sub));
     if (bytes > prog.limits.max_stack_bytes) return diag.refuse(Rule::kCombinedStack, {frame + 1, bytes});
     if (sub.has_tail_call && frame > 0 && bytes_above > kTailCallerBytes)
       return diag.refuse(Rule::kTailCallStack, {bytes_above});

@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "verifier/domain/scalar_alu.h"
+#include "verifier/flow/flow.h"
 #include "verifier/kinds/access.h"
 #include "verifier/kinds/dynptr.h"
 #include "verifier/transfer/regs.h"
@@ -74,6 +75,7 @@ Result<Span> check_bounds(Step& step, unsigned regno, std::int32_t off, std::uin
     if (exact) return step.diag.refuse_as(error, Rule::kStackBounds, {why_text(why), regno, off, size});
     return step.diag.refuse_as(error, Rule::kStackVarBounds, {why_text(why), regno, tnum_text(reg.val), off, size});
   }
+  note_stack_use(step.prog, frame.subprog, step.idx, span.lo);
   grow(step, frame, span.lo);
   return span;
 }

@@ -1,0 +1,64 @@
+// Spills around fast calls, through verify(): which stack is counted, and when something else keeps it.
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "isa/decode.h"
+#include "uapi/bpf.h"
+#include "verifier/testing.h"
+
+namespace ring3::verifier {
+namespace {
+
+class FastcallTest : public ::testing::Test {
+ protected:
+  /// Counted stack of main; -1: refused.
+  int counted(const std::string& text) {
+    const auto slots = isa::assemble(text, nullptr, nullptr);
+    EXPECT_TRUE(slots.ok()) << text;
+    const auto insns = isa::decode(slots.value(), nullptr);
+    ProgramInput in;
+    in.prog_type = uapi::BPF_PROG_TYPE_SOCKET_FILTER;
+    in.gpl_compatible = true;
+    in.insns = insns.value();
+    in.raw = slots.value();
+    in.rights = model::Rights::all();
+    testing::TextLog log(1);
+    const model::Facts facts;
+    auto verdict = verify(in, facts, Limits{}, log);
+    EXPECT_TRUE(verdict.ok()) << log.text;
+    if (!verdict.ok()) return -1;
+    out_ = std::move(verdict).value();
+    return static_cast<int>(out_.subprogs[0].counted_stack_bytes);
+  }
+  VerifiedProgram out_;
+};
+
+constexpr const char* kCall =
+    "r1 = 1\n*(u64 *)(r10 - 16) = r1\ncall bpf_get_smp_processor_id\nr1 = *(u64 *)(r10 - 16)\n";
+
+TEST_F(FastcallTest, PatternsAreNotCounted) {
+  EXPECT_EQ(counted(std::string(kCall) + "r0 = 0\nexit\n"), 8);
+  EXPECT_EQ(out_.insns[2].fastcall_pairs, 1);
+  EXPECT_EQ(out_.subprogs[0].stack_bytes, 16u) << "it runs with its spills";
+}
+
+TEST_F(FastcallTest, WhoeverElseTouchesThePlacesKeepsThem) {
+  EXPECT_EQ(counted(std::string(kCall) + "r2 = r10\nr2 += -16\nr0 = *(u64 *)(r2 + 0)\nr0 = 0\nexit\n"), 16);
+  EXPECT_EQ(out_.insns[2].fastcall_pairs, 0);
+  EXPECT_EQ(counted(std::string(kCall) + "*(u64 *)(r10 - 8) = 0\nr0 = 0\nexit\n"), 8) << "above them";
+}
+
+TEST_F(FastcallTest, CallsThatStayCallsKeepTheirStack) {
+  EXPECT_EQ(counted("r1 = 1\n*(u64 *)(r10 - 16) = r1\ncall bpf_get_prandom_u32\nr1 = *(u64 *)(r10 - 16)\nr0 = 0\nexit\n"), 16);
+}
+
+TEST_F(FastcallTest, OnlyMirroredPairsOfKeptRegistersCount) {
+  EXPECT_EQ(counted("r6 = 1\n*(u64 *)(r10 - 16) = r6\ncall bpf_get_smp_processor_id\nr6 = *(u64 *)(r10 - 16)\nr0 = 0\nexit\n"), 16);
+  EXPECT_EQ(counted("r1 = 1\n*(u64 *)(r10 - 16) = r1\ncall bpf_get_smp_processor_id\nr2 = *(u64 *)(r10 - 16)\nr0 = 0\nexit\n"), 16);
+  EXPECT_EQ(counted("r1 = 1\n*(u64 *)(r10 - 24) = r1\n*(u64 *)(r10 - 16) = r1\ncall bpf_get_smp_processor_id\n"
+                    "r1 = *(u64 *)(r10 - 16)\nr0 = 0\nexit\n"), 24) << "not the lowest place";
+}
+
+}  // namespace
+}  // namespace ring3::verifier
