@@ -143,6 +143,16 @@ Result<std::uint32_t> kfunc_index(Rewriting& r, std::uint32_t idx, std::vector<s
   return std::uint32_t{numbers[verified]};
 }
 
+/// A pointer under another type: the same address.
+bool is_cast(const Rewriting& r, std::uint32_t idx) {
+  if (r.copy.at(idx).op != isa::Op::kCallKfunc) return false;
+  const std::uint32_t verified = r.facts(idx).kfunc;
+  if (verified >= r.in.verified.kfuncs.size()) return false;
+  const std::uint32_t index = r.in.verified.kfuncs[verified].index;
+  const model::KernelKfunc* row = index < r.in.facts.kfuncs.size() ? model::find_kernel_kfunc(r.in.facts.kfuncs[index].name) : nullptr;
+  return row != nullptr && (row->special == model::KfuncSpecial::kRdonlyCast || row->special == model::KfuncSpecial::kCastToKernCtx);
+}
+
 /// Null: a call of something else, or of a host's function.
 const model::Kfunc* own_function(const Rewriting& r, std::uint32_t idx) {
   if (r.copy.at(idx).op != isa::Op::kCallKfunc) return nullptr;
@@ -163,6 +173,8 @@ Result<void> resolve_calls(Rewriting& r) {
       RING3_TRY(exchange_weak(r, idx));
     } else if (insn.op == isa::Op::kCallHelper) {
       insn.imm = RING3_TRY(helper_index(r, idx, static_cast<std::uint32_t>(insn.imm)));
+    } else if (is_cast(r, idx)) {
+      insn = isa::Insn{.op = isa::Op::kMov, .bits = 64, .src_is_reg = true, .dst = 0, .src = 1};
     } else if (const model::Kfunc* own = own_function(r, idx)) {
       RING3_TRY(call_own_function(r, idx, *own));
     } else if (insn.op == isa::Op::kCallKfunc) {

@@ -34,7 +34,7 @@ FrameState* push_frame(Step& step, PathState& path, std::uint32_t subprog, std::
 
 /// What a helper promises its callback.
 struct CallbackPlan {
-  enum class Args : std::uint8_t { kLoop, kMapElement, kTreeNodes, kDynptr } args;
+  enum class Args : std::uint8_t { kLoop, kMapElement, kTreeNodes, kDynptr, kVma } args;
   std::uint32_t subprog;
   std::uint32_t map = 0;      // kMapElement
   std::uint32_t map_uid = 0;  // the same: which lookup in an outer map gave it

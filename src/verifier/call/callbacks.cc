@@ -59,6 +59,13 @@ Result<void> run_callback(Step& step, const CallbackPlan& plan) {
     callee->regs[2] = ctx;
   } else if (plan.args == CallbackPlan::Args::kTreeNodes) {
     set_less_arguments(step, *callee, *plan.root);
+  } else if (plan.args == CallbackPlan::Args::kVma) {
+    // The task that was asked about, a mapping of it that nobody vouches for beyond the call, and the context.
+    callee->regs[1] = path->frames[path->depth() - 1]->regs[1];
+    set_pointer(callee->regs[2], RegKind::kHostStruct);
+    callee->regs[2].btf = 0;
+    callee->regs[2].btf_type = step.prog.facts.host_btf->find("vm_area_struct", btf::Kind::kStruct);
+    callee->regs[3] = ctx;
   } else if (plan.args == CallbackPlan::Args::kDynptr) {
     set_constant_dynptr(step, callee->regs[1], model::kDynptrLocal);
     callee->lent_dynptr = callee->regs[1].id;

@@ -60,7 +60,9 @@ Result<void> check_available(Step& step, const HelperProto* proto, std::uint32_t
   }
   if (!available) return refuse();
   // Rules of these are not checked yet: refused, never guessed.
-  if ((proto->flags & model::kHelperFindVma) != 0) return step.diag.refuse(Rule::kNotSupported, {"this helper"});
+  if ((proto->flags & model::kHelperFindVma) != 0 &&
+      (step.prog.facts.host_btf == nullptr || step.prog.facts.host_btf->find("vm_area_struct", btf::Kind::kStruct) == 0))
+    return step.diag.refuse(Rule::kNotSupported, {"struct vm_area_struct, which the host's types lack,"});
   if (!model::helper_allows_target(*proto, step.prog.view(), target_function(step.prog)))
     return step.diag.refuse(Rule::kHelperNotForTarget);
   if ((proto->flags & model::kHelperNeedsFunc) != 0 && (step.prog.view() & (model::kViewKprobe | model::kViewTraceProbe)) == 0)
@@ -325,6 +327,9 @@ Result<void> run_callbacks(Step& step, const HelperCall& call) {
   } else if ((call.proto.flags & model::kHelperForEach) != 0) {
     RING3_TRY(run_callback(step, {.args = CallbackPlan::Args::kMapElement, .subprog = call.callback, .map = call.map,
                                   .map_uid = call.map_uid, .ctx_reg = 3}));
+    step.frame().callback_depth = 0;
+  } else if ((call.proto.flags & model::kHelperFindVma) != 0) {
+    RING3_TRY(run_callback(step, {.args = CallbackPlan::Args::kVma, .subprog = call.callback, .ctx_reg = 4}));
     step.frame().callback_depth = 0;
   } else if ((call.proto.flags & model::kHelperDrain) != 0) {
     RING3_TRY(run_callback(step, {.args = CallbackPlan::Args::kDynptr, .subprog = call.callback, .ctx_reg = 3}));

@@ -35,6 +35,7 @@ bool is_modelled(KfuncSpecial special, std::string_view name) {
     case KfuncSpecial::kPreemptEnable: case KfuncSpecial::kIterCssTask: case KfuncSpecial::kIteratorsOnly:
     case KfuncSpecial::kDynptrFromSkb: case KfuncSpecial::kDynptrFromXdp: case KfuncSpecial::kDynptrSlice:
     case KfuncSpecial::kDynptrClone: case KfuncSpecial::kThrow: case KfuncSpecial::kWqInit: case KfuncSpecial::kWqSetCallback:
+    case KfuncSpecial::kRdonlyCast: case KfuncSpecial::kCastToKernCtx:
       return true;
     case KfuncSpecial::kNone: return name != "bpf_session_cookie" && name != "bpf_session_is_return";
     default: return false;
@@ -150,6 +151,11 @@ Result<void> check_arg(Step& step, unsigned i, KfuncCall& call) {
   const KfuncArg& arg = call.proto.args[i];
   const unsigned regno = i + 1;
   if (arg.kind == KfuncArgKind::kIgnored) return {};
+  if (call.special == KfuncSpecial::kCastToKernCtx) {
+    RING3_TRY(check_read(step, regno));
+    if (step.reg(regno).kind != RegKind::kCtx) return step.diag.refuse(Rule::kKfuncArgCtx, {i, kind_name(step.reg(regno))});
+    return check_no_offset(step, step.reg(regno), regno, false);
+  }
   RING3_TRY(check_read(step, regno));
   const RegState& reg = step.reg(regno);
   switch (arg.kind) {
@@ -251,6 +257,7 @@ Result<void> set_result(Step& step, const KfuncCall& call) {
   r0.written = true;
   const bool maybe_null = may_return_null(call);
   const std::uint16_t null = maybe_null ? std::uint16_t{model::kMaybeNull} : std::uint16_t{0};
+  if (is_cast(call.special)) return set_cast_result(step, call);
   if (call.special == KfuncSpecial::kDynptrSlice) return set_slice_result(step, call);
   const bool special = RING3_TRY(set_special_result(step, call, null));
   if (special || call.proto.ret == KfuncRet::kHostStruct) {

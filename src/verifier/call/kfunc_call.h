@@ -57,6 +57,10 @@ void set_node_result(Step& step, const KfuncCall& call, std::uint16_t null);
 /// bpf_throw: the path ends here (exceptions.cc).
 Result<void> throw_exception(Step& step);
 
+// A pointer under another type (casts.cc).
+bool is_cast(model::KfuncSpecial special);
+Result<void> set_cast_result(Step& step, const KfuncCall& call);
+
 // Dynptrs (dynptr_calls.cc).
 Result<void> check_dynptr_arg(Step& step, unsigned i, KfuncCall& call);
 /// r0 is a slice of the dynptr among the arguments.

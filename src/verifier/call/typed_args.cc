@@ -30,7 +30,8 @@ bool is_any_socket(RegKind kind) {
   return kind == RegKind::kSocket || kind == RegKind::kSockCommon || kind == RegKind::kTcpSock || kind == RegKind::kXdpSock;
 }
 
-Result<void> check_struct(Step& step, unsigned regno, const char* wanted_name, bool release) {
+/// exact: the struct itself, not one that begins with it.
+Result<void> check_struct(Step& step, unsigned regno, const char* wanted_name, bool release, bool exact) {
   const RegState& reg = step.reg(regno);
   const auto& host = step.prog.facts.host_btf;
   const btf::TypeId wanted = host == nullptr ? 0 : host->find(wanted_name, btf::Kind::kStruct);
@@ -38,7 +39,7 @@ Result<void> check_struct(Step& step, unsigned regno, const char* wanted_name, b
   if (wanted_name == std::string_view("cgroup") && is_storage_owner(step, reg)) return check_no_offset(step, reg, regno, !release);
   if (wanted == 0) return step.diag.refuse(Rule::kNotSupported, {std::string("struct ") + wanted_name + ", which the host's types lack,"});
   RING3_TRY(check_no_offset(step, reg, regno, !release));
-  if (!struct_holds(step.prog, *step.prog.btfs[reg.btf], reg.btf_type, reg.off, *host, wanted, release))
+  if (!struct_holds(step.prog, *step.prog.btfs[reg.btf], reg.btf_type, reg.off, *host, wanted, exact))
     return step.diag.refuse(Rule::kHelperArgStruct, {regno, step.prog.btf_name(reg.btf, reg.btf_type), wanted_name});
   return {};
 }
@@ -59,7 +60,9 @@ Result<void> check_typed_arg(Step& step, unsigned regno, const model::ArgSpec& a
     if (arg.kind == ArgKind::kHostStruct) allowed |= model::kRcuPtr;
     else if (arg.kind != ArgKind::kBtfSockCommon) return refuse();
     if ((reg.flags & ~allowed) != 0) return refuse();
-    RING3_TRY(check_struct(step, regno, arg.kind == ArgKind::kHostStruct ? arg.btf_name : "sock_common", release));
+    const bool socket = arg.kind == ArgKind::kBtfSockCommon;
+    // A socket of any kind is given back as what all of them begin with.
+    RING3_TRY(check_struct(step, regno, socket ? "sock_common" : arg.btf_name, release, release && !socket));
   } else {
     const bool fits = arg.kind == ArgKind::kSocket ? reg.kind == RegKind::kSocket
                                                    : arg.kind != ArgKind::kHostStruct && is_any_socket(reg.kind);

@@ -78,7 +78,7 @@ bool calls_callback(Program& prog, const isa::Insn& insn) {
   }
   if (insn.op != Op::kCallHelper) return false;
   const model::HelperProto* proto = model::find_helper(static_cast<std::uint32_t>(insn.imm));
-  return proto != nullptr && (proto->flags & (model::kHelperLoops | model::kHelperForEach | model::kHelperDrain)) != 0;
+  return proto != nullptr && (proto->flags & (model::kHelperLoops | model::kHelperForEach | model::kHelperDrain | model::kHelperFindVma)) != 0;
 }
 
 bool advances_iterator(const Program& prog, const isa::Insn& insn) {

@@ -4,6 +4,9 @@
 #include "verifier/transfer/regs.h"
 
 namespace ring3::verifier {
+
+Result<void> access_map_fields(Step& step, const Access& access, std::int32_t off);  // map_fields.cc
+
 namespace {
 
 using model::AccessKind;
@@ -169,6 +172,7 @@ Result<void> check_access(Step& step, const Access& access) {
   if (access.write && access.value != kNoReg && leaks_pointer(step, static_cast<unsigned>(access.value)) &&
       reg.kind != RegKind::kStack)
     return step.diag.refuse(Rule::kLeaksIntoMem, {access.value, leak_target(reg.kind)});
+  if (reg.kind == RegKind::kMapPtr) return access_map_fields(step, access, off);
   RING3_TRY(note_access(step, access_kind(reg)));
   switch (model::kind_row(reg.kind).deref) {
     case DerefRule::kCtx: return access_ctx(step, access, off);
@@ -179,7 +183,7 @@ Result<void> check_access(Step& step, const Access& access) {
     case DerefRule::kHostStruct: return access_host_struct(step, access, off);
     case DerefRule::kSock: return access_sock(step, access, off);
     case DerefRule::kFlowKeys: return access_flow_keys(step, access, off);
-    case DerefRule::kMapPtr: return step.diag.refuse(Rule::kNotSupported, {"reading the fields of a map"});
+    case DerefRule::kMapPtr: return access_map_fields(step, access, off);
     case DerefRule::kNever: break;
   }
   return step.diag.refuse(Rule::kInvalidMemAccess, {access.base, kind_name(reg)});

@@ -3,6 +3,7 @@
 #include <bit>
 
 #include "isa/reg_use.h"
+#include "uapi/bpf.h"
 #include "verifier/diag/kernel_log.h"
 #include "verifier/explore/checkpoints.h"
 #include "verifier/flow/flow.h"
@@ -89,7 +90,7 @@ bool Walk::call(const HistoryEntry& e, const isa::Insn& insn, const HistoryEntry
       // The context argument is a register of the caller, passed on unchanged.
       if (callee != 0) {
         for (unsigned r = 1; r <= 5; ++r)
-          if ((callee & bit(r)) != 0) add(f, 3);
+          if ((callee & bit(r)) != 0) add(f, insn.imm == uapi::BPF_FUNC_find_vma ? 4 : 3);
       }
     }
     return true;

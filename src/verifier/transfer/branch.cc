@@ -26,7 +26,7 @@ bool is_never_null(const RegState& reg) {
   if (!reg.is_pointer() || reg.maybe_null()) return false;
   switch (reg.kind) {
     case RegKind::kMapPtr: case RegKind::kMapValue: case RegKind::kMapKey: case RegKind::kMem:
-    case RegKind::kSocket: case RegKind::kSockCommon: case RegKind::kTcpSock:
+    case RegKind::kSocket: case RegKind::kSockCommon: case RegKind::kTcpSock: case RegKind::kXdpSock:
       return !reg.has(model::kUntrusted);
     case RegKind::kHostStruct:
       return !reg.has(model::kUntrusted) && (reg.ref_obj_id != 0 || reg.has(model::kTrusted));

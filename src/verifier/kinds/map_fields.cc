@@ -1,0 +1,64 @@
+// A map's own struct, which programs with rights may look at through a map pointer: Linux shows its kernel struct by BTF.
+//
+// Soundness: maps here are no such structs, so nothing is ever read from one: a pointer in it reads as null (what follows it faults and
+// reads as zero, as through any pointer that nobody vouches for), and a program that reads a number is judged and then refused.
+#include "uapi/bpf.h"
+#include "verifier/kinds/access.h"
+#include "verifier/kinds/struct_walk.h"
+#include "verifier/transfer/regs.h"
+
+namespace ring3::verifier {
+namespace {
+
+/// The kernel's struct behind a type of map; "" its programs may not look at it.
+std::string_view map_struct(std::uint32_t type) {
+  switch (type) {
+    case uapi::BPF_MAP_TYPE_ARRAY: case uapi::BPF_MAP_TYPE_PERCPU_ARRAY: case uapi::BPF_MAP_TYPE_PROG_ARRAY:
+    case uapi::BPF_MAP_TYPE_PERF_EVENT_ARRAY: case uapi::BPF_MAP_TYPE_CGROUP_ARRAY: case uapi::BPF_MAP_TYPE_ARRAY_OF_MAPS:
+      return "bpf_array";
+    case uapi::BPF_MAP_TYPE_HASH: case uapi::BPF_MAP_TYPE_PERCPU_HASH: case uapi::BPF_MAP_TYPE_LRU_HASH:
+    case uapi::BPF_MAP_TYPE_LRU_PERCPU_HASH: case uapi::BPF_MAP_TYPE_HASH_OF_MAPS:
+      return "bpf_htab";
+    case uapi::BPF_MAP_TYPE_RINGBUF: case uapi::BPF_MAP_TYPE_USER_RINGBUF: return "bpf_ringbuf_map";
+    case uapi::BPF_MAP_TYPE_QUEUE: case uapi::BPF_MAP_TYPE_STACK: return "bpf_queue_stack";
+    case uapi::BPF_MAP_TYPE_STACK_TRACE: return "bpf_stack_map";
+    case uapi::BPF_MAP_TYPE_LPM_TRIE: return "lpm_trie";
+    case uapi::BPF_MAP_TYPE_BLOOM_FILTER: return "bpf_bloom_filter";
+    case uapi::BPF_MAP_TYPE_SOCKMAP: return "bpf_stab";
+    case uapi::BPF_MAP_TYPE_SOCKHASH: return "bpf_shtab";
+    case uapi::BPF_MAP_TYPE_XSKMAP: return "xsk_map";
+    default: return {};
+  }
+}
+
+}  // namespace
+
+Result<void> access_map_fields(Step& step, const Access& access, std::int32_t off) {
+  const RegState& reg = step.reg(access.base);
+  const std::uint32_t map_type = step.prog.maps[reg.map]->type;
+  const std::string_view name = map_struct(map_type);
+  const auto& host = step.prog.facts.host_btf;
+  const btf::TypeId type = host == nullptr || name.empty() ? 0 : host->find(name, btf::Kind::kStruct);
+  const auto refuse = [&](const std::string& why) { return step.diag.refuse(Rule::kStructField, {why}); };
+  if (type == 0)
+    return step.diag.refuse_as(Errno::kNotSupp, Rule::kStructField,
+                               {"map_ptr access not supported for map type " + std::to_string(map_type)});
+  if (off < 0) return refuse("R" + std::to_string(access.base) + " is " + std::string(name) + " invalid negative access: off=" + std::to_string(off));
+  if (access.write || access.atomic) return refuse("only read from " + std::string(name) + " is supported");
+  const StructWalk walk = walk_struct(*host, type, static_cast<std::uint32_t>(off), access.size);
+  if (walk.result == StructWalk::Result::kRefused) return step.diag.refuse(Rule::kStructField, {walk.refusal});
+  RING3_TRY(note_access(step, model::AccessKind::kSocket));
+  if (walk.result == StructWalk::Result::kScalar || access.sign_extend) {
+    step.out.not_runnable = "the fields of a map";
+    load_unknown(step, access);
+    return {};
+  }
+  if (access.value == kNoReg) return {};
+  RegState& dst = step.reg(static_cast<unsigned>(access.value));
+  set_pointer(dst, RegKind::kHostStruct);
+  dst.btf = 0;
+  dst.btf_type = walk.pointee;
+  return {};
+}
+
+}  // namespace ring3::verifier
