@@ -119,7 +119,7 @@ void log_frame(Diag& diag, const Program& prog, const PathState& path, const Fra
 void log_resume(Diag& diag, const Program& prog, const PathState& path) {
   diag.print("\nfrom {} to {}{}:", {path.prev_idx, path.insn_idx, path.speculative ? " (speculative execution)" : ""});
   diag.write(frame_text(diag, prog, path, path.frame(), true) + "\n");
-  diag.scratched = {};
+  diag.scratched.all();  // Linux repeats it in front of the instruction
 }
 
 void log_resumed_safe(Diag& diag, const PathState& path) {

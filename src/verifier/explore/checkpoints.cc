@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "verifier/explore/states_equal.h"
 #include "verifier/precision/backtrack.h"
 
 namespace ring3::verifier {
@@ -55,8 +56,9 @@ void Checkpoints::pass_on_precision(const Program& prog, Diag& diag, const PathS
   for (std::uint32_t f = 0; f < covering.frames.size(); ++f) {
     const FrameState& frame = *covering.frames[f];
     const FrameState& own = *path.frames[f];
+    const std::uint16_t live = live_regs(prog, covering, f);
     for (unsigned r = 0; r < isa::kRegCount; ++r)
-      if (frame.regs[r].is_scalar() && frame.regs[r].precise && own.regs[r].is_scalar()) {
+      if ((live >> r & 1) != 0 && frame.regs[r].is_scalar() && frame.regs[r].precise && own.regs[r].is_scalar()) {
         wanted.regs[f] = static_cast<std::uint16_t>(wanted.regs[f] | 1u << r);
         show(f, "r", static_cast<int>(r));
       }

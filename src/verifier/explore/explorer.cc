@@ -20,23 +20,6 @@ constexpr std::uint32_t kMinJumps = 2, kMinInsns = 8;       // between checkpoin
 constexpr std::uint32_t kLoopJumps = 20, kLoopInsns = 100;  // the same inside a loop that goes on
 constexpr std::uint32_t kPatience = 3, kLoopPatience = 64;   // misses per hit
 
-/// What no path reads any more is forgotten, so that it cannot tell states apart.
-void forget_dead(const Program& prog, PathState& state) {
-  for (std::size_t f = 0; f < state.frames.size(); ++f) {
-    FrameState& frame = *state.frames[f];
-    std::uint16_t live = 0;
-    if (f + 1 == state.frames.size()) {
-      live = prog.live_in[state.insn_idx];
-    } else {
-      const FrameState& callee = *state.frames[f + 1];
-      live = callee.role == FrameRole::kCall ? static_cast<std::uint16_t>(prog.live_in[callee.callsite + 1] & ~1u)
-                                             : prog.live_in[callee.callsite];
-    }
-    for (unsigned r = 0; r < isa::kFrameReg; ++r)
-      if ((live >> r & 1) == 0) frame.regs[r] = RegState{};
-  }
-}
-
 /// Since `old`, a checkpoint of the same path at the same instruction, something that ends by itself went on: an
 /// iterator was advanced, a callback run, a may_goto passed. Then being in the same state again is no endless loop.
 bool makes_progress(const PathState& old, const PathState& cur) {
@@ -163,20 +146,23 @@ Result<void> Explorer::walk(const EntryPoint& entry, Rejection& rejection) {
 
 Result<void> Explorer::run(PathState& path, bool resumed) {
   const bool log = diag_.wants(kLogNormal | kLogStates);
+  bool returned = false;  // from a function, by the instruction before
   for (;;) {
     if (path.insn_idx >= prog_.size()) return diag_.refuse(Rule::kInvalidIndex, {path.insn_idx, prog_.size()});
     if (++out_.stats.insns_processed > prog_.limits.max_insns_processed)
       return diag_.refuse(Rule::kTooLarge, {out_.stats.insns_processed});
     if (prog_.marked(path.insn_idx, kMarkPrune) && RING3_TRY(visit(path)) == Visit::kCovered) {
-      if (log && resumed) log_resumed_safe(diag_, path);
+      if (log && (resumed || returned)) log_resumed_safe(diag_, path);
       else if (log) diag_.print("{}: safe\n", {path.insn_idx});
       break;
     }
     // What a checkpoint taken here has settled, the line does not repeat.
-    if (log && resumed) log_resume(diag_, prog_, path);
+    if (log && (resumed || (returned && diag_.wants(kLogStates)))) log_resume(diag_, prog_, path);
     resumed = false;
     bool ended = false;
+    const std::size_t depth = path.frames.size();
     RING3_TRY(execute(path, ended));
+    returned = path.frames.size() < depth;
     if (ended || path.dead) break;
   }
   checkpoints_.path_ended(path.parent);
@@ -251,7 +237,6 @@ void Explorer::keep(PathState& path) {
   // The history so far is the checkpoint's; the path starts a new one, in the memory it has.
   PathState state = path.fork(frames_);
   path.history.clear();
-  forget_dead(prog_, state);
   make_imprecise(state);
   forget_written(path);
   path.parent = checkpoints_.add(path.insn_idx, std::move(state));

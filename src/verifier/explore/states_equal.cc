@@ -115,6 +115,8 @@ bool slots_match(const Program& prog, const StackSlot& old, const StackSlot& cur
     if (x == SlotByte::kMisc && (y == SlotByte::kZero || y == SlotByte::kMisc)) continue;
     if (x == SlotByte::kMisc && y == SlotByte::kSpill && cur.spilled.is_scalar()) continue;
     if (x == SlotByte::kMisc && prog.allow_uninit_stack && y == SlotByte::kInvalid) continue;
+    // Bytes of an address are a number like any other to who may see addresses.
+    if (x == SlotByte::kMisc && prog.allow_uninit_stack && prog.allow_ptr_leaks && y == SlotByte::kSpill) continue;
     if (x != y) return false;
   }
   const bool object = old.is_object(SlotByte::kIter) || old.is_object(SlotByte::kDynptr);
@@ -122,11 +124,12 @@ bool slots_match(const Program& prog, const StackSlot& old, const StackSlot& cur
   return !old.is_spilled() || regs_match(prog, old.spilled, cur.spilled, ids, how);
 }
 
-bool frames_match(const Program& prog, const FrameState& old, const FrameState& cur, IdMap& ids, Compare how) {
+/// live: registers of the frame that some path from here reads.
+bool frames_match(const Program& prog, const FrameState& old, const FrameState& cur, std::uint16_t live, IdMap& ids, Compare how) {
   if (old.callsite != cur.callsite || old.subprog != cur.subprog || old.role != cur.role) return false;
   if (old.callback_depth > cur.callback_depth || !ids.match(old.lent_dynptr, cur.lent_dynptr)) return false;
   for (unsigned i = 0; i < isa::kRegCount; ++i)
-    if (!regs_match(prog, old.regs[i], cur.regs[i], ids, how)) return false;
+    if ((live >> i & 1) != 0 && !regs_match(prog, old.regs[i], cur.regs[i], ids, how)) return false;
   static const StackSlot nothing{};
   const std::size_t slots = how == Compare::kExact ? std::max(old.stack.size(), cur.stack.size()) : old.stack.size();
   for (std::size_t s = 0; s < slots; ++s) {
@@ -139,6 +142,20 @@ bool frames_match(const Program& prog, const FrameState& old, const FrameState& 
 
 }  // namespace
 
+std::uint16_t live_regs(const Program& prog, const PathState& state, std::size_t frame) {
+  constexpr std::uint16_t kFrameBit = 1u << isa::kFrameReg, kAll = 0x7ff;
+  if (prog.live_in.empty()) return kAll;
+  std::uint16_t live = 0;
+  if (frame + 1 == state.frames.size()) {
+    live = prog.live_in[state.insn_idx];
+  } else {
+    const FrameState& callee = *state.frames[frame + 1];
+    live = callee.role == FrameRole::kCall ? static_cast<std::uint16_t>(prog.live_in[callee.callsite + 1] & ~1u)
+                                           : prog.live_in[callee.callsite];
+  }
+  return static_cast<std::uint16_t>(live | kFrameBit);
+}
+
 bool states_equal(const Program& prog, const PathState& old, const PathState& cur, Compare how) {
   if (old.frames.size() != cur.frames.size() || old.refs.size() != cur.refs.size()) return false;
   if (old.rcu_depth != cur.rcu_depth || old.preempt_depth != cur.preempt_depth || old.in_sleepable != cur.in_sleepable)
@@ -149,7 +166,7 @@ bool states_equal(const Program& prog, const PathState& old, const PathState& cu
   if (old.lock.held != cur.lock.held || old.lock.in_map != cur.lock.in_map || old.lock.object != cur.lock.object) return false;
   if (!ids.match(old.lock.id, cur.lock.id)) return false;
   for (std::size_t f = 0; f < old.frames.size(); ++f)
-    if (!frames_match(prog, *old.frames[f], *cur.frames[f], ids, how)) return false;
+    if (!frames_match(prog, *old.frames[f], *cur.frames[f], live_regs(prog, old, f), ids, how)) return false;
   // Owned arguments can be loaded again by their number, so they match only themselves.
   const std::uint32_t named = owned_arguments(prog);
   for (std::size_t i = 0; i < old.refs.size(); ++i) {

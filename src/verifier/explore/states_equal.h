@@ -12,7 +12,10 @@ enum class Compare : std::uint8_t {
   kExact,    // the very same state: an endless loop
 };
 
-/// old: a checkpoint without dead registers. Both at the same instruction.
+/// Registers of one of a state's frames that some path from it reads; the others cannot tell it apart.
+std::uint16_t live_regs(const Program& prog, const PathState& state, std::size_t frame);
+
+/// old: a checkpoint. Both at the same instruction.
 bool states_equal(const Program& prog, const PathState& old, const PathState& cur, Compare how);
 
 }  // namespace ring3::verifier

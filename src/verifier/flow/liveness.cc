@@ -2,7 +2,7 @@
 //
 // The usual backward equations  in = reads | (out & ~writes)  to a fixed point, over all functions at once,
 // because a call reads the argument registers its callee reads. Pruning compares only live registers:
-// what no path reads cannot tell two states apart, so a dead register of a stored state is forgotten.
+// what no path reads cannot tell two states apart (explore/states_equal.cc).
 // (Sound: the verifier itself reads a register only when an instruction of the path does, except at
 // returns from callbacks, where the call is executed again and its reads count again.)
 #include "isa/reg_use.h"

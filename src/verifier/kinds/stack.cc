@@ -90,7 +90,7 @@ void scrub(StackSlot& slot) {
 void spill(Step& step, FrameState& frame, std::uint32_t slot_no, const RegState& value, std::uint8_t size) {
   StackSlot& slot = frame.stack[slot_no];
   slot.spilled = value;
-  slot.spilled.written = true;
+  slot.spilled.written = size == kSlotBytes;
   for (unsigned i = 0; i < kSlotBytes; ++i) {
     SlotByte& b = slot.bytes[i];
     if (i >= static_cast<unsigned>(kSlotBytes - size)) b = SlotByte::kSpill;
@@ -145,10 +145,8 @@ Result<void> write_exact(Step& step, const Access& access, std::uint32_t frameno
   const bool whole = value_bits(value) <= access.size * 8u;
   if (whole) link_before_copy(step, value);
   RegState stored = value;
-  if (!whole) {
-    unlink(stored);
-    stored.val = zero_extend(stored.val, access.size * 8);
-  }
+  // Its low bytes are what is there: whoever fills takes no more of it.
+  if (!whole) unlink(stored);
   spill(step, frame, slot_of(off), stored, access.size);
   note_slot(step, frameno, slot_of(off));
   return {};
@@ -212,6 +210,15 @@ Result<void> read_spilled(Step& step, const Access& access, std::uint32_t framen
   }
   const bool from_start = off % kSlotBytes == 0 && access.size <= width;
   if (!from_start) {
+    bool all_of_it = true;
+    for (unsigned i = 0; i < access.size; ++i)
+      all_of_it &= slot_of(off + i) == slot_no && slot.bytes[byte_of(off + i)] == SlotByte::kSpill;
+    if (all_of_it && is_null_constant(slot.spilled)) {
+      // Every byte of zero is zero; who relies on it relies on the register.
+      if (access.value != kNoReg) set_constant(step.reg(static_cast<unsigned>(access.value)), 0);
+      note_slot(step, frameno, slot_no);
+      return {};
+    }
     const bool zero = RING3_TRY(read_bytes(step, frame, off, access.size));
     if (access.value == kNoReg) return {};
     if (zero) set_constant(step.reg(static_cast<unsigned>(access.value)), 0);
@@ -234,6 +241,7 @@ Result<void> read_spilled(Step& step, const Access& access, std::uint32_t framen
 
 Result<void> read_exact(Step& step, const Access& access, std::uint32_t frameno, std::int64_t off) {
   FrameState& frame = *step.path.frames[frameno];
+  touch(step, frame, slot_of(off));
   if (frame.stack[slot_of(off)].is_spilled()) return read_spilled(step, access, frameno, off);
   const bool zero = RING3_TRY(read_bytes(step, frame, off, access.size));
   if (access.value == kNoReg) return {};

@@ -118,14 +118,17 @@ bool Walk::exit(const HistoryEntry& e, const HistoryEntry* later) {
 void Walk::branch(const HistoryEntry& e, const isa::Insn& insn) {
   const std::uint32_t f = e.frameno;
   // Values that learn together: if one matters, what all of them knew does.
-  if ((regs(f) & e.linked_regs) != 0 || (set_.slots[f] & e.linked_slots) != 0) {
+  const auto add_linked = [&] {
+    if ((regs(f) & e.linked_regs) == 0 && (set_.slots[f] & e.linked_slots) == 0) return;
     regs(f) = static_cast<std::uint16_t>(regs(f) | e.linked_regs);
     set_.slots[f] |= e.linked_slots;
-  }
+  };
+  add_linked();
   // A comparison of two registers narrows each by the other.
   if (insn.src_is_reg && (has(f, insn.dst) || has(f, insn.src))) {
-    add(f, insn.dst);
-    add(f, insn.src);
+    if (!e.dst_on_stack) add(f, insn.dst);
+    if (!e.src_on_stack) add(f, insn.src);
+    add_linked();
   }
 }
 

@@ -32,6 +32,8 @@ struct HistoryEntry {
   bool stack_access = false;       // the load or store went to stack slot `slot` of frame `slot_frame`
   std::uint8_t slot_frame = 0;
   std::uint8_t slot = 0;
+  bool dst_on_stack = false;       // a comparison's operand was a stack pointer: no number to rely on
+  bool src_on_stack = false;
   std::uint16_t linked_regs = 0;   // registers of this frame narrowed together by this jump (scalar ids)
   std::uint64_t linked_slots = 0;  // the same for spilled scalars of this frame
 };

@@ -154,6 +154,8 @@ Result<void> transfer_branch(Step& step) {
   else set_constant(imm, static_cast<std::uint64_t>(insn.imm));
   RING3_TRY(check_read(step, insn.dst));
   const Operands o{&step.reg(insn.dst), insn.src_is_reg ? &step.reg(insn.src) : &imm};
+  step.entry->dst_on_stack = o.dst->kind == RegKind::kStack;
+  step.entry->src_on_stack = o.src->kind == RegKind::kStack;
   if (insn.src_is_reg && !(is_packet_kind(*o.dst) && is_packet_kind(*o.src)) && leaks_pointer(step, insn.src))
     return step.diag.refuse(Rule::kPointerComparison, {insn.src});
   const Taken taken = decide(step, o);
