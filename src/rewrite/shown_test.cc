@@ -21,7 +21,7 @@ class ShownTest : public ::testing::Test {
     verified_.insns.assign(insns_.size(), {});
     for (auto& facts : verified_.insns) facts.reachable = true;
     for (const auto& [idx, pairs] : pairs_) verified_.insns[idx].fastcall_pairs = pairs;
-    if (verified_.subprogs.empty())
+    if (!subprogs_given_)
       verified_.subprogs = {{.start_idx = 0, .end_idx = static_cast<std::uint32_t>(insns_.size()), .counted_stack_bytes = 8}};
     verifier::ProgramInput in;
     in.insns = insns_;
@@ -31,6 +31,7 @@ class ShownTest : public ::testing::Test {
 
   std::vector<std::pair<std::uint32_t, std::uint8_t>> pairs_;
   verifier::VerifiedProgram verified_;
+  bool subprogs_given_ = false;
 
  private:
   std::vector<RawInsn> slots_;
@@ -72,6 +73,7 @@ TEST_F(ShownTest, SpillsAroundFastCallsAreGone) {
 TEST_F(ShownTest, AnInlinedLoopCallsItsCallback) {
   const std::string text = "r1 = 4\nr2 = r6\nr3 = 0\nr4 = 0\ncall bpf_loop\nr0 = 0\nexit\nr0 = 0\nexit\n";
   verified_.subprogs = {{.start_idx = 0, .end_idx = 7}, {.start_idx = 7, .end_idx = 9}};
+  subprogs_given_ = true;
   const ShownProgram before = show_text(text);
   EXPECT_EQ(before.insns.size(), 9u) << "nothing is known of the call";
   verifier::InsnFacts facts;
