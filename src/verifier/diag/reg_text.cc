@@ -40,7 +40,7 @@ void pointer_items(Items& items, const Program& prog, const RegState& reg) {
   }
   if (reg.off != 0) write_signed(items.start("off="), reg.off);
   if (reg.kind == RegKind::kPacket || reg.kind == RegKind::kPacketMeta)
-    write_unsigned(items.start("r="), static_cast<std::uint32_t>(reg.range));
+    write_signed(items.start("r="), reg.range);
   if (reg.kind == RegKind::kMem) write_unsigned(items.start("sz="), reg.mem_bytes);
   if (reg.val.is_const()) {
     if (reg.val.const_value() != 0) write_signed(items.start("imm="), static_cast<std::int64_t>(reg.val.const_value()));

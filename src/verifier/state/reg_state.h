@@ -39,7 +39,7 @@ struct RegState {
   std::uint32_t ref_obj_id = 0;
   union {
     std::uint32_t map;            // kMapPtr, kMapValue, kMapKey: index into Program::maps
-    std::int32_t range;           // packet kinds: bytes proved readable from off 0; < 0: beyond/at end marks
+    std::int32_t range;           // packet kinds: bytes proved readable from off 0; or one of the marks below
     std::uint32_t mem_bytes;      // kMem
     std::uint32_t btf_type;       // kHostStruct: struct id …
     std::uint32_t subprog;        // kFunc
@@ -55,5 +55,8 @@ struct RegState {
   bool has(std::uint16_t flag) const { return (flags & flag) != 0; }
 };
 static_assert(std::is_trivially_copyable_v<RegState>);
+
+/// In the place of RegState::range: the pointer itself lies at the end of the packet or behind it, or surely behind it.
+inline constexpr std::int32_t kAtPacketEnd = -1, kBeyondPacketEnd = -2;
 
 }  // namespace ring3::verifier

@@ -44,6 +44,7 @@ Taken decide(Step& step, const Operands& o) {
   const isa::Insn& insn = step.insn();
   const Half half = half_of(insn);
   if (o.dst->is_scalar() && o.src->is_scalar()) return branch_taken(insn.op, half, o.dst->val, o.src->val);
+  if (insn.src_is_reg && is_packet_kind(*o.dst) && is_packet_kind(*o.src)) return decide_packet_range(insn, *o.dst, *o.src);
   // A pointer known not to be null against zero.
   if (o.dst->is_pointer() && is_null_constant(*o.src) && half == Half::kFull && is_never_null(*o.dst)) {
     if (insn.op == Op::kJeq) return Taken::kNever;

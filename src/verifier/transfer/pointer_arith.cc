@@ -97,6 +97,7 @@ Result<void> transfer_pointer_arith(Step& step, const RegState& ptr, const RegSt
   const bool subtract = insn.op == Op::kSub;
   RegState result = ptr;
   result.written = true;
+  if (is_packet(ptr.kind)) result.range = std::max(ptr.range, 0);  // the marks are of the unmoved pointer
   const std::int64_t amount = subtract ? -smin(value) : smin(value);
   const std::int64_t moved = std::int64_t{ptr.off} + amount;
   if (value.val.is_const() && moved == static_cast<std::int32_t>(moved)) {
