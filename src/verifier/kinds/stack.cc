@@ -99,10 +99,14 @@ void spill(Step& step, FrameState& frame, std::uint32_t slot_no, const RegState&
   touch(step, frame, slot_no);
 }
 
+bool writes_zero(Step& step, const Access& access) {
+  if (access.is_imm) return access.imm == 0;
+  return access.value != kNoReg && is_null_constant(step.reg(static_cast<unsigned>(access.value)));
+}
+
 Result<void> write_bytes(Step& step, FrameState& frame, const Access& access, std::int64_t off) {
   StackSlot& slot = frame.stack[slot_of(off)];
-  const bool zero = access.is_imm ? access.imm == 0
-                                  : access.value != kNoReg && is_null_constant(step.reg(static_cast<unsigned>(access.value)));
+  const bool zero = writes_zero(step, access);
   if (zero && !access.is_imm) RING3_TRY(step.search.mark_precise(step.path, static_cast<unsigned>(access.value)));
   scrub(slot);
   for (unsigned i = 0; i < access.size; ++i)
@@ -157,18 +161,25 @@ Result<void> write_somewhere(Step& step, const Access& access, std::uint32_t fra
   FrameState& frame = *step.path.frames[frameno];
   if (access.value != kNoReg && step.reg(static_cast<unsigned>(access.value)).is_pointer() && !step.prog.allow_ptr_leaks)
     return step.diag.refuse(Rule::kLeaksIntoMem, {access.value, "mem"});
+  const bool zero = writes_zero(step, access);
+  bool zero_used = false;
   for (std::int64_t at = span.lo; at < span.hi; ++at) {
     StackSlot& slot = frame.stack[slot_of(at)];
     if (slot.is_spilled_pointer() && !step.prog.allow_ptr_leaks) return step.diag.refuse(Rule::kVarWriteOverPointer, {step.idx, at});
     RING3_TRY(overwrite_dynptr(step, frameno, slot_of(at)));
-    if (slot.is_spilled()) scrub(slot);
     SlotByte& b = slot.bytes[byte_of(at)];
+    touch(step, frame, slot_of(at));
+    // A zero written over zeroes changes nothing, wherever it went.
+    const bool stays_zero = zero && (b == SlotByte::kZero || (b == SlotByte::kSpill && is_null_constant(slot.spilled)));
+    zero_used |= stays_zero;
+    if (stays_zero) continue;
+    if (slot.is_spilled()) scrub(slot);
     if (b == SlotByte::kInvalid && !step.prog.allow_uninit_stack)
       return step.diag.refuse(Rule::kUninitVarWrite, {step.idx, at});
     // A byte that was nothing stays unreadable as anything known.
     if (b != SlotByte::kInvalid) b = SlotByte::kMisc;
-    touch(step, frame, slot_of(at));
   }
+  if (zero_used && !access.is_imm) return step.search.mark_precise(step.path, static_cast<unsigned>(access.value));
   return {};
 }
 
@@ -189,6 +200,12 @@ Result<bool> read_bytes(Step& step, const FrameState& frame, std::int64_t off, s
     }
   }
   return zeroes == size;
+}
+
+bool is_inside_spill(const StackSlot& slot, std::int64_t off, std::uint8_t size) {
+  for (unsigned i = 0; i < size; ++i)
+    if (slot.bytes[byte_of(off + i)] != SlotByte::kSpill) return false;
+  return true;
 }
 
 Result<void> read_spilled(Step& step, const Access& access, std::uint32_t frameno, std::int64_t off) {
@@ -221,7 +238,11 @@ Result<void> read_spilled(Step& step, const Access& access, std::uint32_t framen
     }
     const bool zero = RING3_TRY(read_bytes(step, frame, off, access.size));
     if (access.value == kNoReg) return {};
-    if (zero) set_constant(step.reg(static_cast<unsigned>(access.value)), 0);
+    RegState& dst = step.reg(static_cast<unsigned>(access.value));
+    // Any part of a stored zero is zero, as long as the stored register is: the slot is what the part was made of.
+    const bool part_of_zero = is_null_constant(slot.spilled) && is_inside_spill(slot, off, access.size);
+    if (part_of_zero) note_slot(step, frameno, slot_no);
+    if (zero || part_of_zero) set_constant(dst, 0);
     else load_unknown(step, access);
     return {};
   }

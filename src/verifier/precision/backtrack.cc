@@ -161,8 +161,8 @@ bool Walk::step(const HistoryEntry& e, const HistoryEntry* later) {
       return (regs(e.frameno) & kArgRegs) == 0;
     case Op::kAtomicAdd: case Op::kAtomicOr: case Op::kAtomicAnd: case Op::kAtomicXor: return true;
     case Op::kAtomicFetchAdd: case Op::kAtomicFetchOr: case Op::kAtomicFetchAnd: case Op::kAtomicFetchXor:
-    case Op::kAtomicXchg: drop(e.frameno, insn.src); return true;
-    case Op::kAtomicCmpxchg: drop(e.frameno, 0); return true;
+    case Op::kAtomicXchg: load(e, insn.src); return true;
+    case Op::kAtomicCmpxchg: load(e, 0); return true;
   }
   return false;
 }

@@ -20,6 +20,19 @@ bool fetches(Op op) {
   }
 }
 
+/// What an atomic operation finds: on the stack, what was stored there; elsewhere anything. The register it goes to may be the
+/// one that holds the address, which is still needed: it is left as it is.
+Result<RegState> fetch(Step& step, unsigned old) {
+  const isa::Insn& insn = step.insn();
+  const RegState before = step.reg(old);
+  const Access read{.base = insn.dst, .off = insn.off, .size = insn.size, .value = static_cast<int>(old), .atomic = true};
+  if (step.reg(insn.dst).kind == RegKind::kStack) RING3_TRY(check_access(step, read));
+  else load_unknown(step, {.base = insn.dst, .size = insn.size, .value = static_cast<int>(old)});
+  const RegState found = step.reg(old);
+  step.reg(old) = before;
+  return found;
+}
+
 }  // namespace
 
 Result<void> transfer_load(Step& step) {
@@ -56,15 +69,19 @@ Result<void> transfer_atomic(Step& step) {
   if (leaks_pointer(step, insn.src)) return step.diag.refuse(Rule::kLeaksIntoMem, {insn.src, "mem"});
   const RegState base = step.reg(insn.dst);
   if (base.kind == RegKind::kCtx || base.kind == RegKind::kPacket || base.kind == RegKind::kPacketMeta ||
-      base.kind == RegKind::kFlowKeys || base.kind == RegKind::kSocket || (base.kind == RegKind::kHostStruct && !is_object(base)))
+      base.kind == RegKind::kFlowKeys || base.kind == RegKind::kSocket)
     return step.diag.refuse(Rule::kAtomicTarget, {insn.dst, kind_name(base)});
-  // Read and write both have to be fine; the old value is unknown, whatever the slot was known to hold.
+  // Read and write both have to be fine.
   RING3_TRY(check_access(step, {.base = insn.dst, .off = insn.off, .size = insn.size, .atomic = true}));
-  RING3_TRY(check_access(step, {.base = insn.dst, .off = insn.off, .size = insn.size, .write = true, .atomic = true}));
-  if (!fetches(insn.op)) return {};
+  RegState fetched;
   const unsigned old = insn.op == Op::kAtomicCmpxchg ? 0 : insn.src;
-  RING3_TRY(check_write(step, old));
-  load_unknown(step, {.base = insn.dst, .size = insn.size, .value = static_cast<int>(old)});
+  if (fetches(insn.op)) {
+    RING3_TRY(check_write(step, old));
+    fetched = RING3_TRY(fetch(step, old));
+  }
+  RING3_TRY(check_access(step, {.base = insn.dst, .off = insn.off, .size = insn.size, .write = true, .atomic = true}));
+  if (base.kind == RegKind::kHostStruct && !is_object(base)) return step.diag.refuse(Rule::kAtomicTarget, {insn.dst, kind_name(base)});
+  if (fetches(insn.op)) step.reg(old) = fetched;
   return {};
 }
 
