@@ -7,20 +7,36 @@ namespace {
 
 using btf::Kind;
 
-constexpr int kMaxStructNesting = 4;
+constexpr int kMaxStructNesting = 3;
 
 bool is_scalar_kind(const btf::Type& t) { return t.kind == Kind::kInt || t.kind == Kind::kEnum || t.kind == Kind::kEnum64; }
 
-bool scalars_only(const btf::Btf& btf, btf::TypeId id, int depth) {
-  const btf::TypeId plain = btf.skip_modifiers(id);
-  const btf::Type* type = btf.type(plain);
-  if (type == nullptr || depth > kMaxStructNesting) return false;
-  if (is_scalar_kind(*type)) return true;
-  if (type->kind == Kind::kArray) return scalars_only(btf, btf.array(plain)->elem, depth + 1);
-  if (type->kind != Kind::kStruct && type->kind != Kind::kUnion) return false;
-  for (std::uint32_t i = 0; i < type->vlen; ++i)
-    if (!scalars_only(btf, btf.member(plain, i).type, depth + 1)) return false;
-  return true;
+bool is_struct(const btf::Type* type) { return type != nullptr && (type->kind == Kind::kStruct || type->kind == Kind::kUnion); }
+
+/// Arrays hold numbers, not structs, and at least one: what a flexible array holds is nowhere said.
+bool is_scalar_array(const btf::Btf& btf, btf::TypeId array) {
+  const std::optional<btf::ArrayInfo> info = btf.array(array);
+  const btf::Type* elem = btf.type(btf.skip_modifiers(info->elem));
+  return info->count != 0 && elem != nullptr && is_scalar_kind(*elem);
+}
+
+ScalarStruct judge_struct(const btf::Btf& btf, btf::TypeId id, int depth) {
+  const btf::Type* type = btf.type(id);
+  if (!is_struct(type)) return ScalarStruct::kNo;
+  for (std::uint32_t i = 0; i < type->vlen; ++i) {
+    const btf::TypeId member = btf.skip_modifiers(btf.member(id, i).type);
+    const btf::Type* of = btf.type(member);
+    if (is_struct(of)) {
+      if (depth == kMaxStructNesting) return ScalarStruct::kTooDeep;
+      const ScalarStruct inner = judge_struct(btf, member, depth + 1);
+      if (inner != ScalarStruct::kYes) return inner;
+    } else if (of != nullptr && of->kind == Kind::kArray) {
+      if (!is_scalar_array(btf, member)) return ScalarStruct::kNo;
+    } else if (of == nullptr || !is_scalar_kind(*of)) {
+      return ScalarStruct::kNo;
+    }
+  }
+  return ScalarStruct::kYes;
 }
 
 bool is_size_suffix(std::string_view name) { return has_suffix(name, "__sz") || has_suffix(name, "__szk"); }
@@ -79,7 +95,7 @@ KfuncArg describe_pointer(const btf::Btf& btf, const btf::Type& pointer, std::st
   else if (const SpecialStruct* special = pointee->kind == Kind::kStruct ? special_struct(pointee->name) : nullptr)
     arg.kind = special->kind;
   else if (pointee->kind == Kind::kStruct) arg.kind = KfuncArgKind::kHostStruct;
-  else if (is_scalar_kind(*pointee) || is_scalar_struct(btf, arg.type)) arg.kind = KfuncArgKind::kMem;
+  else if (is_scalar_kind(*pointee) || judge_scalar_struct(btf, arg.type) == ScalarStruct::kYes) arg.kind = KfuncArgKind::kMem;
   else arg.kind = KfuncArgKind::kUnsupported;
   return arg;
 }
@@ -110,7 +126,7 @@ bool has_suffix(std::string_view name, std::string_view suffix) {
   return name.size() >= suffix.size() && name.substr(name.size() - suffix.size()) == suffix;
 }
 
-bool is_scalar_struct(const btf::Btf& btf, btf::TypeId type) { return scalars_only(btf, type, 0); }
+ScalarStruct judge_scalar_struct(const btf::Btf& btf, btf::TypeId type) { return judge_struct(btf, btf.skip_modifiers(type), 0); }
 
 KfuncProto describe_kfunc(const Kfunc& kfunc, std::string_view ctx_struct) {
   KfuncProto out;

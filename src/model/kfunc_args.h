@@ -60,7 +60,8 @@ KfuncProto describe_kfunc(const Kfunc& kfunc, std::string_view ctx_struct);
 /// Name ends in suffix, e.g. ends_with("len__sz", "__sz").
 bool has_suffix(std::string_view name, std::string_view suffix);
 
-/// A struct of nothing but scalars (arrays and nested structs of them included), at most 4 levels deep.
-bool is_scalar_struct(const btf::Btf& btf, btf::TypeId type);
+/// A struct of nothing but scalars, arrays of them and structs of them, at most 4 levels deep.
+enum class ScalarStruct : std::uint8_t { kNo, kTooDeep, kYes };
+ScalarStruct judge_scalar_struct(const btf::Btf& btf, btf::TypeId type);
 
 }  // namespace ring3::model

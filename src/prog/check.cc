@@ -95,7 +95,9 @@ Result<void> check_sleepable(const LoadRequest& request, verifier::LogSink& log)
   }
   constexpr std::array kMaySleep = {BPF_PROG_TYPE_TRACING, BPF_PROG_TYPE_LSM, BPF_PROG_TYPE_KPROBE,
                                     BPF_PROG_TYPE_STRUCT_OPS};
-  if (sleepable && !contains(kMaySleep, request.prog_type)) {
+  // Tracepoints are hit where nothing may sleep.
+  const bool at_tracepoint = request.prog_type == BPF_PROG_TYPE_TRACING && request.attach_type == BPF_TRACE_RAW_TP;
+  if (sleepable && (at_tracepoint || !contains(kMaySleep, request.prog_type))) {
     log.write("Only fentry/fexit/fmod_ret, lsm, iter, uprobe, and struct_ops programs can be sleepable\n");
     return Errno::kInval;
   }

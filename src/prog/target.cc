@@ -101,6 +101,7 @@ Result<LoadTarget> find_target(const LoadRequest& request, const model::Facts& f
     case uapi::BPF_PROG_TYPE_EXT:
       if (request.attach_target && request.attach_target->kind() == ObjectKind::kProg)
         return fail(log, Errno::kInval, "replacement of functions is not supported by this runtime");
+      if (request.attach_btf_id == 0) return fail(log, Errno::kInval, "Tracing programs must provide btf_id");
       return fail(log, Errno::kInval, "Cannot replace kernel functions");
     default: return LoadTarget{};
   }

@@ -75,7 +75,9 @@ Result<void> fill_skb(uapi::__sk_buff& skb, const TestRunRequest& request, std::
   skb = RING3_TRY(read_context<uapi::__sk_buff>(request));
   RING3_TRY(check_skb_context(skb));
   const auto whole = static_cast<std::uint32_t>(request.data_in.size());
-  if (skb.wire_len == 0) skb.wire_len = whole;
+  // Linux sets this one from a context alone.
+  if (!request.has_ctx_in) skb.wire_len = 0;
+  else if (skb.wire_len == 0) skb.wire_len = whole;
   else if (skb.wire_len < whole || skb.wire_len > kMaxWireBytes) return Errno::kInval;
   if (skb.ifindex == 0) skb.ifindex = kLoopback;
   skb.len = seen_bytes;

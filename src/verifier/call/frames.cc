@@ -79,7 +79,7 @@ Result<void> call_global(Step& step, std::uint32_t subprog) {
 
 FrameState* push_frame(Step& step, PathState& path, std::uint32_t subprog, std::uint32_t callsite, FrameRole role) {
   if (path.frames.size() >= step.prog.limits.max_frames) {
-    step.diag.refuse(Rule::kCallStackDeep, {step.prog.limits.max_frames});
+    step.diag.refuse(Rule::kCallStackDeep, {path.frames.size() + 1});
     return nullptr;
   }
   path.frames.push_back(step.search.frames().make());

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <span>
 
+#include "btf/records.h"
 #include "model/kfunc_args.h"
 #include "verifier/call/kfunc_call.h"
 #include "verifier/domain/scalar_alu.h"
@@ -94,13 +95,21 @@ Result<void> check_arg_offset(Step& step, const RegState& reg, unsigned regno, b
   }
 }
 
+Result<void> refuse_memory(Step& step, unsigned i, const KfuncCall& call) {
+  const btf::Type* pointee = call.kfunc.btf->type(call.proto.args[i].type);
+  const bool none = call.proto.args[i].type == 0 || pointee == nullptr;
+  return step.diag.refuse(Rule::kKfuncArgMem, {i, none ? "UNKNOWN" : btf::kind_row(pointee->kind).text, none ? "" : pointee->name, ""});
+}
+
 Result<void> check_struct_arg(Step& step, unsigned i, const KfuncArg& arg, const KfuncCall& call) {
   const unsigned regno = i + 1;
   const RegState& reg = step.reg(regno);
   const btf::Type& wanted = *call.kfunc.btf->type(arg.type);
   const bool needs_trust = call.has(model::kKfuncTrustedArgs | model::kKfuncRelease);
   if (reg.kind != RegKind::kHostStruct) {
-    if (!model::is_scalar_struct(*call.kfunc.btf, arg.type)) return step.diag.refuse(Rule::kKfuncArgMem, {i, "STRUCT", wanted.name, ""});
+    const model::ScalarStruct scalars = model::judge_scalar_struct(*call.kfunc.btf, arg.type);
+    if (scalars == model::ScalarStruct::kTooDeep) step.diag.print("max struct nesting depth exceeded\n", {});
+    if (scalars != model::ScalarStruct::kYes) return refuse_memory(step, i, call);
     // A struct of plain numbers may also be any memory of its size.
     if (!needs_trust && !call.has(model::kKfuncRcu) && reg.is_pointer())
       return check_region(step, regno, arg.bytes, false, Purpose::kReadWrite, false);
@@ -230,6 +239,9 @@ Result<void> check_arg(Step& step, unsigned i, KfuncCall& call) {
       if (reg.kind != RegKind::kMapValue) return step.diag.refuse(Rule::kAsyncNoValue, {i});
       call.work = RING3_TRY(async_field(step, regno, model::FieldKind::kWork));
       return {};
+    case KfuncArgKind::kUnsupported:
+      if (arg.type == 0) return refuse_memory(step, i, call);
+      [[fallthrough]];
     default: return step.diag.refuse(Rule::kKfuncShape, {call.proto.name, "has an argument of a kind that is not supported yet"});
   }
 }
@@ -315,6 +327,7 @@ Result<void> call_kfunc(Step& step) {
   std::uint32_t index = 0;
   const model::Kfunc* kfunc = step.prog.find_kfunc(step.insn(), index);
   if (kfunc == nullptr) {
+    if (step.insn().off == 0 && step.insn().imm == 0) return step.diag.refuse(Rule::kKfuncNotEliminated);
     if (step.insn().off != 0) return step.diag.refuse(Rule::kNotSupported, {"kfuncs of other BTF objects than the host's"});
     const btf::Type* type =
         step.prog.facts.host_btf == nullptr ? nullptr : step.prog.facts.host_btf->type(static_cast<btf::TypeId>(step.insn().imm));

@@ -30,7 +30,7 @@ Result<std::uint32_t> wanted_struct(Step& step, const KfuncCall& call) {
   const std::uint32_t index = step.prog.btf_index(btf);
   const model::FieldTable* fields = fields_of_type(step.prog, index, id);
   if (fields == nullptr) return step.diag.refuse(Rule::kObjectFields, {type->name});
-  if (percpu && !model::is_scalar_struct(*btf, id)) return step.diag.refuse(Rule::kPercpuObjectScalars);
+  if (percpu && model::judge_scalar_struct(*btf, id) != model::ScalarStruct::kYes) return step.diag.refuse(Rule::kPercpuObjectScalars);
   if (percpu && !fields->empty()) return step.diag.refuse(Rule::kPercpuObjectFields);
   return index;
 }
