@@ -30,7 +30,11 @@ std::uint64_t no_route(std::uint64_t, std::uint64_t params, std::uint64_t size, 
   return family == kInet || family == kInet6 ? error_register(Errno::kNoDev) : to_register(-kNoSuchFamily);
 }
 
+/// Of the task's cgroup: tasks here are in none, and 0 is what those have that were given no class.
+std::uint64_t no_class(std::uint64_t, std::uint64_t, std::uint64_t, std::uint64_t, std::uint64_t, RunContext&) { return 0; }
+
 constexpr rewrite::HelperCall kRows[] = {
+    RING3_HELPER(get_cgroup_classid, no_class),
     RING3_HELPER(sk_lookup_tcp, no_socket),
     RING3_HELPER(sk_lookup_udp, no_socket),
     RING3_HELPER(skc_lookup_tcp, no_socket),

@@ -130,6 +130,37 @@ TEST_F(PacketTest, HashIsMadeOnceAndMayBeSet) {
   EXPECT_EQ(call(BPF_FUNC_csum_update, ctx(), 5), -524);
 }
 
+TEST_F(PacketTest, TagsGoInsideOneByOneAndComeOutAgain) {
+  uapi::__sk_buff& skb = packet_->record().abi.skb;
+  skb.len = 64;
+  skb.protocol = 0x0008;  // IPv4
+  const std::vector<std::byte> before(packet_->bytes().begin(), packet_->bytes().end());
+  EXPECT_EQ(call(BPF_FUNC_skb_vlan_push, ctx(), 1, 2), 0);  // no protocol of tags: 802.1Q
+  EXPECT_EQ(packet_->bytes().size(), 64u);
+  EXPECT_EQ(skb.vlan_present, 1u);
+  EXPECT_EQ(skb.vlan_proto, 0x0081u);
+  EXPECT_EQ(skb.vlan_tci, 2u);
+  EXPECT_EQ(call(BPF_FUNC_skb_vlan_push, ctx(), 0xa888, 3), 0);
+  EXPECT_EQ(packet_->bytes().size(), 68u);
+  EXPECT_EQ(skb.len, 68u);
+  EXPECT_EQ(at(12), 0x81);
+  EXPECT_EQ(at(15), 2);
+  EXPECT_EQ(skb.vlan_tci, 3u);
+  EXPECT_EQ(call(BPF_FUNC_skb_vlan_pop, ctx()), 0);
+  EXPECT_EQ(skb.vlan_proto, 0x0081u);
+  EXPECT_EQ(skb.vlan_tci, 2u);
+  EXPECT_EQ(call(BPF_FUNC_skb_vlan_pop, ctx()), 0);
+  EXPECT_EQ(skb.vlan_present, 0u);
+  EXPECT_EQ(call(BPF_FUNC_skb_vlan_pop, ctx()), 0);  // none is left
+  EXPECT_TRUE(std::equal(before.begin(), before.end(), packet_->bytes().begin(), packet_->bytes().end()));
+}
+
+TEST_F(PacketTest, TagsEndWithTheRoom) {
+  int pushed = 0;
+  while (pushed < 100 && call(BPF_FUNC_skb_vlan_push, ctx(), 0x0081, 1) == 0) ++pushed;
+  EXPECT_EQ(pushed, 9);  // one beside the packet, eight in 32 bytes
+}
+
 TEST_F(PacketTest, NoMemoryIsSaid) {
   FaultInjection inject(0);
   EXPECT_EQ(Packet::make({}).error(), Errno::kNoMem);

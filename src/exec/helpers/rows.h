@@ -20,6 +20,7 @@ HelperRows task_helpers();
 HelperRows print_helpers();
 HelperRows packet_helpers();
 HelperRows network_helpers();
+HelperRows vlan_helpers();
 HelperRows packet_load_helpers();  // not among the numbers of enum bpf_func_id
 HelperRows weak_helpers();         // nor are these
 HelperRows text_helpers();

@@ -12,7 +12,7 @@ using Table = std::array<const rewrite::HelperCall*, uapi::__BPF_FUNC_MAX_ID>;
 Table join() {
   Table table{};
   for (const HelperRows rows : {map_helpers(), callback_helpers(), clock_helpers(), cpu_helpers(), task_helpers(),
-                                print_helpers(), text_helpers(), probe_helpers(), trace_helpers(), packet_helpers(), network_helpers(),
+                                print_helpers(), text_helpers(), probe_helpers(), trace_helpers(), packet_helpers(), network_helpers(), vlan_helpers(),
                                 lock_helpers(), ringbuf_helpers(), storage_helpers(), event_helpers(),
                                 object_helpers(), deferred_helpers(), dynptr_helpers(), seq_helpers()})
     for (const rewrite::HelperCall& row : rows) {
