@@ -46,6 +46,11 @@ Result<void> number_callees(Rewriting& r, const std::vector<std::uint32_t>& renu
     // A reference counts its displacement in imm, a call in jump; both from the next slot.
     const std::int64_t target = std::int64_t{idx} + 1 + (call ? std::int64_t{insn.jump} : std::int64_t{static_cast<std::int32_t>(insn.imm)});
     const std::uint32_t sub = target >= 0 ? subprog_at(r, static_cast<std::uint32_t>(target)) : kGone;
+    // A function that is referred to and never called went with the dead code: nobody looks at what its reference is.
+    if (!call && sub != kGone && renumbered[sub] == kGone) {
+      insn = {.op = Op::kLdImm64, .bits = 64, .dst = insn.dst};
+      continue;
+    }
     if (sub == kGone || renumbered[sub] == kGone)
       return r.refuse(Errno::kInval, idx, "a function reference that leads nowhere");
     insn.imm = renumbered[sub];

@@ -211,6 +211,17 @@ TEST_F(RewriteTest, SubprogramsAndReferencesAreRenumbered) {
   EXPECT_EQ(3 + x.insns[2].jump, 7);
 }
 
+TEST_F(RewriteTest, AReferenceToAFunctionThatWentIsANumber) {
+  // main: 0..4; callback that nothing calls: 4..6
+  program({func(2, 3), high(), mov(0, 0), exit(), mov(0, 1), exit()});
+  verified_.subprogs = {{.start_idx = 0, .end_idx = 4}, {.start_idx = 4, .end_idx = 6}};
+  dead({4, 5});
+  const XlatedProgram x = run().value();
+  ASSERT_EQ(x.subprogs.size(), 1u);
+  EXPECT_EQ(x.insns[0].pseudo(), isa::Pseudo::kImm);
+  EXPECT_EQ(x.insns[0].imm, 0);
+}
+
 TEST_F(RewriteTest, UntrustedLoadsAreListed) {
   program({mov(0, 0), load(1, 1, 0), load(2, 1, 8), load(3, 2, 0), exit()});
   verified_.insns[1].access = model::AccessKind::kCtx;
