@@ -60,6 +60,8 @@ Result<void> check_available(Step& step, const KfuncCall& call) {
   const bool iterators_only = call.special == KfuncSpecial::kIteratorsOnly;
   if (type >= 64 || (call.kfunc.prog_types >> type & 1) == 0 || (iterators_only && (step.prog.view() & model::kViewTraceIter) == 0))
     return step.diag.refuse(Rule::kKfuncNotAllowed, {name});
+  // They answer for a device's queue: Linux lets only programs have them that are bound to one, which none is here.
+  if (name.starts_with("bpf_xdp_metadata_rx_")) return step.diag.refuse(Rule::kKfuncDeviceBound);
   if (!is_modelled(call.special, name)) return step.diag.refuse(Rule::kNotSupported, {name});
   if (call.proto.unsupported != nullptr) return step.diag.refuse(Rule::kKfuncShape, {name, call.proto.unsupported});
   if (!step.prog.in.gpl_compatible) return step.diag.refuse(Rule::kKfuncGpl);
