@@ -32,8 +32,22 @@ std::unique_ptr<Kernel> native_kernel();
 /// Null with a reason when it cannot be made.
 std::unique_ptr<Kernel> ring3_kernel(const std::string& btf_elf, std::string& problem);
 
+/// backend: "ring3" or "native".
+std::unique_ptr<Kernel> make_kernel(const std::string& backend, const std::string& btf_elf, std::string& problem);
+
 /// Where wrapped calls go from now on.
 void route_to(Kernel* kernel);
+Kernel* routed_kernel();
+
+/// Loads of a program, as they pass by.
+struct WatchedLoad {
+  bool seen = false;
+  long result = 0;  // of the last: a descriptor, or a negated errno
+};
+/// Watches loads under this name from now on; what has been seen so far is forgotten.
+void watch_loads(const std::string& program);
+WatchedLoad watched_load();
+
 /// Not routed.
 long real_syscall(long number, long a, long b, long c, long d = 0, long e = 0, long f = 0);
 

@@ -1,18 +1,28 @@
 // The redirection: what the linker's --wrap puts in the place of syscall(2), open, fopen and access for
 // every object of this program, libbpf included.
 #include <fcntl.h>
+#include <linux/bpf.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/syscall.h>
 
 #include <cerrno>
 #include <cstring>
+#include <string_view>
 
 #include "kernel.h"
 
 namespace {
 ring3::conformance::Kernel* routed = nullptr;
 std::string btf_path;
+std::string watched_name;
+ring3::conformance::WatchedLoad watched;
+
+void note_load(int cmd, const bpf_attr& attr, long result) {
+  if (cmd != BPF_PROG_LOAD || watched_name.empty()) return;
+  const std::string_view name(attr.prog_name, strnlen(attr.prog_name, sizeof(attr.prog_name)));
+  if (name == watched_name.substr(0, sizeof(attr.prog_name) - 1)) watched = {true, result};
+}
 
 /// The path to open instead of `path`.
 const char* redirect(const char* path) {
@@ -41,6 +51,7 @@ long __wrap_syscall(long number, ...) {
   if (number != SYS_bpf || routed == nullptr) return __real_syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
   const long result =
       routed->bpf(static_cast<int>(a[0]), reinterpret_cast<void*>(a[1]), static_cast<std::uint32_t>(a[2]));
+  note_load(static_cast<int>(a[0]), *reinterpret_cast<const bpf_attr*>(a[1]), result);
   if (result >= 0) return result;
   errno = static_cast<int>(-result);
   return -1;
@@ -64,6 +75,18 @@ namespace ring3::conformance {
 void route_to(Kernel* kernel) {
   routed = kernel;
   btf_path = kernel == nullptr ? "" : kernel->btf_file();
+}
+
+Kernel* routed_kernel() { return routed; }
+
+void watch_loads(const std::string& program) {
+  watched_name = program;
+  watched = {};
+}
+WatchedLoad watched_load() { return watched; }
+
+std::unique_ptr<Kernel> make_kernel(const std::string& backend, const std::string& btf_elf, std::string& problem) {
+  return backend == "native" ? native_kernel() : ring3_kernel(btf_elf, problem);
 }
 
 long real_syscall(long number, long a, long b, long c, long d, long e, long f) {

@@ -29,7 +29,7 @@ bool KnownFailures::read(const std::string& file, std::string& problem) {
 
 void KnownFailures::judged(const std::string& name, const std::string& reason) {
   const bool known = reasons_.count(name) != 0;
-  if (!reason.empty() && !known) new_failures_[name] = reason;
+  if (!reason.empty() && !known) new_failures_[name] = reason.substr(0, reason.find('\n'));
   if (reason.empty() && known) new_passes_.insert(name);
 }
 

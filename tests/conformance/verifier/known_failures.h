@@ -20,6 +20,8 @@ class KnownFailures {
   /// One case that was judged. Skipped cases say nothing. reason: what differs, "" for a pass.
   void judged(const std::string& name, const std::string& reason);
 
+  const std::map<std::string, std::string>& reasons() const { return reasons_; }
+
   /// Prints what is new, both ways. True: nothing is.
   bool report() const;
 

@@ -8,10 +8,14 @@
 
 #include <algorithm>
 #include <array>
-#include <map>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
+#include <vector>
 
+#include "expectations.h"
+#include "kernel.h"
+#include "load_object.h"
 #include "match.h"
 #include "xlated.h"
 
@@ -21,16 +25,11 @@ namespace {
 
 constexpr std::size_t kLogBytes = 2 << 20;
 
-struct ObjectDeleter {
-  void operator()(bpf_object* object) const { bpf_object__close(object); }
+struct Case {
+  std::string object, program;
+  bool unprivileged = false;
+  Expectations expected;
 };
-using ObjectPtr = std::unique_ptr<bpf_object, ObjectDeleter>;
-
-std::string file_stem(const std::string& path) {
-  const auto slash = path.rfind('/');
-  std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
-  return name.substr(0, name.find(".bpf.o"));
-}
 
 /// Rights of the kernel's own runner: the verifier_* files load without the administrator's right.
 CaseRights rights_of(const Case& test) {
@@ -72,29 +71,6 @@ void preset_maps(const bpf_object* object, const std::string& name) {
   if (fd >= 0) bpf_map_update_elem(fd, &key, element, BPF_ANY);
 }
 
-Verdict failed(std::string kind, std::string reason) { return {Outcome::kFailed, std::move(kind), std::move(reason), ""}; }
-
-/// Runs the loaded program once, as its runner does.
-Verdict check_retval(const bpf_program* program, std::int64_t expected) {
-  std::array<std::uint8_t, kTestDataBytes> in{};
-  std::array<std::uint8_t, 256> out{};
-  bpf_test_run_opts run{};
-  run.sz = sizeof(run);
-  if (bpf_program__type(program) != BPF_PROG_TYPE_SYSCALL) {
-    run.data_in = in.data();
-    run.data_size_in = in.size();
-    run.data_out = out.data();
-    run.data_size_out = out.size();
-    run.repeat = 1;
-  }
-  if (bpf_prog_test_run_opts(bpf_program__fd(program), &run) != 0)
-    return failed("run", std::string("test run: ") + std::strerror(errno));
-  if (expected != kAnyPointer && static_cast<std::int32_t>(run.retval) != static_cast<std::int32_t>(expected))
-    return failed("retval", "returned " + std::to_string(static_cast<std::int32_t>(run.retval)) + ", expected " +
-                                std::to_string(expected));
-  return {};
-}
-
 Verdict check_xlated(const bpf_program* program, const std::vector<std::string>& patterns) {
   std::string text;
   if (!xlated_text(bpf_program__fd(program), text)) return failed("xlated", "no rewritten program to be had");
@@ -103,15 +79,6 @@ Verdict check_xlated(const bpf_program* program, const std::vector<std::string>&
   Verdict verdict = failed("xlated", "rewritten program lacks: " + missing);
   verdict.log = text;
   return verdict;
-}
-
-/// Map types the judged side does not have are left out, as for callers without rights: programs that do not use
-/// them can still be judged.
-bool is_made_here(bpf_map_type type) {
-  static std::map<bpf_map_type, bool> known;
-  const auto [at, fresh] = known.try_emplace(type, true);
-  if (fresh && type != BPF_MAP_TYPE_STRUCT_OPS) at->second = libbpf_probe_bpf_map_type(type, nullptr) == 1;
-  return at->second;
 }
 
 /// Chooses what is loaded, and how, before loading.
@@ -137,10 +104,7 @@ Verdict judge(Kernel& kernel, const Case& test, bpf_object* object, bpf_program*
               const std::string& log) {
   const Expected& mode = test.unprivileged ? test.expected.unprivileged : test.expected.privileged;
   const std::string how = load_error == 0 ? "" : std::string(": ") + std::strerror(load_error);
-  // Verified, and then this host lacks something the program needs to run: the verdict stands, results cannot be had.
-  bool verified_only = false;
-  for (const char* lack : {"is not an attach point of this host", "is not provided by this host", "nothing stands behind"})
-    verified_only |= load_error != 0 && log.find(lack) != std::string::npos;
+  const bool verified_only = load_error != 0 && lacks_only_host(log);
   if (mode.failure != (load_error != 0 && !verified_only)) {
     const char* what = mode.failure ? "accepted, should be refused" : "refused, should be accepted";
     return failed(mode.failure ? "accepts" : "refuses", what + how);
@@ -148,7 +112,7 @@ Verdict judge(Kernel& kernel, const Case& test, bpf_object* object, bpf_program*
   const std::string missing = missing_in_order(log, mode.messages);
   if (!missing.empty()) return failed("message", "log lacks: " + missing);
   if (mode.failure || (mode.xlated.empty() && !mode.retval)) return {};
-  if (verified_only) return failed("host", "verified; " + log.substr(0, log.find('\n')));
+  if (verified_only) return failed("host", "verified; " + std::string(last_line(log)));
   kernel.set_rights({});
   if (!mode.xlated.empty()) {
     Verdict verdict = check_xlated(program, mode.xlated);
@@ -164,8 +128,6 @@ Verdict judge(Kernel& kernel, const Case& test, bpf_object* object, bpf_program*
   for (bpf_link* link : links) bpf_link__destroy(link);
   return verdict;
 }
-
-}  // namespace
 
 std::vector<Case> list_cases(const std::string& path, std::string& problem) {
   std::vector<Case> cases;
@@ -187,9 +149,8 @@ std::vector<Case> list_cases(const std::string& path, std::string& problem) {
 }
 
 Verdict run_case(Kernel& kernel, const std::string& path, const std::string& sources, const Case& test) {
-  if (test.expected.other_arch) return {Outcome::kSkipped, "arch", "for another machine", ""};
-  if (test.unprivileged && !kernel.has_unprivileged())
-    return {Outcome::kSkipped, "unprivileged", "unprivileged bpf is off here", ""};
+  if (test.expected.other_arch) return skipped("arch", "for another machine");
+  if (test.unprivileged && !kernel.has_unprivileged()) return skipped("unprivileged", "unprivileged bpf is off here");
   kernel.set_rights({});
   bpf_object_open_opts options{};
   options.sz = sizeof(options);
@@ -207,6 +168,41 @@ Verdict run_case(Kernel& kernel, const std::string& path, const std::string& sou
   kernel.set_rights({});
   if (verdict.log.empty()) verdict.log = text;
   return verdict;
+}
+
+class AnnotatedBatch final : public Batch {
+ public:
+  AnnotatedBatch(std::string path, std::string sources, Backend backend, std::vector<Case> cases)
+      : path_(std::move(path)), sources_(std::move(sources)), backend_(std::move(backend)), cases_(std::move(cases)) {}
+
+  std::size_t size() const override { return cases_.size(); }
+  CaseName name(std::size_t index) const override {
+    const Case& test = cases_[index];
+    return {Corpus::kAnnotated, test.object, test.program, test.unprivileged};
+  }
+  void start() override {
+    kernel_ = make_kernel(backend_.name, backend_.btf, problem_);
+    route_to(kernel_.get());
+  }
+  Verdict judge(std::size_t index) override {
+    return kernel_ ? run_case(*kernel_, path_, sources_, cases_[index]) : failed("backend", problem_);
+  }
+
+ private:
+  std::string path_, sources_;
+  Backend backend_;
+  std::vector<Case> cases_;
+  std::unique_ptr<Kernel> kernel_;
+  std::string problem_;
+};
+
+}  // namespace
+
+std::unique_ptr<Batch> annotated_batch(const std::string& path, const std::string& sources, const Backend& backend) {
+  std::string problem;
+  std::vector<Case> cases = list_cases(path, problem);
+  if (!problem.empty()) std::fprintf(stderr, "%s: %s\n", path.c_str(), problem.c_str());
+  return std::make_unique<AnnotatedBatch>(path, sources, backend, std::move(cases));
 }
 
 }  // namespace ring3::conformance

@@ -1,36 +1,20 @@
-// One case: one program of one object, loaded the way its expectations say, judged by them.
+// The annotated objects: one program of one object a case, loaded the way its expectations say, judged by them.
 #pragma once
 
+#include <memory>
 #include <string>
-#include <vector>
 
-#include "expectations.h"
-#include "kernel.h"
+#include "batch.h"
 
 namespace ring3::conformance {
 
-enum class Outcome : std::uint8_t { kPassed, kFailed, kSkipped };
-
-struct Case {
-  std::string object;   // file name without .bpf.o
-  std::string program;
-  bool unprivileged = false;
-  Expectations expected;
-
-  std::string name() const { return object + "/" + program + (unprivileged ? " unprivileged" : ""); }
+/// How a kernel is asked; see make_kernel().
+struct Backend {
+  std::string name, btf;
 };
 
-struct Verdict {
-  Outcome outcome = Outcome::kPassed;
-  std::string kind;    // what differs: verdict, message, retval, xlated, open, …
-  std::string reason;  // one line
-  std::string log;     // the verifier's text
-};
-
-/// Cases of an object, in the order of its programs. problem: the file cannot be read.
-std::vector<Case> list_cases(const std::string& path, std::string& problem);
-
-/// sources: folder of the selftests, for CO-RE files that tags name.
-Verdict run_case(Kernel& kernel, const std::string& path, const std::string& sources, const Case& test);
+/// The programs of an object that say what is expected of them, in its order. sources: folder of the selftests, for CO-RE
+/// files that tags name.
+std::unique_ptr<Batch> annotated_batch(const std::string& path, const std::string& sources, const Backend& backend);
 
 }  // namespace ring3::conformance

@@ -6,7 +6,6 @@
 
 #include <cstring>
 #include <span>
-#include <vector>
 
 #include "isa/decode.h"
 #include "isa/disassemble.h"
@@ -54,17 +53,22 @@ std::string line_of(std::span<const isa::RawInsn> slots) {
 
 }  // namespace
 
-bool xlated_text(int program_fd, std::string& text) {
+bool xlated_insns(int program_fd, std::vector<isa::RawInsn>& insns) {
   bpf_prog_info info{};
   std::uint32_t size = sizeof(info);
   if (bpf_obj_get_info_by_fd(program_fd, &info, &size) != 0 || info.xlated_prog_len == 0) return false;
-  std::vector<isa::RawInsn> slots(info.xlated_prog_len / sizeof(isa::RawInsn));
+  insns.resize(info.xlated_prog_len / sizeof(isa::RawInsn));
   const std::uint32_t bytes = info.xlated_prog_len;
   std::memset(&info, 0, sizeof(info));
   info.xlated_prog_len = bytes;
-  info.xlated_prog_insns = reinterpret_cast<std::uint64_t>(slots.data());
+  info.xlated_prog_insns = reinterpret_cast<std::uint64_t>(insns.data());
   size = sizeof(info);
-  if (bpf_obj_get_info_by_fd(program_fd, &info, &size) != 0 || info.xlated_prog_insns == 0) return false;
+  return bpf_obj_get_info_by_fd(program_fd, &info, &size) == 0 && info.xlated_prog_insns != 0;
+}
+
+bool xlated_text(int program_fd, std::string& text) {
+  std::vector<isa::RawInsn> slots;
+  if (!xlated_insns(program_fd, slots)) return false;
   for (std::size_t i = 0; i < slots.size(); ++i) {
     const std::size_t width = slots[i].code == kWideLoad && i + 1 < slots.size() ? 2 : 1;
     text += std::to_string(i);
