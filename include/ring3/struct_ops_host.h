@@ -106,6 +106,11 @@ struct StructOpsDef {
   /// Byte offsets of members whose stub FUNC record (<name>__<member>) must be there, because its
   /// parameter names carry annotations (__nullable, __ref). Others use it when it is there.
   std::vector<std::size_t> annotated;
+  /// The host's own instructions around the programs of a member, as the 8-byte slots of the ABI. They are trusted as the
+  /// host is. r1 points to the arguments, 8 bytes each. Loads, stores, arithmetic and jumps among themselves; no calls.
+  struct Code { std::size_t member = 0; std::vector<std::uint64_t> insns; };
+  std::vector<Code> prologues;       ///< run before the program; r1 stays as it is
+  std::vector<Code> epilogues;       ///< run in the place of every exit of the main function; end with exit
   struct Writable { std::string type; std::size_t off, size; };
   std::vector<Writable> writable;    ///< fields of host structs its programs may write
   std::vector<std::uint32_t> helpers;  ///< helper ids beyond the base set

@@ -261,6 +261,36 @@ TEST_P(EngineTest, KnowsItsSlotAndKeepsArguments) {
   EXPECT_EQ(code->leaf(), nullptr);
 }
 
+TEST_P(EngineTest, AccessesThatMayFaultDoNoHarm) {
+  FaultGuard guard;
+  auto program = program_of(R"(
+      r6 = r1
+      r2 = 0xffffffffffffffff ll
+      *(u64 *)(r6 +0) = 7
+      *(u32 *)(r6 +8) = r2
+      lock *(u64 *)(r6 +0) += r2
+      r3 = 0xfffffffff ll
+      r3 = atomic_fetch_add((u32 *)(r6 +8), r3)
+      r4 = -1
+      r4 = atomic64_xchg((u64 *)(r6 +16), r4)
+      r0 = 6
+      r5 = 9
+      r0 = atomic64_cmpxchg((u64 *)(r6 +0), r0, r5)
+      r1 = *(u64 *)(r6 +0)
+      r0 += r1
+      r0 += r3
+      r0 += r4
+      exit
+  )");
+  program->faulting = {3, 4, 5, 8, 10, 13, 14};
+  auto code = engine_->compile(program).value();
+  RunContext run;
+  std::uint64_t memory[3] = {0, 0, 100};
+  EXPECT_EQ(code->run(run, memory), 0xffffffffull + 6 + 9 + 100);
+  EXPECT_EQ(memory[2], ~std::uint64_t{0});
+  EXPECT_EQ(code->run(run, reinterpret_cast<void*>(0x8000'0000'0000'0000)), 0u);
+}
+
 /// A helper that calls its first argument back ten times with the second, unless it throws.
 std::uint64_t call_back(std::uint64_t callback, std::uint64_t arg, std::uint64_t, std::uint64_t, std::uint64_t, RunContext& run) {
   for (std::uint64_t i = 0; i < 10 && !run.thrown; ++i)

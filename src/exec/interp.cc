@@ -56,6 +56,24 @@ __attribute__((no_sanitize("undefined"))) std::uint64_t call_kfunc(const Step& s
   return kfunc.ret_signed ? static_cast<std::uint64_t>(isa::sign_extend(result, bits)) : isa::keep_low(result, bits);
 }
 
+/// All of the memory is there. What is readable in an arena is writable, and stays while programs run.
+bool is_there(std::uint64_t address, std::size_t bytes) {
+  std::uint64_t ignored = 0;
+  return copy_untrusted(&ignored, address, bytes);
+}
+
+/// All or nothing, as one machine instruction does it.
+void store_or_skip(std::uint64_t address, std::uint64_t value, std::size_t bytes) {
+  if (is_there(address, bytes)) static_cast<void>(copy_to_untrusted(address, &value, bytes));
+}
+
+/// What an atomic would have fetched from memory that is not there.
+void forget_fetched(std::size_t row, std::uint64_t& src, std::uint64_t& r0) {
+  const Op op = isa::kRows[row].op;
+  if (op == Op::kAtomicCmpxchg) r0 = 0;
+  else if (op >= Op::kAtomicFetchAdd) src = 0;
+}
+
 /// Runs the target of a tail call made below the main function: it takes the place of that one frame.
 std::uint64_t run_nested_target(RunContext& run, const ProgramEntry* caller, std::uint64_t ctx) {
   const Code* const target = run.tail_target;
@@ -83,6 +101,9 @@ std::uint64_t interpret(const InterpProgram& program, std::uint32_t subprog, con
       &&step_tail_call,
       &&step_load_or_zero,
       &&step_load_sx_or_zero,
+      &&step_store_imm_or_skip,
+      &&step_store_or_skip,
+      &&step_atomic_or_skip,
       &&step_throw,
       &&step_helper_may_throw,
   };
@@ -149,6 +170,19 @@ step_load_or_zero:
 step_load_sx_or_zero:
   r[s->dst] = static_cast<std::uint64_t>(isa::sign_extend(
       load_or_zero(ADDRESS(s->src), static_cast<std::uint8_t>(s->imm)), static_cast<int>(s->imm) * 8));
+  NEXT();
+
+step_store_imm_or_skip:
+  store_or_skip(ADDRESS(s->dst), static_cast<std::uint64_t>(s->imm), s->src);
+  NEXT();
+
+step_store_or_skip:
+  store_or_skip(ADDRESS(s->dst), r[s->src], static_cast<std::size_t>(s->imm));
+  NEXT();
+
+step_atomic_or_skip:
+  if (is_there(ADDRESS(s->dst), static_cast<std::size_t>(isa::kRows[s->imm].size))) goto* kHandlers[s->imm];
+  forget_fetched(static_cast<std::size_t>(s->imm), r[s->src], r[0]);
   NEXT();
 
 step_throw:

@@ -41,6 +41,23 @@ Step step_of(const rewrite::XlatedProgram& in, const CheckedProgram& checked, st
   return step;
 }
 
+/// The access may fault. False: it is none.
+bool set_faulting(const Insn& insn, Step& step) {
+  if (insn.op >= Op::kAtomicAdd) {
+    step.imm = step.kind;
+    step.kind = kStepAtomicOrSkip;
+  } else if (insn.op == Op::kStore && !insn.src_is_reg) {
+    step.kind = kStepStoreImmOrSkip;
+    step.src = insn.size;
+  } else if (insn.op == Op::kStore || insn.op == Op::kLoad || insn.op == Op::kLoadSx) {
+    step.kind = insn.op == Op::kStore ? kStepStoreOrSkip : insn.op == Op::kLoad ? kStepLoadOrZero : kStepLoadSxOrZero;
+    step.imm = insn.size;
+  } else {
+    return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 Result<InterpProgram> translate(std::shared_ptr<const rewrite::XlatedProgram> program) {
@@ -53,9 +70,7 @@ Result<InterpProgram> translate(std::shared_ptr<const rewrite::XlatedProgram> pr
   for (const std::uint32_t idx : in.faulting) {
     if (idx >= in.insns.size()) return Errno::kInval;
     const Insn& insn = in.insns[idx];
-    if (insn.op != Op::kLoad && insn.op != Op::kLoadSx) return Errno::kInval;
-    out.steps[idx].kind = insn.op == Op::kLoad ? kStepLoadOrZero : kStepLoadSxOrZero;
-    out.steps[idx].imm = insn.size;
+    if (!set_faulting(insn, out.steps[idx])) return Errno::kInval;
   }
   out.subprogs = std::move(checked.subprogs);
   return out;

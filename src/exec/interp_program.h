@@ -17,6 +17,9 @@ enum StepKind : std::uint16_t {
   kStepTailCall = isa::kRowCount,
   kStepLoadOrZero,    // a load that may fault: imm = bytes
   kStepLoadSxOrZero,
+  kStepStoreImmOrSkip,  // a store that may fault: src = bytes
+  kStepStoreOrSkip,     // imm = bytes
+  kStepAtomicOrSkip,    // an atomic that may fault: imm = its row
   kStepThrow,
   kStepHelperMayThrow,  // a helper of a program that throws: it may have called back
   kStepCount,

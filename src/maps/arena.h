@@ -2,7 +2,8 @@
 //
 // A pointer inside an arena is 32 bits wide where it counts: a program adds them to the host's window, a client has
 // the memory mapped where the upper half of its own pointers says. Pages come into being when somebody first touches
-// them, as in Linux when a client does; here also when a program does, so a program never faults inside the arena.
+// them, as in Linux when a client does; here also when a program does, so a program never faults inside the arena. A page that
+// came into being by a program's load after it was given back, and holds only zeros, is as free as before.
 //
 // Source: bpf_arena_alloc_pages, bpf_arena_free_pages. May block (they are for sleepable programs).
 #pragma once
@@ -21,6 +22,8 @@ std::uint64_t arena_user_start(const Map& map) noexcept;
 /// Says where the client has mapped an arena it created without map_extra. Errors: kInval not a page, or the arena
 /// would cross a multiple of 4 GiB; kBusy map_extra was given, or the arena has been used.
 Result<void> arena_set_user_start(Map& map, std::uint64_t address);
+/// From now on the start stays: a program has it built in.
+void arena_hold_start(Map& map) noexcept;
 
 /// Pages of zeros, as the client's address of the first. at: where (page aligned), 0 anywhere. 0: not so many pages
 /// free in a row, or a bad argument.

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "btf/btf.h"
+#include "isa/insn.h"
 #include "model/fields.h"
 
 namespace ring3 {
@@ -115,6 +116,9 @@ struct StructOpsMember {
   bool sleepable_allowed = false;
   std::uint32_t nullable_args = 0;      // bit per argument: __nullable
   std::uint32_t ref_args = 0;           // bit per argument: __ref
+  // The host's own code around its programs, ready to run: r1 points to the arguments in both.
+  std::vector<isa::Insn> prologue;
+  std::vector<isa::Insn> epilogue;      // ends with exit
 };
 struct WritableField { std::string type_name; std::uint32_t off, size; };
 struct StructOpsType {

@@ -16,7 +16,7 @@ enum class RegKind : std::uint8_t {
 /// Which pointer arithmetic a kind takes.
 enum class PtrArith : std::uint8_t { kNo, kKnown, kAny };
 /// Which rules judge a load or store.
-enum class DerefRule : std::uint8_t { kNever, kCtx, kMapPtr, kMapValue, kSized, kStack, kPacket, kHostStruct, kSock, kFlowKeys };
+enum class DerefRule : std::uint8_t { kNever, kCtx, kMapPtr, kMapValue, kSized, kStack, kPacket, kHostStruct, kSock, kFlowKeys, kArena };
 
 /// Qualifiers of a pointer; a bit each.
 enum PtrFlag : std::uint16_t {

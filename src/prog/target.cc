@@ -46,7 +46,7 @@ Result<void> check_member(const LoadRequest& request, const model::StructOpsType
   const bool sleepable = (request.flags & uapi::BPF_F_SLEEPABLE) != 0;
   if (sleepable && !member.sleepable_allowed)
     return fail(log, Errno::kInval,
-                fmt::format("member {} of struct {} takes no sleepable program", member.name, ops.name));
+                fmt::format("attach to unsupported member {} of struct {}: it takes no sleepable program", member.name, ops.name));
   Result<void> veto = host.check_struct_ops_member(ops, index, sleepable);
   if (!veto.ok())
     return fail(log, veto.error(),

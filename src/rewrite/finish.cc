@@ -15,7 +15,8 @@ inline constexpr std::uint32_t kGone = UINT32_MAX;
 std::vector<std::uint32_t> lay_out_subprogs(Rewriting& r, const WorkingCopy::Layout& layout) {
   std::vector<std::uint32_t> renumbered;
   for (const verifier::Subprog& sub : r.in.verified.subprogs) {
-    const std::uint32_t start = layout.start[sub.start_idx];
+    // Main begins with what was put before its first instruction.
+    const std::uint32_t start = sub.start_idx == 0 ? 0 : layout.start[sub.start_idx];
     const std::uint32_t end = layout.start[sub.end_idx];
     if (sub.is_exception_callback && start != end) r.out.exception_callback = static_cast<std::uint32_t>(r.out.subprogs.size());
     if (start == end) {
@@ -23,7 +24,8 @@ std::vector<std::uint32_t> lay_out_subprogs(Rewriting& r, const WorkingCopy::Lay
       continue;
     }
     renumbered.push_back(static_cast<std::uint32_t>(r.out.subprogs.size()));
-    r.out.subprogs.push_back({.start_idx = start, .end_idx = end, .stack_bytes = sub.stack_bytes});
+    const std::uint32_t stack = sub.start_idx == 0 ? std::max(sub.stack_bytes, r.main_stack_bytes) : sub.stack_bytes;
+    r.out.subprogs.push_back({.start_idx = start, .end_idx = end, .stack_bytes = stack});
   }
   return renumbered;
 }
@@ -71,11 +73,14 @@ Result<void> finish(Rewriting& r) {
   for (const XlatedSubprog& sub : r.out.subprogs)
     if (!ends_flow(layout.insns[sub.end_idx - 1].op))
       return r.refuse(Errno::kInval, layout.original_idx[sub.end_idx - 1], "a function does not end in exit or a jump");
-  for (std::uint32_t i = 0; i < layout.insns.size(); ++i) {
+  for (std::uint32_t i = r.copy.entry_size(); i < layout.insns.size(); ++i) {
     const std::uint32_t from = layout.original_idx[i];
     const Op op = layout.insns[i].op;
     if (r.facts(from).access == model::AccessKind::kUntrusted && (op == Op::kLoad || op == Op::kLoadSx))
       r.out.faulting.push_back(i);
+    // Of the sequence that stands for an access to an arena, the access itself.
+    const bool memory = op == Op::kLoad || op == Op::kStore || op >= Op::kAtomicAdd;
+    if (r.facts(from).access == model::AccessKind::kArena && memory) r.out.faulting.push_back(i);
     if (r.facts(from).needs_nospec && op == Op::kStore) r.out.nospec.push_back(i);
   }
   r.out.insns = std::move(layout.insns);

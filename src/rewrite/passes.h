@@ -14,6 +14,7 @@ struct Rewriting {
   WorkingCopy copy;
   XlatedProgram out;
   std::string refusal;
+  std::uint32_t main_stack_bytes = 0;  // the main function's, if it needs more than the program uses
 
   const verifier::InsnFacts& facts(std::uint32_t idx) const { return in.verified.insns[idx]; }
   /// Notes the reason and returns the errno.
@@ -28,6 +29,8 @@ Result<std::uint32_t> helper_index(Rewriting& r, std::uint32_t idx, std::uint32_
 Result<void> remove_dead_code(Rewriting& r);
 Result<void> resolve_immediates(Rewriting& r);
 Result<void> convert_context(Rewriting& r);
+Result<void> add_member_code(Rewriting& r);
+Result<void> arena_accesses(Rewriting& r);
 Result<void> inline_lookups(Rewriting& r);
 Result<void> mask_arithmetic(Rewriting& r);
 Result<void> resolve_calls(Rewriting& r);

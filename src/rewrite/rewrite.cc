@@ -12,7 +12,7 @@ using Pass = Result<void> (*)(Rewriting&);
 
 // Dead code first: what is never run need not be resolvable. Calls last: earlier passes know helpers by id.
 constexpr Pass kPasses[] = {
-    remove_dead_code, resolve_immediates, convert_context, inline_lookups, mask_arithmetic, resolve_calls, load_packets,
+    remove_dead_code, add_member_code, resolve_immediates, convert_context, arena_accesses, inline_lookups, mask_arithmetic, resolve_calls, load_packets,
     guard_tail_calls, finish,
 };
 

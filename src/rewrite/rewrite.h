@@ -3,6 +3,8 @@
 //   resolve_immediates   map, map value, variable and function references become values
 //   resolve_calls        helper ids and kfuncs become indices into the program's own call tables
 //   convert_context      context accesses address the record behind the context
+//   arena_accesses       pointers into an arena become the host's, for one access each
+//   add_member_code      what a host wants run before and after the programs of a struct_ops member
 //   inline_lookups       map lookups become the map kind's own instructions
 //   mask_arithmetic      amounts that move pointers are kept in range when the CPU guesses wrong
 //   load_packets         legacy loads by skb[…] become a call and a way out

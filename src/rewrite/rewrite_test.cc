@@ -59,6 +59,7 @@ class RewriteTest : public ::testing::Test {
   }
   Result<XlatedProgram> run() {
     verifier::ProgramInput input;
+    input.target = target_;
     input.rights = model::Rights::all();
     input.insns = insns_;
     return rewrite({.program = input, .verified = verified_, .facts = facts_, .maps = {}, .find_helper = find_test_helper},
@@ -68,6 +69,7 @@ class RewriteTest : public ::testing::Test {
   std::vector<Insn> insns_;
   verifier::VerifiedProgram verified_;
   model::Facts facts_;
+  model::AttachTarget target_;
   Sink sink_;
 };
 
@@ -134,6 +136,29 @@ TEST_F(RewriteTest, FunctionThatEndsInACallThatNeverReturnsGetsAnEnd) {
   EXPECT_EQ(x.insns[1].op, Op::kExit);
   EXPECT_EQ(x.insns[0].jump, 1);
   EXPECT_EQ(x.subprogs[1].start_idx, 2u);
+}
+
+TEST_F(RewriteTest, MembersMayHaveCodeAroundTheirPrograms) {
+  model::StructOpsType ops;
+  ops.members = {{.name = "first", .prologue = {mov(6, 1)}, .epilogue = {add(0, 5), exit()}}};
+  target_ = {.kind = model::AttachTarget::Kind::kStructOpsMember, .ops = &ops};
+  program({jeq(1, 0, 2), mov(0, 1), exit(), mov(0, 2), jeq(0, 9, -5), exit()});
+  const XlatedProgram x = run().value();
+  // prologue, context kept | if, mov, context, add, exit | mov, if, jump to the epilogue
+  ASSERT_EQ(x.insns.size(), 10u);
+  EXPECT_EQ(x.insns[0].dst, 6);
+  EXPECT_EQ(x.insns[1].op, Op::kStore);
+  EXPECT_EQ(x.insns[1].off, -24) << "below what the program uses";
+  EXPECT_EQ(x.insns[2].jump, 4);
+  EXPECT_EQ(x.insns[4].off, -24);
+  EXPECT_EQ(x.insns[8].jump, -7) << "a jump to the start leads behind the prologue";
+  EXPECT_EQ(x.insns[9].op, Op::kJa);
+  EXPECT_EQ(x.insns[9].jump, -6);
+  ASSERT_EQ(x.subprogs.size(), 1u);
+  EXPECT_EQ(x.subprogs[0].start_idx, 0u);
+  EXPECT_EQ(x.subprogs[0].stack_bytes, 24u);
+  verified_.subprogs[0].stack_bytes = 512;
+  EXPECT_EQ(run().error(), Errno::kInval);
 }
 
 TEST_F(RewriteTest, DeadHighHalfOfLiveWideImmediateStays) {

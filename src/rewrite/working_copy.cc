@@ -36,7 +36,7 @@ std::uint32_t WorkingCopy::jump_target(std::uint32_t idx) const {
 WorkingCopy::Layout WorkingCopy::layout() const {
   Layout out;
   out.start.resize(slots_.size() + 1);
-  std::uint32_t total = 0;
+  std::uint32_t total = entry_size();
   for (std::uint32_t idx = 0; idx < size(); ++idx) {
     out.start[idx] = total;
     total += count_[idx];
@@ -45,6 +45,8 @@ WorkingCopy::Layout WorkingCopy::layout() const {
   out.insns.reserve(total);
   out.original_idx.reserve(total);
 
+  out.insns.insert(out.insns.end(), entry_.begin(), entry_.end());
+  out.original_idx.insert(out.original_idx.end(), entry_.size(), 0);
   auto next = replacements_.begin();
   for (std::uint32_t idx = 0; idx < size(); ++idx) {
     while (next != replacements_.end() && next->idx < idx) ++next;

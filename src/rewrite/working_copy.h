@@ -29,6 +29,10 @@ class WorkingCopy {
   void replace(std::uint32_t idx, std::span<const isa::Insn> sequence);
   bool replaced(std::uint32_t idx) const { return count_[idx] > 1 || at_replacement(idx) != nullptr; }
 
+  /// Puts `sequence` before the first instruction; jumps to that one do not lead here.
+  void set_entry(std::span<const isa::Insn> sequence) { entry_.assign(sequence.begin(), sequence.end()); }
+  std::uint32_t entry_size() const { return static_cast<std::uint32_t>(entry_.size()); }
+
   /// Where the jump of instruction idx leads: an index of the loaded program.
   std::uint32_t jump_target(std::uint32_t idx) const;
 
@@ -46,6 +50,7 @@ class WorkingCopy {
   };
   const Replacement* at_replacement(std::uint32_t idx) const;
 
+  std::vector<isa::Insn> entry_;
   std::vector<isa::Insn> slots_;
   std::vector<std::uint32_t> count_;        // instructions that stand for slot idx: 0 removed, 1 itself, …
   std::vector<Replacement> replacements_;   // sorted by idx

@@ -12,8 +12,8 @@
 //   - a kfunc call that throws (KfuncCall::throws) has no function: the tier leaves every frame of the program, also those
 //     below a helper that called back, and the program's result is that of `exception_callback` for r1, or r1;
 //   - a kMayGoto stays: the tier gives every frame a budget of kMayGotoBudget and jumps when it is used up;
-//   - in programs of callers without CAP_PERFMON, sequences of arithmetic use kRewriteReg;
-//   - dead code is gone; loads that may fault are listed in `faulting`.
+//   - in programs of callers without CAP_PERFMON, sequences of arithmetic use kRewriteReg; so do accesses to an arena;
+//   - dead code is gone; accesses that may fault (loads through untrusted pointers, anything in an arena) are in `faulting`.
 #pragma once
 
 #include <cstdint>
@@ -71,7 +71,7 @@ struct XlatedProgram {
   std::vector<XlatedSubprog> subprogs;     // main first
   std::vector<HelperCall> helpers;
   std::vector<KfuncCall> kfuncs;
-  std::vector<std::uint32_t> faulting;     // sorted: loads through untrusted pointers, zero on a fault
+  std::vector<std::uint32_t> faulting;     // sorted: accesses that may fault: what they load is zero, what they store is lost
   std::vector<std::uint32_t> nospec;       // sorted: stores no later load may overtake, even in a guess
   std::vector<std::uint32_t> original_idx; // per instruction: index in the program as loaded
   std::uint32_t exception_callback = kNoSubprog;  // index into subprogs

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/try.h"
+#include "isa/decode.h"
 #include "struct_ops/registry.h"
 
 namespace ring3::struct_ops {
@@ -36,6 +37,8 @@ class TypeCheck {
     RING3_TRY(check_offsets(def_.unsupported, "unsupported"));
     RING3_TRY(check_offsets(def_.sleepable, "sleepable"));
     RING3_TRY(check_offsets(def_.annotated, "annotated"));
+    RING3_TRY(take_code(def_.prologues, &model::StructOpsMember::prologue, "prologue"));
+    RING3_TRY(take_code(def_.epilogues, &model::StructOpsMember::epilogue, "epilogue"));
     mark_padding();
     RING3_TRY(check_writable());
     facts_.allowed_helpers = def_.helpers;
@@ -179,6 +182,48 @@ class TypeCheck {
         return fail(Errno::kInval, fmt::format("{}: {} and argument {} of member {} have different types", name, stub[i].name,
                                                i + 1, layout.name));
       (nullable ? facts.nullable_args : facts.ref_args) |= 1u << i;
+    }
+    return {};
+  }
+
+  /// What a host may put around programs: nothing that leads elsewhere, and nothing but an epilogue's end leaves.
+  static bool is_plain(const std::vector<isa::Insn>& code, bool exits) {
+    using isa::Op;
+    for (std::size_t i = 0; i < code.size(); ++i) {
+      const isa::Insn& insn = code[i];
+      const bool last = i + 1 == code.size();
+      if (insn.op == Op::kExit) {
+        if (!exits || !last) return false;
+      } else if (insn.op >= Op::kJa && insn.op < Op::kMayGoto) {
+        const std::int64_t target = static_cast<std::int64_t>(i) + 1 + insn.jump;
+        if (target < 0 || target > static_cast<std::int64_t>(code.size()) - (exits ? 1 : 0)) return false;
+      } else if (insn.op > Op::kStore || insn.op == Op::kAddrSpaceCast || insn.op == Op::kMayGoto || insn.op == Op::kCallHelper || insn.op == Op::kCallKfunc ||
+                 insn.op == Op::kCallSubprog) {
+        return false;  // calls, wide immediates, atomics, packet loads
+      }
+      const bool writes = insn.op != Op::kStore && (insn.op < Op::kJa || insn.op > Op::kExit);
+      if (!exits && writes && insn.dst == 1) return false;  // the program wants its arguments
+      if (exits && last && insn.op != Op::kExit) return false;
+      if (insn.dst > isa::kFrameReg || (insn.dst == isa::kFrameReg && insn.op != Op::kStore)) return false;
+    }
+    return true;
+  }
+
+  Result<void> take_code(const std::vector<StructOpsDef::Code>& given, std::vector<isa::Insn> model::StructOpsMember::*where,
+                         const char* what) {
+    for (const StructOpsDef::Code& code : given) {
+      RING3_TRY(check_offsets({code.member}, what));
+      std::vector<isa::RawInsn> slots(code.insns.size());
+      static_assert(sizeof(isa::RawInsn) == sizeof(std::uint64_t));
+      std::memcpy(slots.data(), code.insns.data(), slots.size() * sizeof(isa::RawInsn));
+      isa::FieldError wrong;
+      Result<std::vector<isa::Insn>> insns = isa::decode(slots, &wrong);
+      const bool exits = where == &model::StructOpsMember::epilogue;
+      if (slots.empty() || !insns.ok() || !is_plain(insns.value(), exits))
+        return fail(Errno::kInval, fmt::format("the {} of the member at offset {} is not plain code{}", what, code.member,
+                                               exits ? " that ends with exit" : ""));
+      for (std::size_t i = 0; i < out_->members.size(); ++i)
+        if (out_->members[i].off == code.member) facts_.members[i].*where = std::move(insns).value();
     }
     return {};
   }

@@ -153,6 +153,28 @@ TEST_F(TypeCheckTest, RefusesASecondRegistration) {
   EXPECT_EQ(registry_.add({.name = "t", .host = &host_}, types, text_).error(), Errno::kExist);
 }
 
+TEST_F(TypeCheckTest, CodeAroundProgramsIsPlain) {
+  const auto with = [&](StructOpsDef::Code prologue, StructOpsDef::Code epilogue) {
+    OpsBtf btf;
+    btf.ops("one_ops", 8, {{"first", btf.fn(btf.int_, {btf.int_}), 0}});
+    StructOpsDef def{.name = "one_ops"};
+    if (!prologue.insns.empty()) def.prologues = {std::move(prologue)};
+    if (!epilogue.insns.empty()) def.epilogues = {std::move(epilogue)};
+    return refused(btf, def);
+  };
+  constexpr std::uint64_t kLoad = 0x1679, kExit = 0x95, kCall = 0x0000000500000085, kJumpOut = 0x00020005, kWriteFp = 0x0000000100000ab7;
+  EXPECT_EQ(with({0, {kExit}}, {}), Errno::kInval);
+  EXPECT_EQ(with({0, {kCall}}, {}), Errno::kInval);
+  EXPECT_EQ(with({0, {kJumpOut, kLoad}}, {}), Errno::kInval);
+  EXPECT_EQ(with({0, {kWriteFp}}, {}), Errno::kInval);
+  EXPECT_EQ(with({0, {0x1179}}, {}), Errno::kInval) << "r1 stays";
+  EXPECT_EQ(with({}, {0, {kLoad}}), Errno::kInval);
+  EXPECT_TRUE(said("is not plain code that ends with exit"));
+  EXPECT_EQ(with({8, {kLoad}}, {}), Errno::kInval);
+  EXPECT_TRUE(said("no function member at offset 8 (prologue)"));
+  EXPECT_EQ(with({0, {kLoad}}, {0, {kLoad, kExit}}), Errno{});
+}
+
 TEST_F(TypeCheckTest, StubsDecideWhatIsSupported) {
   struct Ops {
     void (*f)();

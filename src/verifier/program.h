@@ -19,7 +19,7 @@ namespace ring3::verifier {
 
 /// How a global function's argument is promised by its BTF prototype.
 struct GlobalArg {
-  enum class Kind : std::uint8_t { kScalar, kCtx, kMem, kHostStruct, kDynptr } kind = Kind::kScalar;
+  enum class Kind : std::uint8_t { kScalar, kCtx, kMem, kHostStruct, kDynptr, kArena } kind = Kind::kScalar;
   bool nullable = false;
   bool trusted = false;            // kHostStruct
   std::uint32_t mem_bytes = 0;     // kMem
@@ -112,6 +112,8 @@ struct Program {
   bool exact_numbers = false;        // masks depend on bounds: states match by equal numbers only (set by the walk)
   bool strict_alignment = false;
   TargetProto target;
+
+  std::uint32_t arena = UINT32_MAX;  // index into maps: the program's one arena
 
   /// The maps of the program, then templates of inner maps: MapFacts of an index.
   std::vector<const model::MapFacts*> maps;

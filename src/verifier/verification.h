@@ -52,7 +52,9 @@ struct Step {
   RegState& reg(unsigned i) { return path.frame().regs[i]; }
   InsnFacts& facts() { return out.insns[idx]; }
   /// True once per instruction and fact: the first visit fills it in, later ones compare.
-  enum Fact : std::uint8_t { kFactMap = 1, kFactConstArgs = 2, kFactCtxRow = 4, kFactPercpu = 8, kFactWeak = 16 };
+  enum Fact : std::uint8_t {
+    kFactMap = 1, kFactConstArgs = 2, kFactCtxRow = 4, kFactPercpu = 8, kFactArena = 16, kFactNumber = 32, kFactWeak = 64
+  };
   bool first_note(Fact fact) {
     std::uint8_t& seen = noted[idx];
     const bool first = (seen & fact) == 0;

@@ -155,12 +155,23 @@ class Run {
       if (map.fields.has(FieldKind::kWork))
         return diag_.refuse(Rule::kMapFieldForProg, {"tracing progs cannot use bpf_wq yet"});
     }
+    RING3_TRY(find_arena());
     for (const WideImmediate& w : prog_.in.wide) {
       const bool names_map = w.pseudo != isa::Pseudo::kBtfId && w.pseudo != isa::Pseudo::kFunc;
       if (names_map && w.map >= prog_.in.maps.size()) return diag_.refuse(Rule::kWideImmediate);
       const bool value = w.pseudo == isa::Pseudo::kMapValue || w.pseudo == isa::Pseudo::kMapIdxValue;
-      if (value && w.value_off >= prog_.in.maps[w.map].value_size)
+      if (value && w.map != prog_.arena && w.value_off >= prog_.in.maps[w.map].value_size)
         return diag_.refuse(Rule::kMapValuePointer, {prog_.in.maps[w.map].value_size, w.value_off});
+    }
+    return {};
+  }
+
+  Result<void> find_arena() {
+    for (std::uint32_t i = 0; i < prog_.in.maps.size(); ++i) {
+      if (prog_.in.maps[i].type != uapi::BPF_MAP_TYPE_ARENA) continue;
+      if (prog_.arena != kNoIndex) return diag_.refuse(Rule::kArenaSecond);
+      if (!prog_.in.rights.has_bpf() || !prog_.allow_ptr_leaks) return diag_.refuse(Rule::kArenaRights);
+      prog_.arena = i;
     }
     return {};
   }

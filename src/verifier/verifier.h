@@ -92,6 +92,7 @@ struct InsnFacts {
   ArithMask mask;
   std::uint8_t fastcall_pairs = 0;           // fast call: spills and fills around it that no longer matter to clients
   bool zero_extend = false;                  // upper half of dst is read after this 32-bit write
+  bool arena_arith = false;                  // the result is an arena pointer: 32 bits of it count, the others are 0
 };
 
 /// A struct objects of which the program makes, keeps or ends; of the program's BTF, or of a map's.

@@ -31,6 +31,14 @@ bool Emitter::may_fault(std::uint32_t idx) const {
   return std::binary_search(program_.faulting.begin(), program_.faulting.end(), idx);
 }
 
+/// The access at byte `at` was emitted last; where it faults, `kind` is done to BPF register `reg`.
+void Emitter::note_fault(std::uint32_t at, Cold::Kind kind, std::uint8_t reg) {
+  const Label back = a_.newLabel();
+  a_.bind(back);
+  cold_.push_back({kind, reg, Label(), back, static_cast<std::uint32_t>(faults_.size())});
+  faults_.push_back({at, 0});
+}
+
 void Emitter::load(std::uint32_t idx, const Insn& insn) {
   const x86::Mem from = memory(idx, insn.src, insn.off, insn.size);
   const Gp dst = r64(insn.dst);
@@ -45,31 +53,37 @@ void Emitter::load(std::uint32_t idx, const Insn& insn) {
   }
   if (insn.op == Op::kLoad && insn.size < 8) upper_zero_ |= 1u << insn.dst;
   else upper_zero_ &= ~(1u << insn.dst);
-  if (!may_fault(idx)) return;
-  const Label back = a_.newLabel();
-  a_.bind(back);
-  cold_.push_back({Cold::kZero, insn.dst, Label(), back, static_cast<std::uint32_t>(faults_.size())});
-  faults_.push_back({at, 0});
+  if (may_fault(idx)) note_fault(at, Cold::kZero, insn.dst);
 }
 
 void Emitter::store(std::uint32_t idx, const Insn& insn) {
   const x86::Mem to = memory(idx, insn.dst, insn.off, insn.size);
+  const bool embedded = insn.src_is_reg || may_embed(insn.imm, insn.size == 8);
+  const auto at = static_cast<std::uint32_t>(a_.offset());
   if (insn.src_is_reg) {
     a_.mov(to, at_width(r64(insn.src), insn.size));
-    return;
-  }
-  if (!may_embed(insn.imm, insn.size == 8)) {
+  } else if (!embedded) {
     a_.mov(to, at_width(kScratch3, insn.size));
-    return;
+  } else {
+    const std::int64_t value = insn.size == 1   ? static_cast<std::int8_t>(insn.imm)
+                               : insn.size == 2 ? static_cast<std::int16_t>(insn.imm)
+                                                : static_cast<std::int32_t>(insn.imm);
+    a_.mov(to, asmjit::Imm(value));
   }
-  const std::int64_t value = insn.size == 1   ? static_cast<std::int8_t>(insn.imm)
-                             : insn.size == 2 ? static_cast<std::int16_t>(insn.imm)
-                                              : static_cast<std::int32_t>(insn.imm);
-  a_.mov(to, asmjit::Imm(value));
+  if (may_fault(idx)) note_fault(at, Cold::kNothing, 0);
 }
 
-void Emitter::atomic(const Insn& insn) {
+/// Those that may fault are no fetching logic (the verifier refuses it in arenas): one instruction touches the memory.
+void Emitter::atomic(std::uint32_t idx, const Insn& insn) {
   if (is_fetch_logic(insn.op)) return atomic_loop(insn);
+  const auto at = static_cast<std::uint32_t>(a_.offset());
+  atomic_access(insn);
+  if (!may_fault(idx)) return;
+  const bool fetches = insn.op >= Op::kAtomicFetchAdd;
+  note_fault(at, fetches ? Cold::kZero : Cold::kNothing, insn.op == Op::kAtomicCmpxchg ? 0 : insn.src);
+}
+
+void Emitter::atomic_access(const Insn& insn) {
   const x86::Mem at = operand(insn.dst, insn.off, insn.size);
   const Gp src = at_width(r64(insn.src), insn.size);
   const std::uint32_t src_bit = 1u << insn.src;

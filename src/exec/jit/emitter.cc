@@ -223,7 +223,7 @@ void Emitter::dispatch(std::uint32_t idx, const Insn& insn) {
     case Op::kLdImm64Hi: return;
     case Op::kAtomicAdd: case Op::kAtomicOr: case Op::kAtomicAnd: case Op::kAtomicXor:
     case Op::kAtomicFetchAdd: case Op::kAtomicFetchOr: case Op::kAtomicFetchAnd: case Op::kAtomicFetchXor:
-    case Op::kAtomicXchg: case Op::kAtomicCmpxchg: return atomic(insn);
+    case Op::kAtomicXchg: case Op::kAtomicCmpxchg: return atomic(idx, insn);
     case Op::kAddrSpaceCast: case Op::kLdAbs: case Op::kLdInd: return;  // check_program() refuses them
   }
 }

@@ -121,8 +121,9 @@ class Emitter {
   void load(std::uint32_t idx, const Insn& insn);
   void store(std::uint32_t idx, const Insn& insn);
   bool may_fault(std::uint32_t idx) const;
+  void atomic(std::uint32_t idx, const Insn& insn);
+  void atomic_access(const Insn& insn);
   x86::Mem memory(std::uint32_t idx, unsigned base, std::int32_t off, std::uint32_t bytes) const;
-  void atomic(const Insn& insn);
   void atomic_loop(const Insn& insn);
 
   // emit_flow.cc
@@ -161,6 +162,7 @@ class Emitter {
   };
 
   void emit_cold(const Cold& cold);
+  void note_fault(std::uint32_t at, Cold::Kind kind, std::uint8_t reg);
 
   const rewrite::XlatedProgram& program_;
   const CheckedProgram& checked_;

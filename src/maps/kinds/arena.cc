@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
 #include <memory>
 #include <new>
 #include <utility>
@@ -70,6 +71,11 @@ class ArenaMemory {
     const off_t data = lseek(fd_, static_cast<off_t>(off), SEEK_DATA);
     return data < 0 ? errno == ENXIO : static_cast<std::uint64_t>(data) >= off + length;
   }
+  /// All zero: touched by a program's stray load after they were given back, not used by anybody.
+  bool zeros(std::uint64_t at, std::uint64_t length) const noexcept {
+    const std::byte* const bytes = window_ + at;
+    return bytes[0] == std::byte{0} && std::memcmp(bytes, bytes + 1, length - 1) == 0;
+  }
   void punch(std::uint64_t off, std::uint64_t length) const noexcept {
     fallocate(fd_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(off), static_cast<off_t>(length));
   }
@@ -99,10 +105,16 @@ class ArenaMemory {
   std::uint64_t bytes_ = 0;
 };
 
+/// 64 pages.
+struct PageBits {
+  std::uint64_t taken = 0;      // by programs
+  std::uint64_t given_back = 0; // and not taken since
+};
+
 class ArenaMap final : public Map {
  public:
-  ArenaMap(const MapSpec& spec, MapHost& host, ArenaMemory memory, std::unique_ptr<std::uint64_t[]> taken)
-      : Map(arena_ops, spec, host), memory_(std::move(memory)), taken_(std::move(taken)) {
+  ArenaMap(const MapSpec& spec, MapHost& host, ArenaMemory memory, std::unique_ptr<PageBits[]> pages)
+      : Map(arena_ops, spec, host), memory_(std::move(memory)), pages_(std::move(pages)) {
     memory_fd_ = memory_.fd();
     mappable_bytes_ = memory_.bytes();
     host_view_ = {memory_.window(), kWindow};
@@ -124,6 +136,11 @@ class ArenaMap final : public Map {
     return start_at(user);
   }
 
+  void hold_start() noexcept {
+    WordLockGuard guard(lock_);
+    used_ = true;
+  }
+
   std::uint64_t window() const { return reinterpret_cast<std::uint64_t>(memory_.window()); }
   std::uint64_t user_start() const { return user_start_.load(std::memory_order_acquire); }
   std::uint64_t touched_bytes() const { return memory_.touched_bytes(); }
@@ -132,11 +149,20 @@ class ArenaMap final : public Map {
   void give_back(std::uint64_t at, std::uint32_t pages) noexcept;
 
  private:
-  bool taken(std::uint32_t page) const RING3_REQUIRES(lock_) { return (taken_[page / 64] >> (page % 64) & 1) != 0; }
+  bool taken(std::uint32_t page) const RING3_REQUIRES(lock_) { return (pages_[page / 64].taken >> (page % 64) & 1) != 0; }
   bool free_run(std::uint32_t page, std::uint32_t pages) const RING3_REQUIRES(lock_) {
     for (std::uint32_t i = 0; i < pages; ++i)
       if (taken(page + i)) return false;
-    return memory_.untouched(page * page_bytes(), pages * page_bytes());
+    if (memory_.untouched(page * page_bytes(), pages * page_bytes())) return true;
+    // A load through a pointer that was freed brings a page of zeros back; nobody owns that.
+    for (std::uint32_t i = page; i < page + pages; ++i) {
+      if (memory_.untouched(i * page_bytes(), page_bytes())) continue;
+      if (!given_back(i) || !memory_.zeros(low_half(user_start()) + i * page_bytes(), page_bytes())) return false;
+    }
+    return true;
+  }
+  bool given_back(std::uint32_t page) const RING3_REQUIRES(lock_) {
+    return (pages_[page / 64].given_back >> (page % 64) & 1) != 0;
   }
   std::uint32_t page_of(std::uint64_t address) const {
     return static_cast<std::uint32_t>(low_half(address - user_start()) / page_bytes());
@@ -147,7 +173,7 @@ class ArenaMap final : public Map {
   WordLock lock_;
   bool used_ RING3_GUARDED_BY(lock_) = false;
   std::uint32_t hint_ RING3_GUARDED_BY(lock_) = 0;  // no free page below it that was not passed over
-  const std::unique_ptr<std::uint64_t[]> taken_;
+  const std::unique_ptr<PageBits[]> pages_;
 };
 
 ArenaMap& as_arena(Map& map) { return static_cast<ArenaMap&>(map); }
@@ -166,7 +192,10 @@ std::uint64_t ArenaMap::allocate(std::uint64_t at, std::uint32_t pages) noexcept
     if (page > last) return 0;
     if (pages == 1) hint_ = page + 1;
   }
-  for (std::uint32_t i = page; i < page + pages; ++i) taken_[i / 64] |= std::uint64_t{1} << (i % 64);
+  for (std::uint32_t i = page; i < page + pages; ++i) {
+    pages_[i / 64].taken |= std::uint64_t{1} << (i % 64);
+    pages_[i / 64].given_back &= ~(std::uint64_t{1} << (i % 64));
+  }
   return (user_start() & ~(kWindow - 1)) + low_half(user_start() + page * page_bytes());
 }
 
@@ -177,7 +206,10 @@ void ArenaMap::give_back(std::uint64_t at, std::uint32_t pages) noexcept {
   if (pages > max_entries() - page) pages = max_entries() - page;
   if (pages == 0) return;
   WordLockGuard guard(lock_);
-  for (std::uint32_t i = page; i < page + pages; ++i) taken_[i / 64] &= ~(std::uint64_t{1} << (i % 64));
+  for (std::uint32_t i = page; i < page + pages; ++i) {
+    pages_[i / 64].taken &= ~(std::uint64_t{1} << (i % 64));
+    pages_[i / 64].given_back |= std::uint64_t{1} << (i % 64);
+  }
   memory_.punch(page * page_bytes(), pages * page_bytes());
   if (page < hint_) hint_ = page;
 }
@@ -198,9 +230,9 @@ Result<void> check(const MapSpec& spec) {
 Result<Ref<Map>> create(const MapSpec& spec, MapHost& host) {
   ArenaMemory memory = RING3_TRY(ArenaMemory::make(std::uint64_t{spec.max_entries} * page_bytes()));
   if (fault_point()) return Errno::kNoMem;
-  std::unique_ptr<std::uint64_t[]> taken(new (std::nothrow) std::uint64_t[(spec.max_entries + 63) / 64]());
-  if (!taken || fault_point()) return Errno::kNoMem;
-  auto map = Ref<ArenaMap>::adopt(new ArenaMap(spec, host, std::move(memory), std::move(taken)));
+  std::unique_ptr<PageBits[]> pages(new (std::nothrow) PageBits[(spec.max_entries + 63) / 64]());
+  if (!pages || fault_point()) return Errno::kNoMem;
+  auto map = Ref<ArenaMap>::adopt(new ArenaMap(spec, host, std::move(memory), std::move(pages)));
   RING3_TRY(map->start_at(spec.extra != 0 ? spec.extra : map->default_start()));
   return Ref<Map>(std::move(map));
 }
@@ -212,13 +244,15 @@ std::uint64_t memory_bytes(const Map& m) { return sizeof(ArenaMap) + as_arena(m)
 /// The client's address: a program makes the host's of it, or hands it to a client as it is.
 Result<std::uint64_t> direct_value(const Map& m, std::uint32_t off) {
   if (off > m.mappable_bytes()) return Errno::kRange;
-  return arena_user_start(m);
+  return arena_user_start(m) + off;
 }
 
 }  // namespace
 
 std::uint64_t arena_window(const Map& map) noexcept { return as_arena(map).window(); }
 std::uint64_t arena_user_start(const Map& map) noexcept { return as_arena(map).user_start(); }
+
+void arena_hold_start(Map& map) noexcept { as_arena(map).hold_start(); }
 
 Result<void> arena_set_user_start(Map& map, std::uint64_t address) {
   if (address == 0 || address % page_bytes() != 0 || low_half(address) + map.mappable_bytes() > kWindow)

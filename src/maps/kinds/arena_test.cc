@@ -122,6 +122,26 @@ TEST(ArenaTest, PagesAreGivenOutOnceAndComeBackAsZeros) {
   EXPECT_EQ(*in_host<int>(*m, start + kPage), 0);
 }
 
+TEST(ArenaTest, AStrayLoadAfterFreeTakesNothing) {
+  FakeHost host;
+  auto m = make(host, arena(3)).value();
+  const std::uint64_t start = arena_user_start(*m);
+  ASSERT_EQ(arena_alloc_pages(*m, 0, 3), start);
+  arena_free_pages(*m, start, 2);
+  EXPECT_EQ(*in_host<int>(*m, start), 0);
+  EXPECT_EQ(arena_alloc_pages(*m, 0, 1), start);
+  *in_host<int>(*m, start + kPage) = 5;  // somebody uses it
+  EXPECT_EQ(arena_alloc_pages(*m, 0, 1), 0u);
+}
+
+TEST(ArenaTest, AStartThatIsBuiltInStays) {
+  FakeHost host;
+  auto m = make(host, arena(3)).value();
+  arena_hold_start(*m);
+  EXPECT_EQ(code(arena_set_user_start(*m, 0x7000456000)), EBUSY);
+  EXPECT_EQ(m->ops().codegen.direct_value(*m, 8).value(), arena_user_start(*m) + 8);
+}
+
 TEST(ArenaTest, APageSomebodyTouchedIsTaken) {
   FakeHost host;
   auto m = make(host, arena(3)).value();

@@ -21,6 +21,10 @@ Result<void> check_global_arg(Step& step, unsigned regno, const GlobalArg& arg) 
     case GlobalArg::Kind::kCtx:
       if (reg.kind != RegKind::kCtx) return step.diag.refuse(Rule::kArgCtx, {regno - 1});
       return check_no_offset(step, reg, regno, false);
+    case GlobalArg::Kind::kArena:
+      // Any number will do; other pointers make no sense.
+      if (!reg.is_scalar() && reg.kind != RegKind::kArena) return step.diag.refuse(Rule::kArgArena, {regno});
+      return {};
     case GlobalArg::Kind::kDynptr: return use_dynptr(step, regno, model::kDynptrAny).ok() ? Result<void>{} : Errno::kInval;
     case GlobalArg::Kind::kMem: {
       if (arg.nullable && is_null_constant(reg)) return {};

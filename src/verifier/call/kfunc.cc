@@ -38,6 +38,7 @@ bool is_modelled(KfuncSpecial special, std::string_view name) {
     case KfuncSpecial::kDynptrClone: case KfuncSpecial::kThrow: case KfuncSpecial::kWqInit: case KfuncSpecial::kWqSetCallback:
     case KfuncSpecial::kRdonlyCast: case KfuncSpecial::kCastToKernCtx:
       return true;
+    case KfuncSpecial::kArena: return true;
     case KfuncSpecial::kNone: return name != "bpf_session_cookie" && name != "bpf_session_is_return";
     default: return false;
   }
@@ -133,6 +134,22 @@ Result<void> check_struct_arg(Step& step, unsigned i, const KfuncArg& arg, const
   return {};
 }
 
+/// A map that the host's own types describe: nobody knows which, and no host has them in that shape.
+Result<void> check_host_map(Step& step, unsigned regno, const KfuncCall& call) {
+  const RegState& reg = step.reg(regno);
+  if (call.has(model::kKfuncTrustedArgs) && !is_trusted(reg)) return step.diag.refuse(Rule::kMustBeTrusted, {regno});
+  const btf::Btf* host = step.prog.facts.host_btf.get();
+  const btf::TypeId wanted = host == nullptr ? 0 : host->find("bpf_map", btf::Kind::kStruct);
+  RING3_TRY(check_no_offset(step, reg, regno, true));
+  const bool fits = wanted != 0 && call.work.map == UINT32_MAX &&
+                    struct_holds(step.prog, *step.prog.btfs[reg.btf], reg.btf_type, reg.off, *host, wanted, false);
+  if (!fits)
+    return step.diag.refuse(Rule::kKfuncArgType, {call.proto.name, regno - 1, "STRUCT", "bpf_map", regno, "STRUCT",
+                                                  step.prog.btf_name(reg.btf, reg.btf_type)});
+  step.out.not_runnable = "a map given as one of the host's structs";
+  return {};
+}
+
 Result<void> check_scalar_arg(Step& step, unsigned regno, const KfuncArg& arg, KfuncCall& call) {
   const RegState& reg = step.reg(regno);
   if (!reg.is_scalar()) return step.diag.refuse(Rule::kNotScalar, {regno});
@@ -145,6 +162,17 @@ Result<void> check_scalar_arg(Step& step, unsigned regno, const KfuncArg& arg, K
     call.ret_bytes = static_cast<std::uint32_t>(reg.val.const_value());
     call.ret_size_known = true;
   }
+  return {};
+}
+
+/// The constant size of memory, which for slices is the size of the result.
+Result<void> check_const_size(Step& step, unsigned regno, KfuncCall& call) {
+  const RegState& reg = step.reg(regno);
+  if (!reg.val.is_const()) return step.diag.refuse(Rule::kNotKnownConstant, {regno});
+  if (call.special != KfuncSpecial::kDynptrSlice) return {};
+  if (reg.val.const_value() >= static_cast<std::uint64_t>(kMaxVarOff)) return step.diag.refuse(Rule::kSizeUnbounded, {regno});
+  call.ret_bytes = static_cast<std::uint32_t>(reg.val.const_value());
+  call.ret_size_known = true;
   return {};
 }
 
@@ -172,21 +200,18 @@ Result<void> check_arg(Step& step, unsigned i, KfuncCall& call) {
   switch (arg.kind) {
     case KfuncArgKind::kScalar: case KfuncArgKind::kConst: case KfuncArgKind::kRetSize:
       return check_scalar_arg(step, regno, arg, call);
-    case KfuncArgKind::kConstMemSize:
-      if (!reg.is_scalar() || !reg.val.is_const()) return step.diag.refuse(Rule::kNotKnownConstant, {regno});
-      if (call.special == KfuncSpecial::kDynptrSlice) {
-        if (reg.val.const_value() >= static_cast<std::uint64_t>(kMaxVarOff)) return step.diag.refuse(Rule::kSizeUnbounded, {regno});
-        call.ret_bytes = static_cast<std::uint32_t>(reg.val.const_value());
-        call.ret_size_known = true;
-      }
-      [[fallthrough]];
-    case KfuncArgKind::kMemSize: {
+    case KfuncArgKind::kConstMemSize: case KfuncArgKind::kMemSize: {
+      if (!reg.is_scalar()) return step.diag.refuse(Rule::kNotKnownConstant, {regno});
       const KfuncArg& mem = call.proto.args[i - 1];
-      if (mem.nullable && is_null_constant(step.reg(regno - 1))) return step.search.mark_precise(step.path, regno);
-      const Result<void> ok = check_sized_memory(step, {regno - 1, regno, true, true, mem.uninit}, mem.uninit ? &call.uninit_bytes : nullptr);
-      if (mem.uninit) call.uninit_reg = regno - 1;
-      if (!ok.ok()) return step.diag.refuse_as(ok.error(), Rule::kKfuncMemLen, {i - 1, i});
-      return {};
+      if (mem.nullable && is_null_constant(step.reg(regno - 1))) {
+        RING3_TRY(step.search.mark_precise(step.path, regno));
+      } else {
+        const Result<void> ok =
+            check_sized_memory(step, {regno - 1, regno, true, true, mem.uninit}, mem.uninit ? &call.uninit_bytes : nullptr);
+        if (mem.uninit) call.uninit_reg = regno - 1;
+        if (!ok.ok()) return step.diag.refuse_as(ok.error(), Rule::kKfuncMemLen, {i - 1, i});
+      }
+      return arg.kind == KfuncArgKind::kConstMemSize ? check_const_size(step, regno, call) : Result<void>{};
     }
     default: break;
   }
@@ -234,6 +259,7 @@ Result<void> check_arg(Step& step, unsigned i, KfuncCall& call) {
     }
     case KfuncArgKind::kMemSized: return {};  // judged with its size
     case KfuncArgKind::kConstMap:
+      if (reg.kind == RegKind::kHostStruct) return check_host_map(step, regno, call);
       if (reg.kind != RegKind::kMapPtr) return step.diag.refuse(Rule::kNoMapPointer, {regno});
       if (call.work.map != UINT32_MAX) return check_field_map(step, call.work, reg, model::FieldKind::kWork);
       return {};
@@ -302,6 +328,10 @@ Result<void> set_result(Step& step, const KfuncCall& call) {
     case KfuncRet::kHostStruct: break;
     case KfuncRet::kMem: {
       if (call.has(model::kKfuncAcquire)) return step.diag.refuse(Rule::kAcquireNoStruct);
+      if (call.special == KfuncSpecial::kArena) {  // the client's address of pages: a number until it is cast
+        set_unknown(r0);
+        return {};
+      }
       if (!call.ret_size_known && call.proto.ret_bytes == 0)
         return step.diag.refuse(Rule::kKfuncShape, {call.proto.name, "returns memory of unknown size"});
       set_pointer(r0, RegKind::kMem, maybe_null ? std::uint16_t{model::kMaybeNull} : std::uint16_t{0});

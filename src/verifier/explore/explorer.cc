@@ -101,7 +101,7 @@ PathState Explorer::entry_state(const EntryPoint& entry) {
     RegState& reg = frame.regs[i + 1];
     const std::uint16_t null = args[i].nullable ? std::uint16_t{model::kMaybeNull} : std::uint16_t{0};
     switch (args[i].kind) {
-      case GlobalArg::Kind::kScalar: set_unknown(reg); break;
+      case GlobalArg::Kind::kScalar: case GlobalArg::Kind::kArena: set_unknown(reg); break;
       case GlobalArg::Kind::kCtx: set_pointer(reg, RegKind::kCtx); break;
       case GlobalArg::Kind::kDynptr:
         set_pointer(reg, RegKind::kDynptr);  // of what kind, only its callers know

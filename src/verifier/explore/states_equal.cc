@@ -75,6 +75,7 @@ bool regs_match(const Program& prog, const RegState& old, const RegState& cur, I
       // More proved range is more permission; what lies at the end or behind it is compared with the like.
       if ((old.range < 0 || cur.range < 0) && old.range != cur.range) return false;
       return old.range <= cur.range && old.off == cur.off && cur.val.is_subset_of(old.val) && ids.match(old.id, cur.id);
+    case RegKind::kArena: return true;  // anywhere in its arena
     case RegKind::kMapPtr:
       return old.payload == cur.payload && old.off == cur.off && old.flags == cur.flags &&
              (old.btf == 0 ? cur.btf == 0 : ids.match(old.btf, cur.btf));

@@ -17,7 +17,7 @@ using btf::Kind;
 bool is_scalar_kind(const btf::Type& t) { return t.kind == Kind::kInt || t.kind == Kind::kEnum || t.kind == Kind::kEnum64; }
 
 struct Tags {
-  bool ctx = false, trusted = false, nullable = false, nonnull = false, unknown = false;
+  bool ctx = false, trusted = false, nullable = false, nonnull = false, arena = false, unknown = false;
 };
 Tags argument_tags(const btf::Btf& btf, btf::TypeId func, std::uint32_t arg) {
   Tags tags;
@@ -28,6 +28,7 @@ Tags argument_tags(const btf::Btf& btf, btf::TypeId func, std::uint32_t arg) {
     else if (what == "trusted") tags.trusted = true;
     else if (what == "nullable") tags.nullable = true;
     else if (what == "nonnull") tags.nonnull = true;
+    else if (what == "arena") tags.arena = true;
     else tags.unknown = true;
   }
   return tags;
@@ -68,6 +69,10 @@ bool describe_argument(Program& prog, Diag& diag, const SubprogInfo& sub, std::u
     return true;
   }
   if (type->kind != Kind::kPtr) return false;
+  if (tags.arena) {
+    out.kind = GlobalArg::Kind::kArena;
+    return true;
+  }
   const btf::TypeId pointee_id = btf.skip_modifiers(type->type);
   const btf::Type* pointee = btf.type(pointee_id);
   if (tags.ctx || is_ctx_pointer(prog, btf, type->type)) {
@@ -91,7 +96,8 @@ bool describe_argument(Program& prog, Diag& diag, const SubprogInfo& sub, std::u
   }
   const std::optional<std::uint32_t> bytes = pointee_id == 0 ? std::nullopt : btf.size_of(pointee_id);
   if (!bytes.has_value() || *bytes == 0) {
-    diag.print("arg#{} reference type('{}') size cannot be determined: -22\n", {i, pointee ? pointee->name : "void"});
+    diag.print("arg#{} reference type('{}{}') size cannot be determined: -22\n",
+               {i, pointee != nullptr && pointee->kind == Kind::kFwd ? "FWD " : "", pointee ? pointee->name : "void"});
     return false;
   }
   out.kind = GlobalArg::Kind::kMem;

@@ -1,6 +1,7 @@
 #include "verifier/kinds/access.h"
 
 #include "verifier/domain/scalar_alu.h"
+#include "verifier/kinds/arena.h"
 #include "verifier/transfer/regs.h"
 
 namespace ring3::verifier {
@@ -18,6 +19,7 @@ constexpr std::int64_t kPacketAlignment = 2;
 /// Stack accesses are always aligned; other memory only when the program asked for it.
 Result<void> check_alignment(Step& step, const Access& access) {
   const RegState& reg = step.reg(access.base);
+  if (reg.kind == RegKind::kArena) return {};
   const bool strict = reg.kind == RegKind::kStack || access.atomic || step.prog.strict_alignment;
   if (!strict || access.size == 1) return {};
   const bool packet = reg.kind == RegKind::kPacket || reg.kind == RegKind::kPacketMeta;
@@ -62,6 +64,7 @@ AccessKind access_kind(const RegState& reg) {
           (reg.has(model::kTrusted | model::kRcuPtr | model::kNonOwning) || reg.ref_obj_id != 0) && !reg.has(model::kUntrusted);
       return valid ? AccessKind::kHostStruct : AccessKind::kUntrusted;
     }
+    case RegKind::kArena: return AccessKind::kArena;
     default: return AccessKind::kMem;
   }
 }
@@ -80,8 +83,10 @@ Result<void> note_access(Step& step, AccessKind kind) {
     noted = AccessKind::kUntrusted;
     return {};
   }
-  // Plain memory is all the same to what runs; contexts, sockets and faulting loads are rewritten.
-  const auto rewritten = [&](AccessKind k) { return host(k) || k == AccessKind::kCtx || k == AccessKind::kSocket; };
+  // Plain memory is all the same to what runs; contexts, sockets, arenas and faulting loads are rewritten.
+  const auto rewritten = [&](AccessKind k) {
+    return host(k) || k == AccessKind::kCtx || k == AccessKind::kSocket || k == AccessKind::kArena;
+  };
   if (rewritten(noted) || rewritten(kind)) return step.diag.refuse(Rule::kMixedPointers);
   noted = AccessKind::kMem;
   return {};
@@ -183,6 +188,7 @@ Result<void> check_access(Step& step, const Access& access) {
     case DerefRule::kHostStruct: return access_host_struct(step, access, off);
     case DerefRule::kSock: return access_sock(step, access, off);
     case DerefRule::kFlowKeys: return access_flow_keys(step, access, off);
+    case DerefRule::kArena: return access_arena(step, access);
     case DerefRule::kMapPtr: return access_map_fields(step, access, off);
     case DerefRule::kNever: break;
   }

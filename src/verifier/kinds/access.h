@@ -25,7 +25,7 @@ struct Access {
 
 Result<void> check_access(Step& step, const Access& access);
 
-// One per rule of model::DerefRule. `off` includes the pointer's fixed offset.
+// One per rule of model::DerefRule (kArena: arena.cc). `off` includes the pointer's fixed offset.
 Result<void> access_stack(Step& step, const Access& access, std::int32_t off);
 Result<void> access_ctx(Step& step, const Access& access, std::int32_t off);
 /// A context that holds the arguments of what the program is attached to.

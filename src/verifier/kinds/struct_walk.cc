@@ -113,6 +113,7 @@ StructWalk walk_struct(const btf::Btf& btf, btf::TypeId id, std::uint32_t off, s
       continue;  // another member of a union may fit
     }
     w.through_union |= is_union;
+    if (w.owner.empty()) w.owner = type->name;  // an unnamed member is its struct's own
     return w;
   }
   return last;

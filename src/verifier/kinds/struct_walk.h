@@ -12,7 +12,7 @@ struct StructWalk {
   enum class Result : std::uint8_t { kScalar, kPointer, kRefused } result = Result::kRefused;
   btf::TypeId pointee = 0;   // kPointer: struct or union it points to
   bool rcu_tag = false, user_tag = false, percpu_tag = false;
-  std::string_view owner, member;  // kPointer: innermost struct and its member
+  std::string_view owner, member;  // kPointer: innermost struct with a name, and its member
   bool through_union = false;  // which member is meant is a guess
   std::string refusal;       // kRefused: the kernel's line
 };

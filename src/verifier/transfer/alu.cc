@@ -1,6 +1,7 @@
 // Arithmetic. Numbers go through the domain; as soon as one operand is a pointer, pointer_arith.cc decides.
 #include "isa/decode.h"
 #include "verifier/domain/scalar_alu.h"
+#include "verifier/kinds/arena.h"
 #include "verifier/transfer/regs.h"
 #include "verifier/transfer/speculation.h"
 #include "verifier/transfer/transfer.h"
@@ -118,6 +119,8 @@ Result<void> transfer_binary(Step& step) {
 
   RegState& dst = step.reg(insn.dst);
   const RegState src = insn.src_is_reg ? step.reg(insn.src) : imm;
+  if (is_arena_arith(dst, src)) return transfer_arena_arith(step, dst);
+  RING3_TRY(note_arena_arith(step, false));
   if (dst.is_pointer() && src.is_pointer()) {
     if (insn.op != Op::kSub || !step.prog.allow_ptr_leaks) return step.diag.refuse(Rule::kTwoPointers, {insn.dst, operator_text(insn.op)});
     set_unknown(dst);
@@ -146,7 +149,7 @@ Result<void> transfer_alu(Step& step) {
   switch (step.insn().op) {
     case Op::kNeg: case Op::kToLe: case Op::kToBe: case Op::kBswap: return transfer_unary(step);
     case Op::kMov: case Op::kMovsx: return transfer_mov(step);
-    case Op::kAddrSpaceCast: return step.diag.refuse(Rule::kNotSupported, {"arena pointer cast"});
+    case Op::kAddrSpaceCast: return transfer_arena_cast(step);
     default: return transfer_binary(step);
   }
 }

@@ -50,7 +50,10 @@ Result<void> check_program_result(Step& step, unsigned regno) {
   }
   if (!value.is_scalar()) return step.diag.refuse(Rule::kReturnNotScalar, {"At program exit", regno, kind_name(value)});
   RING3_TRY(step.search.mark_precise(step.path, regno));
-  if (smin(value) < range.min || smax(value) > range.max)
+  // A hook's result is an int: the lower half counts.
+  const bool half = step.prog.in.prog_type == uapi::BPF_PROG_TYPE_LSM && step.prog.in.attach_type != uapi::BPF_LSM_CGROUP;
+  const std::int64_t lowest = half ? value.val.sub.smin : smin(value), highest = half ? value.val.sub.smax : smax(value);
+  if (lowest < range.min || highest > range.max)
     return step.diag.refuse(Rule::kReturnRange,
                             {"At program exit", "R" + std::to_string(regno), bounds_text(value), range.min, range.max});
   return {};

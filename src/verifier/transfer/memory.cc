@@ -71,6 +71,9 @@ Result<void> transfer_atomic(Step& step) {
   if (base.kind == RegKind::kCtx || base.kind == RegKind::kPacket || base.kind == RegKind::kPacketMeta ||
       base.kind == RegKind::kFlowKeys || base.kind == RegKind::kSocket)
     return step.diag.refuse(Rule::kAtomicTarget, {insn.dst, kind_name(base)});
+  // Linux has no form of these that an arena's fault could skip.
+  const bool logic = insn.op == Op::kAtomicFetchOr || insn.op == Op::kAtomicFetchAnd || insn.op == Op::kAtomicFetchXor;
+  if (base.kind == RegKind::kArena && logic) return step.diag.refuse(Rule::kAtomicTarget, {insn.dst, kind_name(base)});
   // Read and write both have to be fine.
   RING3_TRY(check_access(step, {.base = insn.dst, .off = insn.off, .size = insn.size, .atomic = true}));
   RegState fetched;
@@ -149,6 +152,10 @@ Result<void> transfer_wide_immediate(Step& step) {
       return {};
     case isa::Pseudo::kMapValue:
     case isa::Pseudo::kMapIdxValue:
+      if (what.map == prog.arena) {  // the client's address: a number until it is cast
+        set_unknown(dst);
+        return {};
+      }
       set_pointer(dst, RegKind::kMapValue);
       dst.map = what.map;
       dst.off = static_cast<std::int32_t>(what.value_off);

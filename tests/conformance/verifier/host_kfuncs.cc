@@ -1,5 +1,7 @@
 #include "host_kfuncs.h"
 
+#include "host_ops.h"
+
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -48,12 +50,37 @@ std::uint64_t num_next(NumIter* it) {
   value = it->next - 1;
   return reinterpret_cast<std::uintptr_t>(&value);
 }
+/// The module's iterator: one number, a given number of times.
+struct SeqIter {
+  std::int64_t value;
+  std::int32_t count;
+};
+std::uint64_t seq_new(SeqIter* it, std::int64_t value, std::int32_t count) {
+  it->count = count;
+  if (count < 0) return static_cast<std::uint64_t>(-22);
+  it->value = value;
+  return 0;
+}
+std::uint64_t seq_next(SeqIter* it) {
+  if (it->count <= 0) return 0;
+  --it->count;
+  return reinterpret_cast<std::uintptr_t>(&it->value);
+}
+std::uint64_t seq_destroy(SeqIter* it) { return it->count = 0, 0; }
+std::uint64_t seq_value(std::int32_t value, const SeqIter* it) {
+  return it->count < 0 ? 0 : static_cast<std::uint64_t>(value + it->value);
+}
 std::uint64_t nothing() { return 0; }
 
 void* address_of(const std::string& name) {
   if (name == "bpf_iter_num_new") return reinterpret_cast<void*>(num_new);
   if (name == "bpf_iter_num_next") return reinterpret_cast<void*>(num_next);
-  return reinterpret_cast<void*>(nothing);
+  if (name == "bpf_iter_testmod_seq_new") return reinterpret_cast<void*>(seq_new);
+  if (name == "bpf_iter_testmod_seq_next") return reinterpret_cast<void*>(seq_next);
+  if (name == "bpf_iter_testmod_seq_destroy") return reinterpret_cast<void*>(seq_destroy);
+  if (name == "bpf_iter_testmod_seq_value") return reinterpret_cast<void*>(seq_value);
+  void* const of_ops = host_ops_kfunc(name);
+  return of_ops != nullptr ? of_ops : reinterpret_cast<void*>(nothing);
 }
 
 void add(Facts& facts, std::string_view name, std::uint32_t flags, std::uint64_t prog_types) {
