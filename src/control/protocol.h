@@ -39,6 +39,9 @@ enum class MessageType : std::uint32_t {
   kFile = 15,              // one operation of a bpffs mount: file_wire.cc → its reply
   kWakeFile = 16,          // fd i32 → an eventfd, written when a consumer of that ring should look
   kReferences = 17,        // → JSON: who holds what (runtime/references.h)
+  kEventFile = 18,         // → a file that stands for a perf event of BPF output (syscall/event_files.h)
+  kEventPages = 19,        // fd i32, pages u32: how much of one is mapped; 0 only asks
+  kFdInfo = 20,            // fd i32 → text: the lines of fdinfo for that object
   // Host to client, inside a request.
   kReply = 100,      // result i64, text; then what the request's row says
   kPiece = 101,      // bytes of a long reply's body
