@@ -181,7 +181,8 @@ step_store_or_skip:
   NEXT();
 
 step_atomic_or_skip:
-  if (is_there(ADDRESS(s->dst), static_cast<std::size_t>(isa::kRows[s->imm].size))) goto* kHandlers[s->imm];
+  if (is_there(ADDRESS(s->dst), static_cast<std::size_t>(isa::kRows[static_cast<std::size_t>(s->imm)].size)))
+    goto* kHandlers[s->imm];
   forget_fetched(static_cast<std::size_t>(s->imm), r[s->src], r[0]);
   NEXT();
 
