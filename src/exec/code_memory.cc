@@ -100,7 +100,9 @@ struct CodeMemory::Impl {
         return Errno::kNoMem;
       made.push_back({rx, region.writable.at() + i * piece_bytes});
     }
-    free[piece_class].reserve(free[piece_class].capacity() + count);  // giving back needs no memory
+    // From here on nothing needs memory, nor does giving back.
+    free[piece_class].reserve(free[piece_class].capacity() + count);
+    regions.reserve(regions.size() + 1);
     free[piece_class].insert(free[piece_class].end(), made.rbegin(), made.rend());
     regions.push_back(std::move(region));
     pieces += count;

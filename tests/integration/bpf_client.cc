@@ -80,7 +80,7 @@ PreparedLoad BpfClient::prepare(const ProgramText& program) {
   attr.insn_cnt = static_cast<std::uint32_t>(load.insns.size());
   attr.insns = address(load.insns.data());
   attr.license = address(program.license);
-  attr.log_level = 1;
+  attr.log_level = program.log_level;
   attr.log_size = static_cast<std::uint32_t>(load.log.size());
   attr.log_buf = address(load.log.data());
   attr.prog_flags = program.flags;

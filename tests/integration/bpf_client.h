@@ -25,6 +25,7 @@ struct ProgramText {
   const char* license = "GPL";
   std::uint32_t prog_type = uapi::BPF_PROG_TYPE_STRUCT_OPS;
   btf::TypeId attach_btf_id = 0;       // instead of `type`
+  std::uint32_t log_level = 1;         // 4: of loops too long for the log
   std::vector<std::int32_t> map_fds = {};  // what map[name:m0], map[name:m1] … stand for
 };
 

@@ -26,7 +26,7 @@ class Iter : public World {
   }
   long load(const std::string& target, const std::string& text) {
     return bpf().load({.text = text, .member = uapi::BPF_TRACE_ITER, .prog_type = uapi::BPF_PROG_TYPE_TRACING,
-                       .attach_btf_id = function(target)});
+                       .attach_btf_id = function(target), .log_level = 4});
   }
   long link(long program, const void* scope = nullptr, std::uint32_t bytes = 0) {
     uapi::bpf_attr attr = BpfClient::zero();
