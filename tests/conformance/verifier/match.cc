@@ -61,17 +61,6 @@ std::string missing_literally(std::string_view text, const std::vector<std::stri
   return "";
 }
 
-std::string_view last_line(std::string_view text) {
-  while (!text.empty() && text.back() == '\n') text.remove_suffix(1);
-  return text.substr(text.rfind('\n') + 1);
-}
-
-bool lacks_only_host(std::string_view log) {
-  for (const char* lack : {"is not an attach point of this host", "is not provided by this host", "nothing stands behind"})
-    if (log.find(lack) != std::string_view::npos) return true;
-  return false;
-}
-
 std::string missing_lines(std::string_view text, const std::vector<std::string>& patterns) {
   std::vector<std::string> lines;
   while (!text.empty()) {

@@ -17,11 +17,4 @@ std::string missing_literally(std::string_view text, const std::vector<std::stri
 /// As missing_in_order() for lines: consecutive patterns match consecutive lines, unless a pattern is "...".
 std::string missing_lines(std::string_view text, const std::vector<std::string>& patterns);
 
-/// Without the line's end; "" of nothing.
-std::string_view last_line(std::string_view text);
-
-/// Whether a program was verified and then refused because the host lacks something it needs to run: the verdict
-/// stands, results cannot be had.
-bool lacks_only_host(std::string_view log);
-
 }  // namespace ring3::conformance

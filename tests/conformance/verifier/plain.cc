@@ -52,7 +52,7 @@ Answer ask(const std::string& path, const std::string& program_name, std::option
   const WatchedLoad load = watched_load();
   out.log.assign(log.data(), strnlen(log.data(), log.size()));
   out.judged = load.seen;
-  out.accepted = result == 0 || (load.seen && load.result >= 0) || lacks_only_host(out.log);
+  out.accepted = result == 0 || (load.seen && load.result >= 0);
   out.error = result == 0 ? 0 : -result;
   if (retval && result == 0) out.run = check_retval(program, *retval);
   return out;
