@@ -28,7 +28,7 @@ const std::byte* start_of_page(const void* at) {
 TEST(CodeMemoryTest, NobodyCanTouchThePagesAroundAPiece) {
   CodeMemory memory;
   std::vector<CodeBlock> blocks;
-  for (const std::size_t pages : {1, 1, 1, 2, 3, 4, 40}) {
+  for (const std::size_t pages : {1u, 1u, 1u, 2u, 3u, 4u, 40u}) {
     blocks.push_back(memory.allocate(pages * page_bytes() - 10).value());
     const std::byte* const first = start_of_page(blocks.back().executable());
     EXPECT_TRUE(is_readable(first)) << pages;
