@@ -42,5 +42,6 @@ void add_refs(CLI::App& app, Commands& commands);
 void add_run(CLI::App& app, Commands& commands);
 void add_dump(CLI::App& app, Commands& commands);
 void add_mount(CLI::App& app, Commands& commands);
+void add_verify(CLI::App& app, Commands& commands);
 
 }  // namespace ring3::cli

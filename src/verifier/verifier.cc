@@ -36,8 +36,10 @@ class Run {
     out_.stats.peak_memory_bytes = frames_.bytes();
     if (walked_) log_stats(diag_, prog_, out_);
     diag_.flush();
+    if (!done.ok() && diag_.refused())
+      diag_.sink().rejected(reported_ ? rejection_ : make_rejection(diag_, prog_, nullptr));
+    diag_.sink().measured(out_.stats);
     if (done.ok()) return std::move(out_);
-    if (diag_.refused()) diag_.sink().rejected(reported_ ? rejection_ : make_rejection(diag_, prog_, nullptr));
     return done.error();
   }
 
