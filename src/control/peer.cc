@@ -118,7 +118,8 @@ void PeerCaller::refused(const verifier::Rejection& why) {
   // libbpf loads a refused program again to get the log; the newest report is the one to keep.
   text_.clear();
   std::string report = verifier::rejection_text(why, {});
-  report.resize(std::min(report.size(), kMaxTextBytes - 1));
+  constexpr std::string_view kMore = "\n(the report is longer than an answer may be: ring3 verify prints all of it)";
+  if (report.size() > kMaxTextBytes - 1) report.replace(kMaxTextBytes - 1 - kMore.size(), std::string::npos, kMore);
   explain(report);
 }
 

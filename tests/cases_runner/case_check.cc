@@ -23,16 +23,19 @@ class CapturedLog final : public verifier::LogSink {
  public:
   explicit CapturedLog(std::uint32_t log_level) { level = log_level; }
   void write(std::string_view text) override { text_ += text; }
+  void rejected(const verifier::Rejection& why) override { report_ = verifier::rejection_text(why, {}); }
   const std::string& text() const { return text_; }
+  /// For people; "" when the program was not refused.
+  const std::string& report() const { return report_; }
 
  private:
-  std::string text_;
+  std::string text_, report_;
 };
 
 struct Verdict {
   bool accepted = false;
   Errno error{};
-  std::string log;
+  std::string log, report;
   std::vector<isa::Insn> insns;
   verifier::VerifiedProgram verified;
 
@@ -138,6 +141,7 @@ class Checker {
     const model::Facts facts;
     auto result = verifier::verify(in, facts, verifier::Limits{}, log);
     verdict.log = log.text();
+    verdict.report = log.report();
     verdict.accepted = result.ok();
     if (result) verdict.verified = std::move(result).value();
     else verdict.error = result.error();
@@ -162,6 +166,7 @@ class Checker {
       else fail("verdict: " + what);
     }
     check_log(case_.section(log_name), verdict);
+    if (run_it) check_report(verdict);
     if (!run_it || !verdict.accepted) return;
     if (case_.section("xlated") != nullptr || case_.section("run") != nullptr) check_run(verdict);
   }
@@ -170,6 +175,13 @@ class Checker {
     if (expected == nullptr) return;
     const std::string missing = match_log(expected->lines(), verdict.log);
     if (!missing.empty()) fail(*expected, "lacks \"" + missing + "\" in\n" + verdict.log, {final_message(verdict.log)});
+  }
+
+  void check_report(const Verdict& verdict) {
+    const CaseSection* const expected = case_.section("report");
+    if (expected == nullptr) return;
+    const std::string missing = match_log(expected->lines(), verdict.report);
+    if (!missing.empty()) fail("report: lacks \"" + missing + "\" in\n" + verdict.report);
   }
 
   void check_run(const Verdict& verdict) {

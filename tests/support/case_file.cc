@@ -15,7 +15,7 @@ std::string_view trimmed(std::string_view text) {
 
 bool starts_with(std::string_view text, std::string_view prefix) { return text.substr(0, prefix.size()) == prefix; }
 
-constexpr std::string_view kSections[] = {"asm",        "verdict", "log",    "verdict-unpriv", "log-unpriv",
+constexpr std::string_view kSections[] = {"asm",        "verdict", "log",    "report", "verdict-unpriv", "log-unpriv",
                                           "xlated",     "run",     "xfail"};
 constexpr std::string_view kKeys[] = {"prog-type", "attach-type", "flags", "rights", "license", "log-level", "map",
                                       "changed-after"};

@@ -12,7 +12,32 @@ constexpr RuleRow kRules[] = {
 #undef RING3_RULE
 };
 
+/// Rules and the classes they stand behind, in the order of the file.
+struct ClassRow {
+  bool is_class;
+  std::string_view name, hint;
+};
+constexpr ClassRow kClasses[] = {
+#define RING3_RULE(name, error, text, demand, hint) {false, "", ""},
+#define RING3_RULE_CLASS(name, hint) {true, name, hint},
+#include "verifier/diag/messages.def"
+#undef RING3_RULE
+};
+
+const ClassRow& class_of(Rule rule) {
+  const ClassRow* found = nullptr;
+  std::size_t rules = 0;
+  for (const ClassRow& row : kClasses) {
+    if (row.is_class) found = &row;
+    else if (rules++ == static_cast<std::size_t>(rule)) break;
+  }
+  return *found;  // the file begins with a class
+}
+
 }  // namespace
+
+std::string_view rule_class(Rule rule) { return class_of(rule).name; }
+std::string_view class_hint(Rule rule) { return class_of(rule).hint; }
 
 const RuleRow& rule_row(Rule rule) { return kRules[static_cast<std::size_t>(rule)]; }
 

@@ -30,6 +30,10 @@ struct RuleRow {
 };
 const RuleRow& rule_row(Rule rule);
 
+/// The section of messages.def a rule stands in, and what helps where the rule itself has nothing to say.
+std::string_view rule_class(Rule rule);
+std::string_view class_hint(Rule rule);
+
 /// One argument of an event.
 class Arg {
  public:
