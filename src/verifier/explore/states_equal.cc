@@ -5,12 +5,14 @@
 // saw its kind, object and offset. If `cur` agrees in all of these, with ranges inside the old ones, the same
 // checks succeed from `cur`, and no path leaves the walked ones. Ids only say which values are the same;
 // they match if one renaming maps all old ids to the current ones, one to one.
-// Dead registers of `old` were forgotten when it was kept, so they match anything.
+// Dead registers of `old` were forgotten when it was kept, so they match anything; dead stack slots (flow/stack_liveness.cc) are
+// passed over.
 #include "verifier/explore/states_equal.h"
 
 #include <cstring>
 #include <vector>
 
+#include "verifier/flow/flow.h"
 #include "verifier/kinds/owned_args.h"
 
 namespace ring3::verifier {
@@ -22,11 +24,14 @@ class IdMap {
   bool match(std::uint32_t a, std::uint32_t b) {
     if ((a == 0) != (b == 0)) return false;
     if (a == 0) return true;
-    for (const Pair& p : pairs_) {
+    for (std::size_t i = 0; i < count_; ++i) {
+      const Pair& p = i < kInPlace ? first_[i] : more_[i - kInPlace];
       if (p.old == a) return p.cur == b;
       if (p.cur == b) return false;
     }
-    pairs_.push_back({a, b});
+    if (count_ < kInPlace) first_[count_] = {a, b};
+    else more_.push_back({a, b});
+    ++count_;
     return true;
   }
   /// Scalars without an id equal only themselves: each is its own group.
@@ -37,10 +42,13 @@ class IdMap {
   }
 
  private:
+  static constexpr std::size_t kInPlace = 32;  // few states have more values that are told apart
   struct Pair {
     std::uint32_t old, cur;
   };
-  std::vector<Pair> pairs_;
+  Pair first_[kInPlace];
+  std::size_t count_ = 0;
+  std::vector<Pair> more_;
   std::uint32_t next_ = UINT32_MAX;
 };
 
@@ -122,7 +130,14 @@ bool slots_match(const Program& prog, const StackSlot& old, const StackSlot& cur
   return !old.is_spilled() || regs_match(prog, old.spilled, cur.spilled, ids, how);
 }
 
-bool frames_match(const Program& prog, const FrameState& old, const FrameState& cur, IdMap& ids, Compare how) {
+bool has_object(const StackSlot& slot) {
+  for (const SlotByte b : slot.bytes)
+    if (b == SlotByte::kIter || b == SlotByte::kDynptr) return true;
+  return false;
+}
+
+/// live: slots that something may still look at.
+bool frames_match(const Program& prog, const FrameState& old, const FrameState& cur, std::uint64_t live, IdMap& ids, Compare how) {
   if (old.callsite != cur.callsite || old.subprog != cur.subprog || old.role != cur.role) return false;
   if (old.callback_depth > cur.callback_depth || !ids.match(old.lent_dynptr, cur.lent_dynptr)) return false;
   for (unsigned i = 0; i < isa::kRegCount; ++i)
@@ -132,6 +147,7 @@ bool frames_match(const Program& prog, const FrameState& old, const FrameState& 
   for (std::size_t s = 0; s < slots; ++s) {
     const StackSlot& a = s < old.stack.size() ? old.stack[s] : nothing;
     const StackSlot& b = s < cur.stack.size() ? cur.stack[s] : nothing;
+    if ((live >> s & 1) == 0 && !has_object(a) && !has_object(b)) continue;
     if (!slots_match(prog, a, b, ids, how)) return false;
   }
   return true;
@@ -149,7 +165,7 @@ bool states_equal(const Program& prog, const PathState& old, const PathState& cu
   if (old.lock.held != cur.lock.held || old.lock.in_map != cur.lock.in_map || old.lock.object != cur.lock.object) return false;
   if (!ids.match(old.lock.id, cur.lock.id)) return false;
   for (std::size_t f = 0; f < old.frames.size(); ++f)
-    if (!frames_match(prog, *old.frames[f], *cur.frames[f], ids, how)) return false;
+    if (!frames_match(prog, *old.frames[f], *cur.frames[f], live_slots(prog, cur, f), ids, how)) return false;
   // Owned arguments can be loaded again by their number, so they match only themselves.
   const std::uint32_t named = owned_arguments(prog);
   for (std::size_t i = 0; i < old.refs.size(); ++i) {
