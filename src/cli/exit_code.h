@@ -33,4 +33,13 @@ constexpr ExitCode exit_code_of(Errno error) {
   }
 }
 
+/// Of a file that could not be read.
+constexpr ExitCode exit_code_of_file(Errno error) {
+  switch (error) {
+    case Errno::kNoEnt: return ExitCode::kNotFound;
+    case Errno::kAcces: return ExitCode::kDenied;
+    default: return ExitCode::kFailed;
+  }
+}
+
 }  // namespace ring3::cli

@@ -10,8 +10,6 @@
 #include <cerrno>
 #include <cstring>
 #include <ctime>
-#include <fstream>
-#include <iterator>
 #include <vector>
 
 #include "cli/libbpf_words.h"
@@ -35,31 +33,6 @@ std::string sha256_hex(const std::vector<std::byte>& bytes) {
   std::string hex;
   for (unsigned i = 0; i < length; ++i) hex += fmt::format("{:02x}", digest[i]);
   return hex;
-}
-
-/// Empty: read. Else what is wrong.
-std::optional<LoadFailure> read_file(const std::string& path, std::vector<std::byte>& bytes) {
-  std::ifstream file(path, std::ios::binary);
-  const int error = errno;
-  if (!file) {
-    const ExitCode code = error == ENOENT ? ExitCode::kNotFound : error == EACCES ? ExitCode::kDenied : ExitCode::kFailed;
-    return LoadFailure{code, fmt::format("{}: {}", path, std::strerror(error))};
-  }
-  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  if (file.bad()) return LoadFailure{ExitCode::kFailed, fmt::format("{}: could not be read", path)};
-  const auto* first = reinterpret_cast<const std::byte*>(text.data());
-  bytes.assign(first, first + text.size());
-  return std::nullopt;
-}
-
-/// Asks libbpf for each sleepable program what its section's name asked for before it was shortened.
-void mark_sleepable(bpf_object* object, const std::vector<std::string>& sections) {
-  bpf_program* program = nullptr;
-  while ((program = bpf_object__next_program(object, program)) != nullptr) {
-    const char* section = bpf_program__section_name(program);
-    if (std::find(sections.begin(), sections.end(), section) != sections.end())
-      bpf_program__set_flags(program, bpf_program__flags(program) | BPF_F_SLEEPABLE);
-  }
 }
 
 bool is_ops(const bpf_map* map) { return bpf_map__type(map) == BPF_MAP_TYPE_STRUCT_OPS; }
@@ -119,8 +92,10 @@ std::optional<LoadFailure> Loader::load(LoadRequest request) {
 }
 
 Loader::Step Loader::open(const LoadRequest& request) {
-  std::vector<std::byte> bytes;
-  if (Step failure = read_file(request.object_path, bytes)) return failure;
+  std::string why;
+  const Result<std::vector<std::byte>> file = read_object_file(request.object_path, why);
+  if (!file.ok()) return LoadFailure{exit_code_of_file(file.error()), why};
+  std::vector<std::byte> bytes = *file;
   digest_ = sha256_hex(bytes);
   ObjectNotes notes;
   if (const std::string wrong = prepare_object(bytes, notes); !wrong.empty())
@@ -132,7 +107,7 @@ Loader::Step Loader::open(const LoadRequest& request) {
   options.object_name = name_.c_str();
   object_ = bpf_object__open_mem(bytes.data(), bytes.size(), &options);
   if (object_ == nullptr) return LoadFailure{ExitCode::kFailed, fmt::format("{}: {}\n", request.object_path, std::strerror(errno))};
-  mark_sleepable(object_, notes.sleepable);
+  mark_sleepable(object_, notes);
   bpf_map* map = nullptr;
   while ((map = bpf_object__next_map(object_, map)) != nullptr) {
     if (!is_ops(map)) continue;

@@ -27,6 +27,7 @@ void add_commands(CLI::App& app, Commands& commands) {
   add_run(app, commands);
   add_dump(app, commands);
   add_mount(app, commands);
+  add_verify(app, commands);
 }
 
 }  // namespace

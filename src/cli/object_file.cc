@@ -1,9 +1,14 @@
 #include "cli/object_file.h"
 
+#include <bpf/libbpf.h>
 #include <elf.h>
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <cstring>
+#include <fstream>
+#include <iterator>
 #include <span>
 
 namespace ring3::cli {
@@ -144,6 +149,32 @@ std::string prepare_object(std::vector<std::byte>& object, ObjectNotes& notes) {
   }
   rename_in_btf(btf);
   return {};
+}
+
+Result<std::vector<std::byte>> read_object_file(const std::string& path, std::string& why) {
+  errno = 0;
+  std::ifstream file(path, std::ios::binary);
+  if (!file) {
+    const int error = errno == 0 ? EIO : errno;
+    why = fmt::format("{}: {}", path, std::strerror(error));
+    return static_cast<Errno>(error);
+  }
+  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  if (file.bad()) {
+    why = fmt::format("{}: could not be read", path);
+    return Errno::kIo;
+  }
+  const auto* first = reinterpret_cast<const std::byte*>(text.data());
+  return std::vector<std::byte>(first, first + text.size());
+}
+
+void mark_sleepable(bpf_object* object, const ObjectNotes& notes) {
+  bpf_program* program = nullptr;
+  while ((program = bpf_object__next_program(object, program)) != nullptr) {
+    const char* section = bpf_program__section_name(program);
+    if (std::find(notes.sleepable.begin(), notes.sleepable.end(), section) != notes.sleepable.end())
+      bpf_program__set_flags(program, bpf_program__flags(program) | BPF_F_SLEEPABLE);
+  }
 }
 
 }  // namespace ring3::cli

@@ -14,6 +14,10 @@
 #include <string_view>
 #include <vector>
 
+#include "ring3/result.h"
+
+struct bpf_object;
+
 namespace ring3::cli {
 
 struct ObjectNotes {
@@ -26,5 +30,11 @@ struct ObjectNotes {
 /// Rewrites `object` (a whole ELF file) in place. Empty: done; else what is wrong with the file, one line.
 /// An object with both flavours of struct_ops section is refused: libbpf 1.1 reads only one section.
 std::string prepare_object(std::vector<std::byte>& object, ObjectNotes& notes);
+
+/// A whole file. Errors, with words in why: kNoEnt, kAcces, kIo.
+Result<std::vector<std::byte>> read_object_file(const std::string& path, std::string& why);
+
+/// Asks libbpf for each sleepable program what its section's name asked for before it was shortened.
+void mark_sleepable(bpf_object* object, const ObjectNotes& notes);
 
 }  // namespace ring3::cli

@@ -25,6 +25,7 @@ namespace {
 /// Written by route_libbpf only, read by the redirected functions.
 struct Route {
   std::atomic<Client*> client{nullptr};
+  std::atomic<LibbpfAnswers*> answers{nullptr};  // one of both at most
   OwnedFd btf;
   std::string btf_path;
 };
@@ -33,9 +34,11 @@ Route route;
 constexpr std::string_view kHostTypes = "/sys/kernel/btf/vmlinux";
 constexpr std::string_view kPins = "/sys/fs/bpf";
 
+bool is_routed() { return route.client.load() != nullptr || route.answers.load() != nullptr; }
+
 /// The path to open instead of `path`.
 const char* redirect(const char* path) {
-  if (route.client.load() == nullptr || path == nullptr || path != kHostTypes) return path;
+  if (path == nullptr || path != kHostTypes || !is_routed()) return path;
   return route.btf_path.c_str();
 }
 
@@ -44,14 +47,20 @@ bool is_pin_path(const char* path) {
   return text.starts_with(kPins) && (text.size() == kPins.size() || text[kPins.size()] == '/');
 }
 
-long bpf(Client& client, const long* a, bool five_arguments) {
+/// To: Client or LibbpfAnswers.
+template <typename To>
+long bpf(To& to, const long* a, bool five_arguments) {
   const auto pointer = [](long value) { return reinterpret_cast<void*>(value); };
-  const long result = client.bpf(static_cast<int>(a[0]), pointer(a[1]), static_cast<std::uint32_t>(a[2]),
-                                 five_arguments ? pointer(a[3]) : nullptr,
-                                 five_arguments ? static_cast<std::uint32_t>(a[4]) : 0);
+  const long result = to.bpf(static_cast<int>(a[0]), pointer(a[1]), static_cast<std::uint32_t>(a[2]),
+                             five_arguments ? pointer(a[3]) : nullptr, five_arguments ? static_cast<std::uint32_t>(a[4]) : 0);
   if (result >= 0) return result;
   errno = static_cast<int>(-result);
   return -1;
+}
+
+void show_types(OwnedFd btf) {
+  route.btf = std::move(btf);
+  route.btf_path = "/proc/self/fd/" + std::to_string(route.btf.get());
 }
 
 /// As a call of the C library.
@@ -65,11 +74,18 @@ int as_call(const Result<void>& status) {
 
 Result<void> route_libbpf(Client* client) {
   route.client.store(nullptr);
+  route.answers.store(nullptr);
   route.btf.reset();
   if (client == nullptr) return {};
-  route.btf = RING3_TRY(client->host_btf());
-  route.btf_path = "/proc/self/fd/" + std::to_string(route.btf.get());
+  show_types(RING3_TRY(client->host_btf()));
   route.client.store(client);
+  return {};
+}
+
+Result<void> route_libbpf_to(LibbpfAnswers& answers) {
+  RING3_TRY(route_libbpf(nullptr));
+  show_types(RING3_TRY(answers.types()));
+  route.answers.store(&answers);
   return {};
 }
 
@@ -105,10 +121,11 @@ __attribute__((no_sanitize("address"))) long __wrap_syscall(long number, ...) {
   long a[6];
   for (long& arg : a) arg = va_arg(args, long);
   va_end(args);
-  ring3::control::Client* const client = route.client.load();
-  if (number != SYS_bpf || client == nullptr) return __real_syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+  if (number != SYS_bpf || !ring3::control::is_routed()) return __real_syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
   constexpr long kFiveArguments = 1 << 16;  // bit of the command number; without it the last two are noise
-  return ring3::control::bpf(*client, a, (a[0] & kFiveArguments) != 0);
+  const bool five_arguments = (a[0] & kFiveArguments) != 0;
+  if (ring3::control::Client* const client = route.client.load()) return ring3::control::bpf(*client, a, five_arguments);
+  return ring3::control::bpf(*route.answers.load(), a, five_arguments);
 }
 
 int __wrap_open64(const char* path, int flags, ...) {

@@ -11,6 +11,7 @@
 #include "base/text_sink.h"
 #include "ring3/result.h"
 #include "verifier/log_sink.h"
+#include "verifier/verifier.h"
 
 namespace ring3::prog {
 
@@ -27,6 +28,7 @@ class LogBuffer final : public verifier::LogSink, public TextSink {
 
   void write(std::string_view text) override;
   void rejected(const verifier::Rejection& why) override { rejection_ = why; }
+  void measured(const verifier::Stats& stats) override { stats_ = stats; }
 
   /// What the client's buffer receives, final NUL included; empty without a buffer.
   std::string image() const;
@@ -36,6 +38,8 @@ class LogBuffer final : public verifier::LogSink, public TextSink {
   bool truncated() const;
   /// The refusal as facts for a reader that wants more than the log.
   const std::optional<verifier::Rejection>& rejection() const { return rejection_; }
+  /// What verification took; nothing when it was not reached.
+  const std::optional<verifier::Stats>& stats() const { return stats_; }
 
  private:
   std::uint32_t size_bytes_ = 0;
@@ -43,6 +47,7 @@ class LogBuffer final : public verifier::LogSink, public TextSink {
   std::uint64_t written_bytes_ = 0;
   std::string kept_;
   std::optional<verifier::Rejection> rejection_;
+  std::optional<verifier::Stats> stats_;
 };
 
 }  // namespace ring3::prog

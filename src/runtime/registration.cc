@@ -105,4 +105,15 @@ Result<void> RuntimeImpl::add_kfunc(const KfuncDef& def) {
   });
 }
 
+Result<void> RuntimeImpl::add_judged_kfuncs(std::span<const model::Kfunc> kfuncs) {
+  if (!accept_unrunnable_) return refuse(Errno::kInval, "functions without code are for runtimes that accept what they cannot run");
+  return change_facts([&](model::Facts& facts) -> Result<void> {
+    for (const model::Kfunc& kfunc : kfuncs) {
+      const auto same = [&](const model::Kfunc& known) { return known.func == kfunc.func; };
+      if (std::none_of(facts.kfuncs.begin(), facts.kfuncs.end(), same)) facts.kfuncs.push_back(kfunc);
+    }
+    return {};
+  });
+}
+
 }  // namespace ring3

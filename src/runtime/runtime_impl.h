@@ -50,6 +50,15 @@ class RuntimeService {
   virtual ~RuntimeService() = default;
 };
 
+/// Told of every program that clients want to load.
+class LoadObserver {
+ public:
+  virtual void judged(const syscall::JudgedProgram& program) = 0;
+
+ protected:
+  ~LoadObserver() = default;
+};
+
 class RuntimeImpl final : public maps::MapHost, public prog::ProgramHost, public syscall::KernelServices {
  public:
   static Result<std::unique_ptr<RuntimeImpl>> create(const RuntimeOptions& options);
@@ -68,6 +77,12 @@ class RuntimeImpl final : public maps::MapHost, public prog::ProgramHost, public
   Result<void> add_kptr(const KptrDef& def);
   /// Null: no such type is registered.
   const KptrRow* kptr_row(const btf::Btf* btf, btf::TypeId type);
+
+  /// Before clients come. observer: outlives the runtime.
+  void observe_loads(LoadObserver& observer) { observer_ = &observer; }
+  /// Adds functions without code that programs may name; only for runtimes that accept what they cannot run. Those known
+  /// already are left out.
+  Result<void> add_judged_kfuncs(std::span<const model::Kfunc> kfuncs);
 
   /// Stopped, in reverse order of addition, before anything else ends.
   void add_service(std::unique_ptr<RuntimeService> service);
@@ -101,6 +116,9 @@ class RuntimeImpl final : public maps::MapHost, public prog::ProgramHost, public
   const maps::MapKinds& map_kinds() override { return map_kinds_; }
   std::uint64_t now_ns() override { return services_.boot_ns(); }
   bool unprivileged_allowed() override { return unprivileged_; }
+  void program_judged(const syscall::JudgedProgram& program) override {
+    if (observer_ != nullptr) observer_->judged(program);
+  }
   void program_refused(const verifier::Rejection& why) override;
   void log(Severity severity, std::string_view text) override;
 
@@ -136,6 +154,7 @@ class RuntimeImpl final : public maps::MapHost, public prog::ProgramHost, public
   const std::string name_;
   const bool unprivileged_;
   const bool accept_unrunnable_;
+  LoadObserver* observer_ = nullptr;
   LogRing log_ring_;  // passes on to the host's log
   MachineServices services_;
   const std::uint32_t cpus_;

@@ -19,6 +19,7 @@
 #include "syscall/descriptors.h"
 #include "syscall/pin_mounts.h"
 #include "verifier/log_sink.h"
+#include "verifier/verifier.h"
 
 namespace ring3::maps {
 class MapKinds;
@@ -36,6 +37,14 @@ struct CommandTrace {
   std::uint64_t duration_ns;
 };
 
+/// A program that a client wanted to load, judged.
+struct JudgedProgram {
+  std::string_view name;
+  Errno error{};                             // 0: accepted
+  const verifier::Stats* stats = nullptr;    // null: refused before verification
+  const verifier::Rejection* why = nullptr;  // null: accepted, or refused before or after verification
+};
+
 /// Implemented by the runtime, and by a fake in tests. Called from any thread.
 class KernelServices {
  public:
@@ -46,6 +55,8 @@ class KernelServices {
   virtual const struct_ops::Registry& struct_ops() = 0;
   /// The verifier refused a program: the reason, for the host's log and the report for people.
   virtual void program_refused(const verifier::Rejection&) {}
+  /// Every load, when it is decided. Pointers are valid during the call.
+  virtual void program_judged(const JudgedProgram&) {}
   /// Birth times of objects: ns of the boot clock, as load_time in info records.
   virtual std::uint64_t now_ns() = 0;
   virtual void log(Severity severity, std::string_view text) = 0;

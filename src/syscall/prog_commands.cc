@@ -1,6 +1,7 @@
 // PROG_LOAD, PROG_BIND_MAP, PROG_TEST_RUN. Copies everything out of the caller's memory, resolves the
 // descriptors of the attribute, and hands over to the load pipeline (prog/load.h).
 #include <algorithm>
+#include <cstring>
 
 #include "base/try.h"
 #include "model/rights.h"
@@ -117,6 +118,10 @@ Result<Ref<prog::Program>> load(Call& call, const uapi::bpf_attr& attr, CommandL
   return prog::load(request, descriptors, call.kernel().services().program_host(), log.text);
 }
 
+std::string_view name_of(const uapi::bpf_attr& attr) {
+  return {attr.prog_name, ::strnlen(attr.prog_name, sizeof attr.prog_name)};
+}
+
 }  // namespace
 
 Result<long> prog_load(Call& call, uapi::bpf_attr& attr) {
@@ -126,6 +131,9 @@ Result<long> prog_load(Call& call, uapi::bpf_attr& attr) {
     call.kernel().services().program_refused(*why);
     call.caller().refused(*why);
   }
+  call.kernel().services().program_judged({.name = name_of(attr), .error = loaded.ok() ? Errno{} : loaded.error(),
+                                           .stats = log.text.stats().has_value() ? &*log.text.stats() : nullptr,
+                                           .why = log.text.rejection().has_value() ? &*log.text.rejection() : nullptr});
   RING3_TRY(call.close_log(log, attr.log_true_size));
   if (!loaded.ok()) return loaded.error();
   return call.publish_and_give(std::move(loaded).value(), Access::kReadWrite);
