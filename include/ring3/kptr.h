@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <type_traits>
 #include <vector>
@@ -17,6 +18,12 @@ struct AnyObjectFn {
   using Fn = void (*)();
   Fn fn = nullptr;
   bool (*call)(Fn fn, void* object) = nullptr;
+};
+
+struct AnyCountFn {
+  using Fn = void (*)();
+  Fn fn = nullptr;
+  std::uint32_t (*call)(Fn fn, const void* object) = nullptr;
 };
 
 struct AnyPrintFn {
@@ -72,6 +79,14 @@ struct KptrOptions {
   bool release_may_sleep = false;
   /// What identifies an object in dumps, as snprintf does: `type #text`. Called with a reference held. Left out: a number.
   int (*print)(const T* object, char* text, std::size_t bytes) = nullptr;
+  /// Makes weak slots (`__kptr_weak`) possible: called with a reference held, when a slot is about to refer to the object
+  /// without keeping it alive. From then on the end of the object's last reference must be told to ring3::weak_gone(), before
+  /// readers are waited for. A function that returns bool may refuse. Needs acquire and rcu_safe.
+  ObjectFn<T> weaken{};
+  /// How many references there are to an object, the host's own included, and how many objects there are. Both optional:
+  /// `ring3 refs` shows them, and tells by the first what nobody but storage keeps alive.
+  std::uint32_t (*count)(const T* object) = nullptr;
+  std::uint64_t (*alive)() = nullptr;
   /// Host structs that an object may hold references to: types<A, B>(). What storage cycles are judged by.
   std::vector<std::string_view> reaches{};
 };
@@ -82,22 +97,42 @@ std::vector<std::string_view> types() {
   return {detail::plain_type_name<Types>()...};
 }
 
+/// References to the objects of one registered type: Runtime::kptr_uses().
+struct KptrUse {
+  std::string type;
+  std::uint64_t owned = 0;  ///< references in maps
+  std::uint64_t weak = 0;   ///< weak slots that are not null
+  std::uint64_t alive = 0;  ///< objects, by KptrOptions::alive …
+  bool counts_alive = false;  ///< … if the host counts them
+};
+
 /// KptrOptions of any struct, as the runtime takes them.
 struct KptrDef {
   std::string_view name;
   std::size_t size_bytes = 0;  ///< of the C++ struct; 0: it is only declared there
-  detail::AnyObjectFn acquire{}, release{};
+  detail::AnyObjectFn acquire{}, release{}, weaken{};
   detail::AnyPrintFn print{};
+  detail::AnyCountFn count{};
+  std::uint64_t (*alive)() = nullptr;
   bool rcu_safe = false;
   bool release_may_sleep = false;
   std::vector<std::string_view> reaches{};
 };
+
+/// The last reference to an object that was weakened has gone: weak slots that hold it read as null from now on. Called
+/// by its owner before its memory goes to after_readers(). Never blocks for long.
+void weak_gone(void* object) noexcept;
 
 namespace detail {
 
 template <typename T>
 int call_print(AnyPrintFn::Fn fn, const void* object, char* text, std::size_t bytes) {
   return reinterpret_cast<int (*)(const T*, char*, std::size_t)>(fn)(static_cast<const T*>(object), text, bytes);
+}
+
+template <typename T>
+std::uint32_t call_count(AnyCountFn::Fn fn, const void* object) {
+  return reinterpret_cast<std::uint32_t (*)(const T*)>(fn)(static_cast<const T*>(object));
 }
 
 template <typename T>
@@ -113,7 +148,10 @@ KptrDef kptr_def(const KptrOptions<T>& options) {
   def.size_bytes = size_if_complete<T>();
   def.acquire = options.acquire.any();
   def.release = options.release.any();
+  def.weaken = options.weaken.any();
   if (options.print != nullptr) def.print = {reinterpret_cast<AnyPrintFn::Fn>(options.print), &call_print<T>};
+  if (options.count != nullptr) def.count = {reinterpret_cast<AnyCountFn::Fn>(options.count), &call_count<T>};
+  def.alive = options.alive;
   def.rcu_safe = options.rcu_safe;
   def.release_may_sleep = options.release_may_sleep;
   def.reaches = options.reaches;

@@ -12,9 +12,20 @@
 #undef __kptr_ref
 #undef __kptr_untrusted
 #undef __percpu_kptr
+#undef __kptr_weak
 #define __kptr __attribute__((btf_type_tag("kptr")))                     /* owned; exchange only */
 #define __kptr_untrusted __attribute__((btf_type_tag("kptr_untrusted"))) /* a plain copy; reads through it never fault */
 #define __percpu_kptr __attribute__((btf_type_tag("percpu_kptr")))       /* owned, one copy per CPU */
+/* ring3's own: does not keep the host's object alive, and reads as null once its last reference is gone. Exchanged as an owned
+ * one, outside of locks: the reference passed is given back, the one returned is had anew, or null. Linux refuses the tag. */
+#define __kptr_weak __attribute__((btf_type_tag("kptr_weak")))
+
+/* A value for each object of a registered type, gone with the object: Linux's storage of control groups, which takes any here.
+ * map_flags BPF_F_NO_PREALLOC, key int, no max_entries. flags: BPF_LOCAL_STORAGE_GET_F_CREATE. */
+#define RING3_OBJECT_STORAGE 32 /* BPF_MAP_TYPE_CGRP_STORAGE */
+#define ring3_storage_get(map, object, init, flags) \
+  (((void *(*)(void *, void *, void *, unsigned long long))210)(map, object, init, flags))
+#define ring3_storage_delete(map, object) (((long (*)(void *, void *))211)(map, object))
 
 #define __contains(type, member) __attribute__((btf_decl_tag("contains:" #type ":" #member)))
 #ifndef container_of

@@ -108,6 +108,14 @@ class Runtime {
     return kptr(options);
   }
 
+  /// A host object goes: what object storage maps keep for it goes first. Called before the object's memory can be used for
+  /// another, from its destructor for instance, under no lock that a release of a kptr type takes.
+  void storage_owner_gone(const void* object) noexcept;
+
+  /// How many references to host objects the maps of this runtime hold, by type, and how many objects the host says there are. It
+  /// looks at every element: for listings and tests. Errors: kNoMem.
+  Result<std::vector<KptrUse>> kptr_uses();
+
   /// bpf(2) by a caller inside this process: attr points to `size` bytes of the calling process.
   /// Returns what the system call would: a result ≥ 0 or a negated errno. All rights are granted.
   long bpf(int cmd, void* attr, std::uint32_t size);

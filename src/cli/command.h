@@ -38,6 +38,7 @@ void add_modinfo(CLI::App& app, Commands& commands);
 void add_top(CLI::App& app, Commands& commands);
 void add_logs(CLI::App& app, Commands& commands);
 void add_hosts(CLI::App& app, Commands& commands);
+void add_refs(CLI::App& app, Commands& commands);
 void add_run(CLI::App& app, Commands& commands);
 void add_mount(CLI::App& app, Commands& commands);
 

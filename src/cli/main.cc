@@ -24,6 +24,7 @@ void add_commands(CLI::App& app, Commands& commands) {
   add_top(app, commands);
   add_logs(app, commands);
   add_hosts(app, commands);
+  add_refs(app, commands);
   add_run(app, commands);
   add_mount(app, commands);
 }

@@ -38,6 +38,7 @@ enum class MessageType : std::uint32_t {
   kPinRename = 14,         // from, to: text; flags u32
   kFile = 15,              // one operation of a bpffs mount: file_wire.cc → its reply
   kWakeFile = 16,          // fd i32 → an eventfd, written when a consumer of that ring should look
+  kReferences = 17,        // → JSON: who holds what (runtime/references.h)
   // Host to client, inside a request.
   kReply = 100,      // result i64, text; then what the request's row says
   kPiece = 101,      // bytes of a long reply's body

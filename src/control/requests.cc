@@ -22,6 +22,7 @@ constexpr std::array kRequests{
     RequestRow{MessageType::kPinRemove, "PIN_REMOVE", Need::kNothing, answer_pin_remove},
     RequestRow{MessageType::kPinRename, "PIN_RENAME", Need::kNothing, answer_pin_rename},
     RequestRow{MessageType::kFile, "FILE", Need::kNothing, answer_file},
+    RequestRow{MessageType::kReferences, "REFERENCES", Need::kNothing, answer_references},
     RequestRow{MessageType::kWakeFile, "WAKE_FILE", Need::kNothing, answer_wake_file},
 };
 

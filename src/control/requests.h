@@ -81,6 +81,7 @@ Result<long> answer_pin_list(Conversation&, WireReader&, Response&);  // pin_req
 Result<long> answer_pin_make_directory(Conversation&, WireReader&, Response&);
 Result<long> answer_pin_remove(Conversation&, WireReader&, Response&);
 Result<long> answer_pin_rename(Conversation&, WireReader&, Response&);
+Result<long> answer_references(Conversation&, WireReader&, Response&);  // reference_requests.cc
 Result<long> answer_file(Conversation&, WireReader&, Response&);      // file_requests.cc
 
 }  // namespace ring3::control

@@ -10,6 +10,7 @@
 #include "maps/map.h"
 #include "maps/object_links.h"
 #include "maps/word_lock.h"
+#include "object/weak_table.h"
 
 namespace ring3::maps {
 namespace {
@@ -36,6 +37,13 @@ Errno no_destructor(const model::Field& field, TextSink& log) {
   return Errno::kNoEnt;
 }
 
+Errno not_weak(const model::Field& field, TextSink& log) {
+  const btf::Type* pointee = field.btf ? field.btf->type(field.type) : nullptr;
+  log.write(fmt::format("weak kptr at offset {}: this host has not registered struct {} as a type of which weak pointers are possible\n",
+                        field.off, pointee ? pointee->name : std::string_view("?")));
+  return Errno::kNoEnt;
+}
+
 }  // namespace
 
 Result<FieldOwners::Owner> FieldOwners::describe(const model::Field& field, MapHost& host, TextSink& log) {
@@ -46,6 +54,10 @@ Result<FieldOwners::Owner> FieldOwners::describe(const model::Field& field, MapH
       return runs.error();
     }
     owner.releaser = {cancel, nullptr};
+    return owner;
+  }
+  if (field.kind == K::kKptrWeak) {
+    if (host.weak_type(field) == nullptr) return not_weak(field, log);
     return owner;
   }
   if (field.kind == K::kKptrRef) owner.releaser = host.releaser(field);
@@ -83,6 +95,10 @@ std::uintptr_t FieldOwners::take(const Owner& owner, std::byte* value) noexcept 
   auto* slot = reinterpret_cast<std::uint64_t*>(value + owner.off);
   // Most are null: no write to a line that programs read.
   if (__atomic_load_n(slot, __ATOMIC_RELAXED) == 0) return 0;
+  if (owner.kind == K::kKptrWeak) {
+    weak::clear(slot);
+    return 0;
+  }
   return __atomic_exchange_n(slot, 0, __ATOMIC_ACQ_REL);
 }
 

@@ -32,7 +32,8 @@ struct Releaser {
 inline constexpr model::FieldSet kOwningFields =
     model::field_bit(model::FieldKind::kKptrRef) | model::field_bit(model::FieldKind::kKptrPercpu) |
     model::field_bit(model::FieldKind::kListHead) | model::field_bit(model::FieldKind::kRbRoot) |
-    model::field_bit(model::FieldKind::kTimer) | model::field_bit(model::FieldKind::kWork);
+    model::field_bit(model::FieldKind::kTimer) | model::field_bit(model::FieldKind::kWork) |
+    model::field_bit(model::FieldKind::kKptrWeak);  // owns its entry in the table of weak slots
 
 /// What the first word of a timer or work item points to.
 class AsyncItem {

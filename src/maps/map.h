@@ -18,6 +18,7 @@
 #include "model/fields.h"
 #include "object/object.h"
 #include "object/object_table.h"
+#include "object/weak_table.h"
 
 namespace ring3::maps {
 
@@ -52,8 +53,12 @@ class MapHost {
   virtual Result<void> check_prog_array_entry(Map& array, Object& prog) = 0;
   /// How a reference stored in such a field is given back; empty: such a field cannot be stored.
   virtual Releaser releaser(const model::Field&) { return {}; }
+  /// How weak slots of such a field's type work; null: there are none.
+  virtual const WeakType* weak_type(const model::Field&) { return nullptr; }
   /// What a stored reference prints as: "type #id". Inside a read section.
   virtual std::string object_text(const model::Field& field, const void* object);
+  /// How many references to it there are, the host's included; -1: it does not say. Inside a read section.
+  virtual std::int64_t object_count(const model::Field&, const void*) { return -1; }
   /// Where the pointee of a kptr is looked up; structs found nowhere are the program's own.
   virtual std::vector<std::shared_ptr<const btf::Btf>> host_btfs() { return {}; }
   /// Timers and work items will be used. Errors: kOpNotSupp this host runs none; kAgain no thread.

@@ -30,7 +30,8 @@ void print_key(const Map& map, std::span<const std::byte> key, btf::ValueStyle s
   out.write(fmt::format("{}", index));
 }
 
-constexpr model::FieldSet kOwned = model::field_bit(model::FieldKind::kKptrRef) | model::field_bit(model::FieldKind::kKptrPercpu);
+constexpr model::FieldSet kOwned = model::field_bit(model::FieldKind::kKptrRef) | model::field_bit(model::FieldKind::kKptrPercpu) |
+                                  model::field_bit(model::FieldKind::kKptrWeak);
 
 /// What the owned pointers of an element refer to, now: clients read zeros there, people "type #id".
 std::vector<btf::PointerText> references(const Map& map, std::span<const std::byte> key, std::uint32_t cpu) {

@@ -17,6 +17,9 @@ namespace ring3::maps {
 /// zeros) when there is none. Null: no value, no memory, unknown flags, or no object.
 void* storage_get(Map& map, const void* owner, const void* init, std::uint64_t flags) noexcept;
 
+/// fn(address of the object's address, value, data) for each until it returns nonzero.
+void storage_for_each(Map& map, std::uint64_t (*fn)(const void* key, void* value, void* data), void* data) noexcept;
+
 /// 0 or -ENOENT; -EINVAL no object.
 long storage_delete(Map& map, const void* owner) noexcept;
 

@@ -12,6 +12,10 @@
 #include "btf/btf.h"
 #include "model/fields.h"
 
+namespace ring3 {
+struct WeakType;  // object/weak_table.h
+}
+
 namespace ring3::model {
 
 /// What a client may do: the four capability bits of behaviour.md 0.1.8.
@@ -96,6 +100,7 @@ struct KptrType {
   bool release_may_sleep = false;       // then it is given back on a thread of the runtime's own
   ObjectCall acquire;                   // one more reference; empty: only kfuncs give them
   ObjectCall release;                   // destructor of one reference
+  const WeakType* weak = nullptr;       // how weak slots hold it, for the runtime's life; null: there are none
   /// Writes what identifies an object, as snprintf does; null: its address does.
   int (*print)(void (*fn)(), const void* object, char* text, std::size_t bytes) = nullptr;
   void (*print_fn)() = nullptr;

@@ -24,6 +24,7 @@ constexpr std::array kRows = {
     FieldRow{K::kKptrUntrusted, "untrusted kptr", "kptr_untrusted", 8, 8, false, true, K::kKptrUntrusted},
     FieldRow{K::kKptrRef, "kptr", "kptr", 8, 8, false, true, K::kKptrRef},
     FieldRow{K::kKptrPercpu, "per-CPU kptr", "percpu_kptr", 8, 8, false, true, K::kKptrPercpu},
+    FieldRow{K::kKptrWeak, "weak kptr", "kptr_weak", 8, 8, false, true, K::kKptrWeak},
 };
 
 consteval bool rows_are_in_order() {

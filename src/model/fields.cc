@@ -174,6 +174,9 @@ class Resolver {
   Result<Field> run(const Found& f) {
     Field field{f.kind, f.off, field_row(f.kind).size_bytes, nullptr, 0, 0};
     if (is_kptr(f.kind)) resolve_pointee(f, field);
+    if (f.kind == FieldKind::kKptrWeak && field.btf == btf_)
+      return refuse(log_, f.member, fmt::format("a weak kptr is to a struct of the host, which '{}' is not",
+                                                btf::type_name(*btf_, f.pointee)));
     if (is_root(f.kind)) RING3_TRY(resolve_element(f, field));
     return field;
   }

@@ -23,13 +23,15 @@ enum class FieldKind : std::uint8_t {
   kSpinLock, kTimer, kWork, kRefcount,
   kListHead, kListNode, kRbRoot, kRbNode,
   kKptrUntrusted, kKptrRef, kKptrPercpu,
+  kKptrWeak,  // ring3's own: does not keep the object alive
 };
 
 /// A set of kinds: one bit each.
 using FieldSet = std::uint32_t;
 constexpr FieldSet field_bit(FieldKind kind) { return FieldSet{1} << static_cast<unsigned>(kind); }
 inline constexpr FieldSet kKptrFields =
-    field_bit(FieldKind::kKptrUntrusted) | field_bit(FieldKind::kKptrRef) | field_bit(FieldKind::kKptrPercpu);
+    field_bit(FieldKind::kKptrUntrusted) | field_bit(FieldKind::kKptrRef) | field_bit(FieldKind::kKptrPercpu) |
+    field_bit(FieldKind::kKptrWeak);
 /// Kinds a map value may have; nodes are data there.
 inline constexpr FieldSet kMapValueFields =
     kKptrFields | field_bit(FieldKind::kSpinLock) | field_bit(FieldKind::kTimer) | field_bit(FieldKind::kWork) |

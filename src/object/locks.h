@@ -14,6 +14,7 @@
 //         value lock (bpf_spin_lock)      src/maps/word_lock.h: inside one map value
 //     id table (ObjectTable)              src/object/object_table.h
 //       reference origins (debug)         src/object/ref_origin.cc
+//     weak slots                          src/object/weak_table.h: leaves; two buckets in the order of their addresses
 //
 // Rules beside the tree
 //  * A read section (RCU) may be entered anywhere; inside one nobody waits for a grace period or does I/O.

@@ -119,6 +119,17 @@ Result<void> call_own_function(Rewriting& r, std::uint32_t idx, const model::Kfu
   return {};
 }
 
+/// bpf_kptr_xchg of a weak slot: a function of its own, which learns the type.
+Result<void> exchange_weak(Rewriting& r, std::uint32_t idx) {
+  isa::Insn call = r.copy.at(idx);
+  call.imm = RING3_TRY(helper_index(r, idx, kWeakExchangeHelper));
+  std::vector<isa::Insn> sequence;
+  load_wide(sequence, 3, reinterpret_cast<std::uintptr_t>(r.facts(idx).weak));
+  sequence.push_back(call);
+  r.copy.replace(idx, sequence);
+  return {};
+}
+
 inline constexpr std::uint32_t kUnused = UINT32_MAX;
 
 /// numbers: per kfunc of the verified program its index in the result, kUnused until live code calls it.
@@ -148,7 +159,9 @@ Result<void> resolve_calls(Rewriting& r) {
   for (std::uint32_t idx = 0; idx < r.copy.size(); ++idx) {
     if (r.copy.removed(idx) || r.copy.replaced(idx)) continue;
     isa::Insn& insn = r.copy.at(idx);
-    if (insn.op == isa::Op::kCallHelper) {
+    if (insn.op == isa::Op::kCallHelper && r.facts(idx).weak != nullptr) {
+      RING3_TRY(exchange_weak(r, idx));
+    } else if (insn.op == isa::Op::kCallHelper) {
       insn.imm = RING3_TRY(helper_index(r, idx, static_cast<std::uint32_t>(insn.imm)));
     } else if (const model::Kfunc* own = own_function(r, idx)) {
       RING3_TRY(call_own_function(r, idx, *own));

@@ -54,6 +54,7 @@ struct KfuncCall {
 
 /// Helpers no program can name: what the legacy packet loads become. ids of HelperCall.
 inline constexpr std::uint32_t kPacketLoadHelper = 0x80000000;  // | bytes: 1, 2 or 4
+inline constexpr std::uint32_t kWeakExchangeHelper = 0x80000010;  // bpf_kptr_xchg of a weak slot; r3: its WeakType
 inline constexpr std::uint32_t kNoSubprog = UINT32_MAX;
 
 struct XlatedSubprog {

@@ -1,8 +1,10 @@
+#include "ring3/kptr.h"
 #include "ring3/read_section.h"
 
 #include <type_traits>
 
 #include "object/rcu.h"
+#include "object/weak_table.h"
 
 namespace ring3 {
 
@@ -25,5 +27,7 @@ void after_readers(AfterReaders* room, void* object, void (*fn)(void* object)) n
 }
 
 void wait_for_readers() { rcu::drain(); }
+
+void weak_gone(void* object) noexcept { weak::object_gone(object); }
 
 }  // namespace ring3

@@ -31,6 +31,10 @@ std::string misfit(const KptrDef& def, const btf::Btf& btf, btf::TypeId type, Er
     return "no such struct in the host's BTF";
   }
   if (def.release.call == nullptr) return "release is missing: stored references must be given back";
+  if (def.weaken.call != nullptr && def.acquire.call == nullptr)
+    return "weaken without acquire: what a weak pointer refers to must be had again";
+  if (def.weaken.call != nullptr && !def.rcu_safe)
+    return "weaken without rcu_safe: programs look at what a weak pointer refers to while it ends";
   if (def.size_bytes != 0 && def.size_bytes != btf.size_of(type))
     return fmt::format("{} bytes in C++ and {} in the BTF", def.size_bytes, btf.size_of(type).value_or(0));
   for (const std::string_view name : def.reaches) {
@@ -71,6 +75,21 @@ void give_back_later(const KptrRow& row, void* object) {
   });
 }
 
+void release_one(const KptrRow& row, void* object) {
+  if (row.type.release_may_sleep) give_back_later(row, object);
+  else give_back(row.type, object);
+}
+
+const KptrRow& row_of(const void* context) { return *static_cast<const KptrRow*>(context); }
+
+void add_weak(KptrRow& row, model::ObjectCall weaken) {
+  row.weaken = weaken;
+  row.weak = {&row, [](const void* context, void* object) { return row_of(context).type.acquire(object); },
+              [](const void* context, void* object) { return row_of(context).weaken(object); },
+              [](const void* context, void* object) { release_one(row_of(context), object); }};
+  row.type.weak = &row.weak;
+}
+
 }  // namespace
 
 Result<void> RuntimeImpl::add_kptr(const KptrDef& def) {
@@ -99,11 +118,21 @@ Result<void> RuntimeImpl::add_kptr(const KptrDef& def) {
     kptr.print = def.print.call;
     kptr.print_fn = def.print.fn;
     for (const std::string_view name : def.reaches) kptr.reaches.push_back(btf.find(name, Kind::kStruct));
-    facts.kptr_types.push_back(kptr);
     MutexLock lock(kptr_mutex_);
-    kptr_rows_.push_back({std::move(kptr), &machine_.worker});
+    KptrRow& row = kptr_rows_.emplace_back(KptrRow{std::move(kptr), &machine_.worker});
+    row.count = def.count;
+    row.alive = def.alive;
+    if (def.weaken.call != nullptr) add_weak(row, {def.weaken.fn, def.weaken.call});
+    facts.kptr_types.push_back(row.type);
     return {};
   });
+}
+
+std::vector<const KptrRow*> RuntimeImpl::kptr_rows() {
+  MutexLock lock(kptr_mutex_);
+  std::vector<const KptrRow*> rows;
+  for (const KptrRow& row : kptr_rows_) rows.push_back(&row);
+  return rows;
 }
 
 const KptrRow* RuntimeImpl::kptr_row(const btf::Btf* btf, btf::TypeId type) {
@@ -122,12 +151,21 @@ std::string RuntimeImpl::object_text(const model::Field& field, const void* obje
   return fmt::format("{} #{}", row->type.name, length < 0 ? "?" : text.data());
 }
 
+std::int64_t RuntimeImpl::object_count(const model::Field& field, const void* object) {
+  const KptrRow* row = kptr_row(field.btf.get(), field.type);
+  if (row == nullptr || row->count.call == nullptr || !row->type.rcu_safe) return -1;
+  return row->count.call(row->count.fn, object);
+}
+
 maps::Releaser RuntimeImpl::releaser(const model::Field& field) {
   const KptrRow* row = kptr_row(field.btf.get(), field.type);
   if (row == nullptr) return {};
-  if (row->type.release_may_sleep)
-    return {[](void* object, const void* context) { give_back_later(*static_cast<const KptrRow*>(context), object); }, row};
-  return {[](void* object, const void* context) { give_back(static_cast<const KptrRow*>(context)->type, object); }, row};
+  return {[](void* object, const void* context) { release_one(row_of(context), object); }, row};
+}
+
+const WeakType* RuntimeImpl::weak_type(const model::Field& field) {
+  const KptrRow* row = kptr_row(field.btf.get(), field.type);
+  return row == nullptr ? nullptr : row->type.weak;
 }
 
 }  // namespace ring3

@@ -6,6 +6,7 @@
 
 #include "base/try.h"
 #include "prog/test_run.h"
+#include "runtime/references.h"
 #include "runtime/runtime_impl.h"
 #include "syscall/bpf.h"
 #include "syscall/caller.h"
@@ -69,6 +70,14 @@ Result<TestRunOutcome> Runtime::test_run(std::uint32_t program_id, const TestRun
         RING3_TRY(prog::test_run(static_cast<prog::Program&>(*program), request, impl_->machine().host));
     return TestRunOutcome{result.retval, result.duration_ns, std::move(result.data_out), std::move(result.ctx_out)};
   });
+}
+
+void Runtime::storage_owner_gone(const void* object) noexcept { impl_->storage_owner_gone(object); }
+
+Result<std::vector<KptrUse>> Runtime::kptr_uses() {
+  Result<ReferenceReport> report = references(*impl_);
+  if (!report.ok()) return report.error();
+  return std::move(report->types);
 }
 
 std::size_t Runtime::run_timers() { return impl_->machine().timers.run_due(); }

@@ -25,6 +25,7 @@
 #include "model/facts.h"
 #include "module/registry.h"
 #include "object/object_table.h"
+#include "object/weak_table.h"
 #include "object/worker.h"
 #include "prog/btf_object.h"
 #include "maps/map_kinds.h"
@@ -42,6 +43,10 @@ namespace ring3 {
 struct KptrRow {
   model::KptrType type;
   Worker* worker;
+  model::ObjectCall weaken{};
+  detail::AnyCountFn count{};
+  std::uint64_t (*alive)() = nullptr;
+  WeakType weak{};
 };
 
 /// Something that lives beside a runtime and must stop before it ends: the control socket.
@@ -66,6 +71,8 @@ class RuntimeImpl final : public maps::MapHost, public prog::ProgramHost, public
   Result<detail::SingleInstance*> add_policy(const void* options, detail::MakePolicy make);
   Result<void> add_kfunc(const KfuncDef& def);
   Result<void> add_kptr(const KptrDef& def);
+  /// Of every registered kptr type.
+  std::vector<const KptrRow*> kptr_rows();
   /// Null: no such type is registered.
   const KptrRow* kptr_row(const btf::Btf* btf, btf::TypeId type);
 
@@ -79,7 +86,9 @@ class RuntimeImpl final : public maps::MapHost, public prog::ProgramHost, public
   std::uint32_t possible_cpus() const override { return cpus_; }
   std::uint32_t current_cpu() const override { return exec::current_cpu(machine_); }
   maps::Releaser releaser(const model::Field& field) override;
+  const WeakType* weak_type(const model::Field& field) override;
   std::string object_text(const model::Field& field, const void* object) override;
+  std::int64_t object_count(const model::Field& field, const void* object) override;
   Result<void> start_deferred() override { return machine_.timers.start(); }
   std::vector<std::shared_ptr<const btf::Btf>> host_btfs() override { return {facts()->host_btf}; }
   Result<void> check_prog_array_entry(maps::Map& array, Object& prog) override;

@@ -52,7 +52,7 @@ struct Step {
   RegState& reg(unsigned i) { return path.frame().regs[i]; }
   InsnFacts& facts() { return out.insns[idx]; }
   /// True once per instruction and fact: the first visit fills it in, later ones compare.
-  enum Fact : std::uint8_t { kFactMap = 1, kFactConstArgs = 2, kFactCtxRow = 4, kFactPercpu = 8 };
+  enum Fact : std::uint8_t { kFactMap = 1, kFactConstArgs = 2, kFactCtxRow = 4, kFactPercpu = 8, kFactWeak = 16 };
   bool first_note(Fact fact) {
     std::uint8_t& seen = noted[idx];
     const bool first = (seen & fact) == 0;

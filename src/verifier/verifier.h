@@ -86,6 +86,7 @@ struct InsnFacts {
   std::uint32_t object = UINT32_MAX;         // call of an object, list or tree function: index into VerifiedProgram::objects
   std::uint32_t node_off = 0;                // list push, tree add: byte offset of the node in its object
   bool percpu_object = false;                // bpf_this_cpu_ptr, bpf_per_cpu_ptr: argument 1 is a per-CPU object, not a variable
+  const WeakType* weak = nullptr;            // bpf_kptr_xchg: the slot is a weak one
   bool dynptr_read_only = false;             // makes a dynptr of a packet that this program may not write
   bool needs_nospec = false;                 // a store later loads must not overtake
   ArithMask mask;

@@ -34,6 +34,7 @@ struct LiveThing : counted_thing, Counted<LiveThing> {
   LiveThing() { ++alive; }
   ~LiveThing() { --alive; }
   static inline std::atomic<int> alive{0};
+  static inline std::atomic<LiveThing*> found{nullptr};  // what counted_thing_find() finds; looked at inside read sections
 };
 
 /// Records every test needs, in one client BTF.

@@ -120,6 +120,13 @@ int ObjectFile::load() {
   return object_ != nullptr ? bpf_object__load(object_.get()) : open_error_;
 }
 
+int ObjectFile::load_only(const char* program) {
+  bpf_program* one = nullptr;
+  bpf_object__for_each_program(one, object_.get())
+    bpf_program__set_autoload(one, std::string_view(bpf_program__name(one)) == program);
+  return load();
+}
+
 int ObjectFile::map(const char* name) const {
   return bpf_map__fd(bpf_object__find_map_by_name(object_.get(), name));
 }

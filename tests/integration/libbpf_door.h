@@ -39,6 +39,8 @@ class ObjectFile {
   int open_error() const { return open_error_; }
   /// libbpf's result: 0 or a negative errno.
   int load();
+  /// The same with one of its programs and all of its maps.
+  int load_only(const char* program);
   /// Descriptors; negative when not created.
   int map(const char* name) const;
   int program(const char* name) const;

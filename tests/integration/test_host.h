@@ -78,6 +78,10 @@ struct box *box_get(void) RING3_KFUNC;
 struct thing *thing_get(__u64 id) RING3_KFUNC;
 void thing_put(struct thing *thing) RING3_KFUNC;
 __u64 thing_color(struct thing *thing) RING3_KFUNC;
+/* One more reference to the thing of tests that have one, and to any. */
+struct counted_thing *counted_thing_find(__u64 key) RING3_KFUNC;
+struct counted_thing *counted_thing_get(struct counted_thing *thing) RING3_KFUNC;
+void counted_thing_put(struct counted_thing *thing) RING3_KFUNC;
 /* Replaces the instance that is running. */
 int host_swap(void) RING3_KFUNC;
 /* For registrations that must fail. */

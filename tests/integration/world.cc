@@ -1,10 +1,21 @@
 #include "tests/integration/world.h"
 
 #include "test_host_btf.h"
+#include "tests/integration/kptr_world.h"
 
 using ring3::test::HostFunctions;
+using ring3::test::LiveThing;
 
 extern "C" {
+
+struct counted_thing* counted_thing_get(struct counted_thing* thing) {
+  return static_cast<LiveThing*>(thing)->acquire() ? thing : nullptr;
+}
+struct counted_thing* counted_thing_find(__u64) {
+  LiveThing* const found = LiveThing::found;
+  return found != nullptr ? counted_thing_get(found) : nullptr;
+}
+void counted_thing_put(struct counted_thing* thing) { static_cast<LiveThing*>(thing)->release(); }
 
 struct thing* thing_get(__u64 id) {
   if (id == 0 || id > 4) return nullptr;

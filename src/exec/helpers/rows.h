@@ -21,6 +21,7 @@ HelperRows print_helpers();
 HelperRows packet_helpers();
 HelperRows network_helpers();
 HelperRows packet_load_helpers();  // not among the numbers of enum bpf_func_id
+HelperRows weak_helpers();         // nor are these
 HelperRows text_helpers();
 HelperRows probe_helpers();
 HelperRows ringbuf_helpers();

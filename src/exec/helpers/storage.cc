@@ -2,6 +2,7 @@
 #include "maps/object_storage.h"
 
 #include "exec/helpers/rows.h"
+#include "object/weak_table.h"
 
 namespace ring3::exec {
 namespace {
@@ -30,6 +31,13 @@ std::uint64_t get_local_storage(std::uint64_t map, std::uint64_t, std::uint64_t,
   return reinterpret_cast<std::uint64_t>(storage.ops().data.lookup(storage, nullptr));
 }
 
+/// The same of a slot that does not keep the object alive.
+std::uint64_t weak_exchange(std::uint64_t field, std::uint64_t object, std::uint64_t type, std::uint64_t, std::uint64_t,
+                            RunContext&) {
+  return reinterpret_cast<std::uint64_t>(weak::exchange(pointer_register<std::uint64_t>(field), pointer_register<void>(object),
+                                                        *pointer_register<const WeakType>(type)));
+}
+
 constexpr rewrite::HelperCall kRows[] = {
     RING3_HELPER(task_storage_get, get),  RING3_HELPER(task_storage_delete, remove),
     RING3_HELPER(sk_storage_get, get),    RING3_HELPER(sk_storage_delete, remove),
@@ -39,8 +47,11 @@ constexpr rewrite::HelperCall kRows[] = {
     RING3_HELPER(kptr_xchg, kptr_xchg),
 };
 
+constexpr rewrite::HelperCall kWeakRows[] = {{rewrite::kWeakExchangeHelper, "bpf_kptr_xchg of a weak slot", weak_exchange}};
+
 }  // namespace
 
 HelperRows storage_helpers() { return kRows; }
+HelperRows weak_helpers() { return kWeakRows; }
 
 }  // namespace ring3::exec

@@ -27,8 +27,9 @@ Table join() {
 const rewrite::HelperCall* find_helper(std::uint32_t id) noexcept {
   static const Table table = join();
   if (id < table.size()) return table[id];
-  for (const rewrite::HelperCall& row : packet_load_helpers())
-    if (row.id == id) return &row;
+  for (const HelperRows rows : {packet_load_helpers(), weak_helpers()})
+    for (const rewrite::HelperCall& row : rows)
+      if (row.id == id) return &row;
   return nullptr;
 }
 

@@ -122,6 +122,10 @@ void* storage_get(Map& map, const void* owner, const void* init, std::uint64_t f
   return e ? table.layout().value(e) : nullptr;
 }
 
+void storage_for_each(Map& map, std::uint64_t (*fn)(const void*, void*, void*), void* data) noexcept {
+  as_hash(map).for_each(fn, data, 0);
+}
+
 long storage_delete(Map& map, const void* owner) noexcept {
   if (!owner) return to_syscall(Errno::kInval);
   const auto address = reinterpret_cast<std::uint64_t>(owner);

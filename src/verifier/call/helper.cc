@@ -11,6 +11,7 @@
 #include "verifier/kinds/dynptr.h"
 #include "verifier/kinds/kptr_field.h"
 #include "verifier/kinds/object.h"
+#include "verifier/kinds/storage_owner.h"
 #include "verifier/transfer/regs.h"
 
 namespace ring3::verifier {
@@ -227,7 +228,7 @@ Result<void> check_arg(Step& step, unsigned i, HelperCall& call) {
   }
   if (arg.kind == ArgKind::kKptr) {
     call.kptr = RING3_TRY(kptr_slot(step, regno));
-    return {};
+    return note_exchange(step, *call.kptr);
   }
   if (arg.kind == ArgKind::kKptrValue) {
     call.released = RING3_TRY(kptr_source(step, regno, *call.kptr));
@@ -432,6 +433,11 @@ Result<void> set_result(Step& step, const HelperCall& call) {
   return step.diag.refuse(Rule::kNotSupported, {"the result of this helper"});
 }
 
+bool gets_storage(std::uint32_t id) {
+  return id == uapi::BPF_FUNC_task_storage_get || id == uapi::BPF_FUNC_sk_storage_get ||
+         id == uapi::BPF_FUNC_inode_storage_get || id == uapi::BPF_FUNC_cgrp_storage_get;
+}
+
 bool touches_percpu(const Program& prog, const HelperCall& call) {
   if ((call.proto.flags & model::kHelperPercpu) != 0) return true;
   if (call.map == UINT32_MAX) return false;
@@ -463,6 +469,7 @@ Result<void> call_helper(Step& step) {
   }
   if (call.map != UINT32_MAX) RING3_TRY(check_map_for_helper(step, *step.prog.maps[call.map], *proto));
   if (id == uapi::BPF_FUNC_get_local_storage && !is_null_constant(step.reg(2))) return step.diag.refuse(Rule::kLocalStorageFlags);
+  if (gets_storage(id) && call.map != UINT32_MAX) RING3_TRY(check_storage_ring(step, call.map, 2));
   if ((proto->flags & model::kHelperLoops) != 0) RING3_TRY(note_constant_arg(step, 4));
   if (call.callback != UINT32_MAX) step.facts().callee = call.callback;
   RING3_TRY(run_callbacks(step, call));

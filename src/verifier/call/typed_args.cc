@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "verifier/kinds/access.h"
+#include "verifier/kinds/storage_owner.h"
 #include "verifier/kinds/type_match.h"
 #include "verifier/transfer/regs.h"
 
@@ -33,6 +34,8 @@ Result<void> check_struct(Step& step, unsigned regno, const char* wanted_name, b
   const RegState& reg = step.reg(regno);
   const auto& host = step.prog.facts.host_btf;
   const btf::TypeId wanted = host == nullptr ? 0 : host->find(wanted_name, btf::Kind::kStruct);
+  // Storage of control groups is storage of any object.
+  if (wanted_name == std::string_view("cgroup") && is_storage_owner(step, reg)) return check_no_offset(step, reg, regno, !release);
   if (wanted == 0) return step.diag.refuse(Rule::kNotSupported, {std::string("struct ") + wanted_name + ", which the host's types lack,"});
   RING3_TRY(check_no_offset(step, reg, regno, !release));
   if (!struct_holds(step.prog, *step.prog.btfs[reg.btf], reg.btf_type, reg.off, *host, wanted, release))

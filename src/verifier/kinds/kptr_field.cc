@@ -11,15 +11,21 @@ namespace {
 
 using model::FieldKind;
 
-bool is_owned(const model::Field& field) { return field.kind == FieldKind::kKptrRef || field.kind == FieldKind::kKptrPercpu; }
+/// Filled by exchange alone, with what the path owns.
+bool is_exchanged(const model::Field& field) { return field.kind != FieldKind::kKptrUntrusted; }
+
+const model::KptrType* host_type(const Program& prog, const model::Field& field) {
+  for (const model::KptrType& type : prog.facts.kptr_types)
+    if (type.btf == field.btf && type.type == field.type) return &type;
+  return nullptr;
+}
 
 /// The pointee's memory lasts to the end of every read section in which it was seen.
 bool outlives_sections(const Program& prog, const model::Field& field) {
-  if (!is_owned(field)) return false;
+  if (!is_exchanged(field)) return false;
   if (field.kind == FieldKind::kKptrPercpu || !is_host_btf(prog, field.btf.get())) return true;
-  for (const model::KptrType& type : prog.facts.kptr_types)
-    if (type.btf == field.btf && type.type == field.type) return type.rcu_safe;
-  return false;
+  const model::KptrType* type = host_type(prog, field);
+  return type != nullptr && type->rcu_safe;
 }
 
 std::uint16_t loaded_flags(const Step& step, const model::Field& field) {
@@ -73,14 +79,14 @@ Result<void> check_kptr_value(Step& step, unsigned regno, const model::Field& fi
   const bool percpu = reg.has(model::kPercpuPtr);
   if (percpu != (field.kind == FieldKind::kKptrPercpu)) return refuse();
   RING3_TRY(check_no_offset(step, reg, regno, true));
-  if (!struct_holds(step.prog, *step.prog.btfs[reg.btf], reg.btf_type, reg.off, *field.btf, field.type, is_owned(field)))
+  if (!struct_holds(step.prog, *step.prog.btfs[reg.btf], reg.btf_type, reg.off, *field.btf, field.type, is_exchanged(field)))
     return refuse();
   return {};
 }
 
 Result<void> access_kptr(Step& step, const Access& access, const model::Field& field) {
   if (access.atomic || access.sign_extend) return step.diag.refuse(Rule::kKptrMode);
-  if (access.write && is_owned(field)) return step.diag.refuse(Rule::kKptrStore);
+  if (access.write && is_exchanged(field)) return step.diag.refuse(Rule::kKptrStore);
   if (access.is_imm) {
     if (access.imm != 0) return step.diag.refuse(Rule::kKptrImmediate, {field.off});
     return {};
@@ -113,7 +119,7 @@ Result<const model::Field*> kptr_slot(Step& step, unsigned regno) {
   const std::int64_t at = static_cast<std::int64_t>(reg.val.const_value()) + reg.off;
   for (const model::Field& f : fields.fields) {
     if (f.off != at || !model::is_kptr(f.kind)) continue;
-    if (!is_owned(f)) return step.diag.refuse(Rule::kKptrNotOwned, {at});
+    if (!is_exchanged(f)) return step.diag.refuse(Rule::kKptrNotOwned, {at});
     return &f;
   }
   return step.diag.refuse(Rule::kKptrOffset, {at});
@@ -130,6 +136,20 @@ Result<std::uint32_t> kptr_source(Step& step, unsigned regno, const model::Field
   if (reg.off != 0) return step.diag.refuse(Rule::kReleaseOffset, {regno});
   if (reg.ref_obj_id == 0) return step.diag.refuse(Rule::kReleaseUnowned, {regno});
   return reg.ref_obj_id;
+}
+
+Result<void> note_exchange(Step& step, const model::Field& field) {
+  const WeakType* weak = nullptr;
+  if (field.kind == FieldKind::kKptrWeak) {
+    const model::KptrType* type = host_type(step.prog, field);
+    weak = type == nullptr ? nullptr : type->weak;
+    // The host's functions run in this exchange.
+    if (weak == nullptr) return step.diag.refuse(Rule::kNotSupported, {"a weak pointer to a type that this host has not registered for it"});
+    if (step.path.lock.held) return step.diag.refuse(Rule::kKptrWeakLocked);
+  }
+  if (step.first_note(Step::kFactWeak)) step.facts().weak = weak;
+  else if (step.facts().weak != weak) return step.diag.refuse(Rule::kMixedPointers);
+  return {};
 }
 
 bool store_reference(Step& step, std::uint32_t id) {

@@ -4,6 +4,10 @@
 // bpf_kptr_xchg puts anything, and that only what the path owns; so what it takes out is owned. What a plain load sees may
 // be taken out and given back at any moment: it is valid only inside a read section and only when the type's memory
 // outlives that, otherwise it is untrusted. A field marked untrusted may hold any stale pointer.
+//
+// A weak field (kKptrWeak) is exchanged as an owned one: the path gives a reference up and owns what it takes out. What
+// differs is the run: object/weak_table.h gives the reference back and clears the field before the object's memory goes to the
+// grace period, so a plain load is as valid as one of an owned field of an RCU-safe type.
 #pragma once
 
 #include "verifier/kinds/access.h"
@@ -19,6 +23,8 @@ Result<void> check_kptr_access(Step& step, const RegState& reg, const model::Fie
 Result<const model::Field*> kptr_slot(Step& step, unsigned regno);
 /// What goes into the field: an owned pointer. Returns its reference.
 Result<std::uint32_t> kptr_source(Step& step, unsigned regno, const model::Field& field);
+/// Whether the exchange is one of a weak slot: all paths through the call agree.
+Result<void> note_exchange(Step& step, const model::Field& field);
 /// The path gives the reference to a field. False: it does not own it.
 bool store_reference(Step& step, std::uint32_t id);
 /// The register may be stored in the field: type, offset, qualifiers.

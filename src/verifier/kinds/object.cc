@@ -124,6 +124,7 @@ const char* field_struct(FieldKind kind) {
     case FieldKind::kRbNode: return "bpf_rb_node";
     case FieldKind::kKptrUntrusted:
     case FieldKind::kKptrRef: return "kptr";
+    case FieldKind::kKptrWeak: return "kptr_weak";
     case FieldKind::kKptrPercpu: return "percpu_kptr";
   }
   return "";
