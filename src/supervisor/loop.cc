@@ -1,12 +1,13 @@
 #include "supervisor/loop.h"
 
 #include <poll.h>
-#include <sys/eventfd.h>
+#include <pthread.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <new>
 #include <system_error>
 
@@ -14,6 +15,7 @@ namespace ring3::supervisor {
 namespace {
 
 constexpr int kPatienceMs = 1000;
+constexpr int kKick = SIGURG;  // of no consequence to who does not wait for it
 
 }  // namespace
 
@@ -25,30 +27,40 @@ Loop::Loop(const Listener& listener, Door& door, TaskTable& tasks, const Surroun
       around_(around),
       report_(report),
       command_(command),
-      signals_(signals),
-      over_event_(::eventfd(0, EFD_CLOEXEC)) {}
+      signals_(signals) {}
 
 Loop::~Loop() { (void)finish(); }
 
 Result<void> Loop::start() {
+  struct sigaction nothing {};
+  nothing.sa_handler = [](int) {};  // without SA_RESTART: it ends a wait
+  ::sigaction(kKick, &nothing, nullptr);
   ensure_follower();
   MutexLock lock(threads_mutex_);
   return threads_.empty() ? Result<void>(Errno::kAgain) : Result<void>();
 }
 
 void Loop::wait_for_end() {
-  pollfd on{over_event_.get(), POLLIN, 0};
-  while (::poll(&on, 1, -1) < 0 && errno == EINTR) {
+  for (;;) {
+    pollfd on[] = {{command_, POLLIN, 0}, {tasks_.fd(), POLLIN, 0}, {signals_, POLLIN, 0}};
+    if (::poll(on, std::size(on), -1) < 0) continue;  // interrupted
+    if ((on[2].revents & POLLIN) != 0) pass_signal_on();
+    if ((on[1].revents & POLLIN) != 0) tasks_.drop_ended();
+    if (on[0].revents != 0) return;
   }
 }
 
 bool Loop::finish() {
   over_.store(true);
   for (const auto& [id, entry] : tasks_.all()) door_.interrupt(*entry);
-  pollfd nothing{-1, 0, 0};
-  for (int waited = 0; busy_.load() != 0 && waited < kPatienceMs; waited += 10) ::poll(&nothing, 1, 10);
-  const bool idle = busy_.load() == 0;
   MutexLock lock(threads_mutex_);
+  // A kick that comes just before a wait is lost, so there are more.
+  for (int waited = 0; running_.load() != 0 && waited < kPatienceMs; ++waited) {
+    if (running_.load() > busy_.load())
+      for (std::thread& thread : threads_) ::pthread_kill(thread.native_handle(), kKick);
+    ::poll(nullptr, 0, 1);
+  }
+  const bool idle = running_.load() == 0;
   for (std::thread& thread : threads_) {
     if (idle) thread.join();
     else thread.detach();
@@ -62,9 +74,13 @@ void Loop::ensure_follower() {
   MutexLock lock(threads_mutex_);
   if (threads_.size() >= kMaxThreads || over_.load()) return;
   try {
-    threads_.emplace_back([this] { work(); });
+    running_.fetch_add(1);
+    threads_.emplace_back([this] {
+      work();
+      running_.fetch_sub(1);
+    });
   } catch (const std::system_error&) {
-    // One thread fewer: calls wait for those that are there.
+    running_.fetch_sub(1);  // one thread fewer: calls wait for those that are there
   }
 }
 
@@ -79,50 +95,47 @@ void Loop::work() {
       busy_.fetch_add(1);
       ensure_follower();
     }
-    answer(n);
+    answer(n, false);
     busy_.fetch_sub(1);
   }
 }
 
 /// Until a call comes that takes long, or the end.
 Loop::Event Loop::lead(Notification& n) {
-  for (;;) {
-    pollfd on[] = {{listener_.fd(), POLLIN, 0}, {command_, POLLIN, 0}, {tasks_.fd(), POLLIN, 0}, {signals_, POLLIN, 0}};
-    if (::poll(on, std::size(on), -1) < 0) continue;  // interrupted
-    if ((on[3].revents & POLLIN) != 0) pass_signal_on();
-    if ((on[2].revents & POLLIN) != 0) tasks_.drop_ended();
-    if ((on[0].revents & POLLIN) != 0) {
-      const Result<Notification> received = listener_.receive();
-      if (!received.ok()) continue;  // its caller was killed
-      n = *received;
-      if (!is_quick(n, door_)) return Event::kCall;
-      answer(n);
+  while (!over_.load(std::memory_order_relaxed)) {
+    const Result<Notification> received = listener_.receive();
+    if (!received.ok()) {
+      // Its caller was killed; or nobody is left under the filter, and the end is near.
+      if (received.error() != Errno::kIntr) ::poll(nullptr, 0, 1);
       continue;
     }
-    if (on[1].revents != 0 || (on[0].revents & POLLHUP) != 0) {
-      over_.store(true);
-      const std::uint64_t one = 1;
-      [[maybe_unused]] const ssize_t written = ::write(over_event_.get(), &one, sizeof one);
-      return Event::kEnd;
-    }
+    n = *received;
+    if (!is_quick(n, door_)) return Event::kCall;
+    answer(n, true);
   }
+  return Event::kEnd;
 }
 
-void Loop::answer(const Notification& n) {
+void Loop::answer(const Notification& n, bool quick) {
   const CallRow* row = find_call(n.number);
   if (row == nullptr) return listener_.let_through(n);
-  long result;
+  std::optional<Answer> given = try_answer(*row, n, quick);
+  if (!given.has_value()) given = try_answer(*row, n, false);
+  if (given->has_value()) listener_.answer(n, **given);
+  else listener_.let_through(n);
+}
+
+std::optional<Answer> Loop::try_answer(const CallRow& row, const Notification& n, bool quick) {
   try {
-    const Result<std::shared_ptr<TaskEntry>> caller = tasks_.find(n.task);
-    if (!caller.ok()) return listener_.answer(n, to_syscall(caller.error()));  // gone, or it must do without
+    const Result<std::shared_ptr<TaskEntry>> caller = quick ? tasks_.find_known(n.task) : tasks_.find(n.task);
+    if (!caller.ok()) return Answer(to_syscall(caller.error()));  // gone, or it must do without
     Intercept call{listener_, n, **caller, door_, around_, report_, wake_files_};
-    const Answer given = row->handler(call);
-    if (!given.has_value()) return listener_.let_through(n);
-    result = *given;
+    const Answer answer = row.handler(call);
+    if (quick && (*caller)->task.seen_gone()) return std::nullopt;
+    return answer;
   } catch (const std::bad_alloc&) {
-    result = to_syscall(Errno::kNoMem);
+    return Answer(to_syscall(Errno::kNoMem));
   }
-  listener_.answer(n, result);
 }
 
 void Loop::pass_signal_on() {

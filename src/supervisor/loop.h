@@ -2,11 +2,13 @@
 //
 // Threads take turns at leading: the leader waits for a call; a quick one (calls.h) it answers itself, for any other it lets the
 // next thread lead first. So a call that takes long, or a host that hangs, holds up nobody else, and a quick one costs no switch.
-// There are as many threads as calls were slow at the same time, at most kMaxThreads.
+// There are as many threads as calls were slow at the same time, at most kMaxThreads. The leader waits in the listener alone
+// (one system call less for each of the client's); the rest of what happens is wait_for_end()'s, and a signal gets the leader out.
 #pragma once
 
 #include <atomic>
 #include <cstddef>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -26,8 +28,9 @@ class Loop {
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
 
-  /// The first thread, and the end: returns when the command has ended. Errors: kAgain no thread to be had.
+  /// The first thread. Takes SIGURG of this process. Errors: kAgain no thread to be had.
   Result<void> start();
+  /// Passes signals on and forgets threads of the command that have ended; returns when the command has.
   void wait_for_end();
   /// Ends the threads; false: one is inside a call that does not come back, and stays.
   bool finish();
@@ -38,7 +41,9 @@ class Loop {
   Event lead(Notification& n) RING3_REQUIRES(leader_);
   /// Adds a thread if nobody waits to lead.
   void ensure_follower();
-  void answer(const Notification& n);
+  void answer(const Notification& n, bool quick);
+  /// None: the caller's thread had another thread's number, and that one was meant; nothing has happened.
+  std::optional<Answer> try_answer(const CallRow& row, const Notification& n, bool quick);
   void pass_signal_on();
 
   const Listener& listener_;
@@ -49,11 +54,11 @@ class Loop {
   WakeFiles wake_files_;
   const int command_;
   const int signals_;
-  const OwnedFd over_event_;
   Mutex leader_;
   std::atomic<bool> over_{false};
   std::atomic<std::size_t> waiting_{0};  // to lead
   std::atomic<std::size_t> busy_{0};     // inside a call
+  std::atomic<std::size_t> running_{0};  // threads that have not returned
   Mutex threads_mutex_;
   std::vector<std::thread> threads_ RING3_GUARDED_BY(threads_mutex_);
 };

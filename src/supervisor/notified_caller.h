@@ -2,8 +2,16 @@
 // stopped in its call.
 //
 // Soundness: memory is copied by the thread's number. While the caller waits the number means it; a caller that is killed
-// is noticed after each read (what was read is then refused) and before each write.
+// is noticed after each read (what was read is then refused) and before each write. The first read (the attributes) is an
+// exception: whatever a command does next with them proves that the caller waited still: a checked read or write, a file of
+// the caller's by its pidfd, a file given by the number of its call. A pidfd of the thread itself proves as much as the listener;
+// the write that follows it does not ask again (a number is free for another thread only after all others have had their turn).
+//
+// The first read takes what stands around it along: keys and values usually stand on the same stack, and a copy costs as much as a
+// whole lookup in the kernel. Until the first write the client's memory is what it was then.
 #pragma once
+
+#include <array>
 
 #include "supervisor/notification.h"
 #include "supervisor/task.h"
@@ -17,17 +25,27 @@ class NotifiedMemory final : public syscall::UserMemory {
       : listener_(listener), call_(call), memory_(call.task) {}
   Result<void> read(std::uint64_t address, std::span<std::byte> out) override;
   Result<void> write(std::uint64_t address, std::span<const std::byte> in) override;
+  /// The caller has been found alive by other means, microseconds before it is answered: the next write need not ask.
+  void prove() { proven_ = true; }
 
  private:
+  bool take_from_window(std::uint64_t address, std::span<std::byte> out) const;
+  bool fill_window(std::uint64_t address, std::size_t least);
+
   const Listener& listener_;
   const Notification& call_;
   syscall::TracedMemory memory_;
+  bool first_ = true;
+  bool proven_ = false;
+  std::uint64_t window_at_ = 0;
+  std::size_t window_bytes_ = 0;
+  std::array<std::byte, 1024> window_;
 };
 
 class NotifiedFiles final : public syscall::ClientFiles {
  public:
-  NotifiedFiles(const Listener& listener, const Notification& call, const Task& task)
-      : listener_(listener), call_(call), task_(task) {}
+  NotifiedFiles(const Listener& listener, const Notification& call, const Task& task, NotifiedMemory* memory = nullptr)
+      : listener_(listener), call_(call), task_(task), memory_(memory) {}
   Result<syscall::FileIdentity> identify(int fd) override;
   Result<int> install(OwnedFd fd) override;
   Result<std::string> directory_path(int fd) override;
@@ -36,13 +54,14 @@ class NotifiedFiles final : public syscall::ClientFiles {
   const Listener& listener_;
   const Notification& call_;
   const Task& task_;
+  NotifiedMemory* const memory_;  // told when a file proves that the caller lives
 };
 
 class NotifiedCaller final : public syscall::Caller {
  public:
   NotifiedCaller(const Listener& listener, const Notification& call, const Task& task, const syscall::Credentials& who,
                  model::Rights rights)
-      : task_(task), credentials_(who), rights_(rights), memory_(listener, call), files_(listener, call, task) {}
+      : task_(task), credentials_(who), rights_(rights), memory_(listener, call), files_(listener, call, task, &memory_) {}
 
   const syscall::Credentials& credentials() const override { return credentials_; }
   model::Rights rights() const override { return rights_; }

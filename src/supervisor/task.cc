@@ -57,7 +57,10 @@ Result<OwnedFd> Task::file(int fd) const {
   }
   if (fd < 0) return Errno::kBadF;
   OwnedFd file(static_cast<int>(::syscall(SYS_pidfd_getfd, pidfd_.get(), fd, 0)));
-  if (!file) return Errno::kBadF;
+  if (!file) {
+    seen_gone_ = seen_gone_ || errno == ESRCH;
+    return Errno::kBadF;
+  }
   return file;
 }
 

@@ -30,6 +30,11 @@ class Task {
   /// The thread is still the one that was opened. False when in doubt.
   bool alive() const;
 
+  /// Every use of a descriptor asks the thread, not its process: seen_gone() can be relied on (Linux 6.9).
+  bool answers_for_itself() const { return of_thread_; }
+  /// file() found that this thread has ended.
+  bool seen_gone() const { return seen_gone_; }
+
   /// A duplicate of one of its descriptors; AT_FDCWD: its working directory (O_PATH). Errors: kBadF.
   Result<OwnedFd> file(int fd) const;
   /// Its /proc/PID/mem, open for reading and writing; bound to the address space of this moment. Errors: kSrch, kAcces.
@@ -47,6 +52,7 @@ class Task {
 
   pid_t id_;
   OwnedFd pidfd_;
+  mutable bool seen_gone_ = false;  // written by the calls of the thread of this number, one at a time
   bool of_thread_;  // else of its process, which may outlive the thread (before Linux 6.9)
 };
 

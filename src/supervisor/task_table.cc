@@ -33,6 +33,14 @@ Result<std::shared_ptr<TaskEntry>> TaskTable::find(pid_t task) {
   return entry;
 }
 
+Result<std::shared_ptr<TaskEntry>> TaskTable::find_known(pid_t task) {
+  {
+    MutexLock lock(mutex_);
+    if (const auto known = tasks_.find(task); known != tasks_.end() && known->second->task.answers_for_itself()) return known->second;
+  }
+  return find(task);
+}
+
 void TaskTable::drop_ended() {
   std::vector<std::shared_ptr<TaskEntry>> ended;  // dropped after the lock
   MutexLock lock(mutex_);

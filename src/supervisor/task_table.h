@@ -35,6 +35,8 @@ class TaskTable {
 
   /// Errors: kSrch it is gone, kNoMem.
   Result<std::shared_ptr<TaskEntry>> find(pid_t task);
+  /// Without asking whether the thread still is the one that had this number: task.seen_gone() tells when it was not.
+  Result<std::shared_ptr<TaskEntry>> find_known(pid_t task);
   /// Readable when a thread has ended.
   int fd() const { return ends_.get(); }
   void drop_ended();

@@ -105,12 +105,24 @@ Result<long> answer(Kernel& kernel, Caller& caller, int cmd, std::uint64_t addre
   return result;
 }
 
+/// Whether a command can tell that an object has gone whose last descriptor was closed before. Those that look at elements of a map they
+/// were given cannot, and are what clients do most.
+bool tells_who_is_gone(int cmd) {
+  switch (cmd) {
+    case uapi::BPF_MAP_LOOKUP_ELEM:
+    case uapi::BPF_MAP_UPDATE_ELEM:
+    case uapi::BPF_MAP_DELETE_ELEM:
+    case uapi::BPF_MAP_GET_NEXT_KEY: return false;
+    default: return true;
+  }
+}
+
 }  // namespace
 
 long bpf(Kernel& kernel, Caller& caller, int cmd, std::uint64_t attr, std::uint32_t size, CommonAttrs common_attrs) {
   const bool tracing = kernel.services().tracing();
   const std::uint64_t start_ns = tracing ? monotonic_ns() : 0;
-  kernel.descriptors().drain();
+  if (tells_who_is_gone(cmd)) kernel.descriptors().drain();
   long result;
   try {
     const Result<long> answered = answer(kernel, caller, cmd, attr, size, common_attrs);
