@@ -48,6 +48,8 @@ struct RuntimeOptions {
   bool unprivileged = false;           ///< clients without CAP_BPF may make basic maps and load socket filters; what
                                        ///< such programs do is held to stricter rules, as Linux does it
   Clock* clock = nullptr;              ///< what programs see as time; outlives the runtime. Null: the machine's
+  bool accept_unrunnable = false;      ///< programs that need what this host lacks (an attach point, a helper) load all the same:
+                                       ///< verified in full and listed, but neither attached nor run
   bool blind_constants = false;        ///< machine code holds no constant as a program's author chose it; costs speed
 };
 

@@ -33,7 +33,10 @@ Result<void> check_owner(std::string_view name, const Birth& owner, const Actor&
 /// What the programs print carries the module's name.
 void name_printers(const std::vector<Ref<Object>>& objects, std::string_view name) noexcept {
   for (const Ref<Object>& object : objects)
-    if (object->kind() == ObjectKind::kProg) static_cast<prog::Program&>(*object).entry()->owner().set(name);
+    if (object->kind() == ObjectKind::kProg) {
+      auto& program = static_cast<prog::Program&>(*object);
+      if (program.runnable()) program.entry()->owner().set(name);
+    }
 }
 
 /// The link of `old_links` that holds a table of the same host type as `link` does; null: none.

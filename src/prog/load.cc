@@ -144,17 +144,26 @@ Result<Compiled> compile(const verifier::ProgramInput& in, const verifier::Verif
   return Compiled{std::move(entry), code_bytes, std::move(objects)};
 }
 
-Result<Ref<Program>> load_relocated(const LoadRequest& request, DescriptorSource& descriptors, ProgramHost& host,
-                                    verifier::LogSink& log) {
-  Prepared p = RING3_TRY(prepare(request, descriptors, host, log));
-  const verifier::ProgramInput in = verifier_input(request, p);
-  const verifier::VerifiedProgram verified = RING3_TRY(verifier::verify(in, *p.facts, host.limits(), log));
+/// Errors: what the host lacks for it, with words in the log; kNoMem.
+Result<Compiled> make_runnable(const verifier::ProgramInput& in, const verifier::VerifiedProgram& verified, const Prepared& p,
+                               ProgramHost& host, verifier::LogSink& log) {
   RING3_TRY(check_target_offered(in.target, log));
   if (!verified.not_runnable.empty()) {
     log.write(std::string(verified.not_runnable) + " is not provided by this host\n");
     return Errno::kNotSupp;
   }
-  Compiled compiled = RING3_TRY(compile(in, verified, p, host, log));
+  return compile(in, verified, p, host, log);
+}
+
+Result<Ref<Program>> load_relocated(const LoadRequest& request, DescriptorSource& descriptors, ProgramHost& host,
+                                    verifier::LogSink& log) {
+  Prepared p = RING3_TRY(prepare(request, descriptors, host, log));
+  const verifier::ProgramInput in = verifier_input(request, p);
+  const verifier::VerifiedProgram verified = RING3_TRY(verifier::verify(in, *p.facts, host.limits(), log));
+  Result<Compiled> made = make_runnable(in, verified, p, host, log);
+  if (!made.ok() && (made.error() == Errno::kNoMem || !host.accepts_unrunnable())) return made.error();
+  if (!made.ok()) log.write("it was verified, and is neither attached nor run\n");
+  Compiled compiled = made.ok() ? std::move(made).value() : Compiled{};
 
   ProgramMaker::Parts parts;
   parts.about = describe(request, p, verified);

@@ -39,6 +39,8 @@ class ProgramHost {
   /// A registered struct_ops type may veto a program for one of its members. Errors: the host's code.
   virtual Result<void> check_struct_ops_member(const model::StructOpsType& type, std::uint32_t member,
                                                bool sleepable) = 0;
+  /// Programs that can be verified but not run here load all the same, without an entry (Program::runnable()).
+  virtual bool accepts_unrunnable() { return false; }
 
  protected:
   ~ProgramHost() = default;

@@ -58,7 +58,9 @@ class Program final : public exec::Runnable {
   /// The object that holds what it attaches to (BTF or program); null: none.
   const Ref<Object>& attach_target() const { return attach_target_; }
 
-  exec::RunTotals run_totals() const { return entry_->totals(); }
+  /// False: verified only, for want of something of the host's. It has no entry(), is never attached, run or called.
+  bool runnable() const { return entry() != nullptr; }
+  exec::RunTotals run_totals() const { return runnable() ? entry_->totals() : exec::RunTotals{}; }
   /// Of code, tables and records; maps not included.
   std::uint64_t memory_bytes() const;
 

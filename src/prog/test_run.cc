@@ -41,6 +41,7 @@ std::uint32_t run_repeatedly(const Program& program, void* ctx, const TestRunReq
 }
 
 Result<TestRunResult> test_run(Program& program, const TestRunRequest& request, exec::HostServices& host) {
+  if (!program.runnable()) return Errno::kNotSupp;
   for (const auto& row : kRunners)
     if (row.type == program.type()) return row.run(program, request, host);
   return Errno::kNotSupp;

@@ -47,6 +47,7 @@ void add_own_kfuncs(model::Facts& facts) {
 RuntimeImpl::RuntimeImpl(const RuntimeOptions& options)
     : name_(options.name),
       unprivileged_(options.unprivileged),
+      accept_unrunnable_(options.accept_unrunnable),
       log_ring_(options.log),
       services_(&log_ring_, options.possible_cpus, options.clock),
       cpus_(services_.possible_cpus()),

@@ -95,6 +95,7 @@ class RuntimeImpl final : public maps::MapHost, public prog::ProgramHost, public
 
   // syscall::KernelServices
   maps::MapHost& map_host() override { return *this; }
+  bool accepts_unrunnable() override { return accept_unrunnable_; }
   prog::ProgramHost& program_host() override { return *this; }
   const struct_ops::Registry& struct_ops() override { return registry_; }
   const maps::MapKinds& map_kinds() override { return map_kinds_; }
@@ -134,6 +135,7 @@ class RuntimeImpl final : public maps::MapHost, public prog::ProgramHost, public
 
   const std::string name_;
   const bool unprivileged_;
+  const bool accept_unrunnable_;
   LogRing log_ring_;  // passes on to the host's log
   MachineServices services_;
   const std::uint32_t cpus_;

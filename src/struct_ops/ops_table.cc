@@ -81,6 +81,7 @@ class TableFiller {
     std::uint64_t id = 0;
     if (fd != 0) {
       Ref<prog::Program> program = RING3_TRY(program_for(index, fd));
+      if (!program->runnable()) return fail(Errno::kNotSupp, member, "its program was verified only: this host lacks something it needs");
       Result<void*> thunk = table_->thunks_.add(member.shape, *program->entry());
       if (!thunk.ok()) return fail(thunk.error(), member, "no room for its thunk");
       function = *thunk;

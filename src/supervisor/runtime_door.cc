@@ -43,6 +43,7 @@ Result<void> RuntimeDoor::start() {
   options.name = "run";
   options.btf = {btf_.data(), btf_.size()};
   options.log = log_;
+  options.accept_unrunnable = true;  // what one comes for is the verifier's word
   runtime_ = RING3_TRY(Runtime::create(options));
   doorbell_ = RING3_TRY(syscall::Doorbell::start(runtime_->impl().kernel().descriptors()));
   return {};
