@@ -15,7 +15,8 @@ namespace ring3::supervisor {
 namespace {
 
 constexpr int kPatienceMs = 1000;
-constexpr int kKick = SIGURG;  // of no consequence to who does not wait for it
+/// A signal that nobody else in this process uses (SIGURG is what leases would send: syscall/descriptors.cc).
+int kick_signal() { return SIGRTMIN + 7; }
 
 }  // namespace
 
@@ -34,7 +35,7 @@ Loop::~Loop() { (void)finish(); }
 Result<void> Loop::start() {
   struct sigaction nothing {};
   nothing.sa_handler = [](int) {};  // without SA_RESTART: it ends a wait
-  ::sigaction(kKick, &nothing, nullptr);
+  ::sigaction(kick_signal(), &nothing, nullptr);
   ensure_follower();
   MutexLock lock(threads_mutex_);
   return threads_.empty() ? Result<void>(Errno::kAgain) : Result<void>();
@@ -57,7 +58,7 @@ bool Loop::finish() {
   // A kick that comes just before a wait is lost, so there are more.
   for (int waited = 0; running_.load() != 0 && waited < kPatienceMs; ++waited) {
     if (running_.load() > busy_.load())
-      for (std::thread& thread : threads_) ::pthread_kill(thread.native_handle(), kKick);
+      for (std::thread& thread : threads_) ::pthread_kill(thread.native_handle(), kick_signal());
     ::poll(nullptr, 0, 1);
   }
   const bool idle = running_.load() == 0;

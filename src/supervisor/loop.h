@@ -28,7 +28,7 @@ class Loop {
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
 
-  /// The first thread. Takes SIGURG of this process. Errors: kAgain no thread to be had.
+  /// The first thread. Takes SIGRTMIN + 7 of this process. Errors: kAgain no thread to be had.
   Result<void> start();
   /// Passes signals on and forgets threads of the command that have ended; returns when the command has.
   void wait_for_end();
