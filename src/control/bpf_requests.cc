@@ -1,4 +1,5 @@
-// BPF, HOST_BTF and WAKE_FILE: the system call itself, the types clients take for the kernel's, and waiting for rings.
+// BPF, HOST_BTF, WAKE_FILE, EVENT_FILE and EVENT_PAGES: the system call itself, the types clients take for the kernel's, waiting for
+// rings, and perf events of BPF output.
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -6,6 +7,8 @@
 #include "base/try.h"
 #include "control/requests.h"
 #include "syscall/bpf.h"
+#include "syscall/event_files.h"
+#include "syscall/fdinfo.h"
 
 namespace ring3::control {
 
@@ -45,6 +48,31 @@ Result<long> answer_wake_file(Conversation& with, WireReader& in, Response& out)
   if (!in.finished()) return malformed(out);
   const syscall::FileIdentity file = RING3_TRY(with.caller.files().identify(fd));
   out.file = RING3_TRY(with.runtime.kernel().descriptors().wake_file(file));
+  return 0L;
+}
+
+Result<long> answer_event_file(Conversation& with, WireReader& in, Response& out) {
+  if (!in.finished()) return malformed(out);
+  const syscall::Credentials& who = with.caller.credentials();
+  const Birth birth{.uid = who.uid, .pid = who.pid, .time_ns = with.runtime.now_ns()};
+  out.file = RING3_TRY(syscall::open_event_file(with.runtime.kernel(), birth));
+  return 0L;
+}
+
+Result<long> answer_event_pages(Conversation& with, WireReader& in, Response& out) {
+  const auto fd = in.get<std::int32_t>();
+  const auto pages = in.get<std::uint32_t>();
+  if (!in.finished()) return malformed(out);
+  const syscall::FileIdentity file = RING3_TRY(with.caller.files().identify(fd));
+  RING3_TRY(syscall::use_event_pages(with.runtime.kernel(), file, pages));
+  return 0L;
+}
+
+Result<long> answer_fd_info(Conversation& with, WireReader& in, Response& out) {
+  const auto fd = in.get<std::int32_t>();
+  if (!in.finished()) return malformed(out);
+  const syscall::FileIdentity file = RING3_TRY(with.caller.files().identify(fd));
+  out.body.text(syscall::fdinfo_text(*RING3_TRY(with.runtime.kernel().descriptors().find(file)).object));
   return 0L;
 }
 

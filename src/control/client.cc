@@ -173,6 +173,29 @@ Result<OwnedFd> Client::wake_file(int fd) {
   return std::move(reply.file);
 }
 
+Result<OwnedFd> Client::event_file() {
+  Reply reply = RING3_TRY(request(MessageType::kEventFile, {}));
+  if (!reply.file) return Errno::kMFile;
+  return std::move(reply.file);
+}
+
+Result<void> Client::event_pages(int fd, std::uint32_t pages) {
+  WireWriter body;
+  body.put(std::int32_t{fd}).put(pages);
+  RING3_TRY(request(MessageType::kEventPages, body.bytes()));
+  return {};
+}
+
+Result<std::string> Client::fd_info(int fd) {
+  WireWriter body;
+  body.put(std::int32_t{fd});
+  const Reply reply = RING3_TRY(request(MessageType::kFdInfo, body.bytes()));
+  WireReader in(reply.body);
+  std::string text = in.text();
+  if (!in.finished()) return Errno::kProto;
+  return text;
+}
+
 Result<void> Client::begin() {
   RING3_TRY(request(MessageType::kBegin, {}));
   return {};

@@ -79,6 +79,14 @@ class Client {
   /// Errors: kBadF; kInval not a ring of the host.
   Result<OwnedFd> wake_file(int fd);
 
+  /// What stands for a perf event of BPF output (syscall/event_files.h). Errors: the host's.
+  Result<OwnedFd> event_file();
+  /// How many pages of data of one are mapped; 0: only whether it is one. Errors: kBadF it is not; kInval, kBusy.
+  Result<void> event_pages(int fd, std::uint32_t pages);
+
+  /// The lines of /proc/PID/fdinfo/N for an object. Errors: kBadF; kInval not one of the host.
+  Result<std::string> fd_info(int fd);
+
   /// From here on everything this connection makes is invisible to others, and pins and links wait, until
   /// commit (client of modules: module_client.h). Errors: kBusy a load is going on already.
   Result<void> begin();

@@ -38,6 +38,9 @@ enum class MessageType : std::uint32_t {
   kPinRename = 14,         // from, to: text; flags u32
   kFile = 15,              // one operation of a bpffs mount: file_wire.cc → its reply
   kWakeFile = 16,          // fd i32 → an eventfd, written when a consumer of that ring should look
+  kEventFile = 17,         // → a file that stands for a perf event of BPF output (syscall/event_files.h)
+  kEventPages = 18,        // fd i32, pages u32: how much of one is mapped; 0 only asks
+  kFdInfo = 19,            // fd i32 → text: the lines of fdinfo for that object
   // Host to client, inside a request.
   kReply = 100,      // result i64, text; then what the request's row says
   kPiece = 101,      // bytes of a long reply's body

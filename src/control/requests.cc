@@ -23,6 +23,9 @@ constexpr std::array kRequests{
     RequestRow{MessageType::kPinRename, "PIN_RENAME", Need::kNothing, answer_pin_rename},
     RequestRow{MessageType::kFile, "FILE", Need::kNothing, answer_file},
     RequestRow{MessageType::kWakeFile, "WAKE_FILE", Need::kNothing, answer_wake_file},
+    RequestRow{MessageType::kEventFile, "EVENT_FILE", Need::kNothing, answer_event_file},
+    RequestRow{MessageType::kEventPages, "EVENT_PAGES", Need::kNothing, answer_event_pages},
+    RequestRow{MessageType::kFdInfo, "FD_INFO", Need::kNothing, answer_fd_info},
 };
 
 }  // namespace

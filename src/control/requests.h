@@ -70,6 +70,9 @@ Result<long> answer_hello(Conversation&, WireReader&, Response&);     // hello_r
 Result<long> answer_bpf(Conversation&, WireReader&, Response&);       // bpf_requests.cc
 Result<long> answer_host_btf(Conversation&, WireReader&, Response&);
 Result<long> answer_wake_file(Conversation&, WireReader&, Response&);
+Result<long> answer_event_file(Conversation&, WireReader&, Response&);
+Result<long> answer_event_pages(Conversation&, WireReader&, Response&);
+Result<long> answer_fd_info(Conversation&, WireReader&, Response&);
 Result<long> answer_begin(Conversation&, WireReader&, Response&);     // load_requests.cc
 Result<long> answer_abort(Conversation&, WireReader&, Response&);
 Result<long> answer_commit(Conversation&, WireReader&, Response&);    // module_requests.cc

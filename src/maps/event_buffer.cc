@@ -25,7 +25,7 @@ struct LostRecord {
 }  // namespace
 
 EventBuffer::EventBuffer(ObjectTable& table, Birth birth, MapMemory memory)
-    : Object(kKind, table, birth), memory_(std::move(memory)) {
+    : Object(kKind, table, birth), memory_(std::move(memory)), data_bytes_(memory_.bytes() - page_bytes()) {
   position(kDataOffsetOff).store(page_bytes(), std::memory_order_relaxed);
   position(kDataSizeOff).store(data_bytes(), std::memory_order_relaxed);
 }
@@ -41,7 +41,16 @@ std::atomic<std::uint64_t>& EventBuffer::position(std::size_t off) const {
   return *reinterpret_cast<std::atomic<std::uint64_t>*>(memory_.data() + off);
 }
 
-std::uint64_t EventBuffer::data_bytes() const { return memory_.bytes() - page_bytes(); }
+Result<void> EventBuffer::use_pages(std::uint32_t pages) {
+  const std::uint64_t bytes = std::uint64_t{pages} * page_bytes();
+  if (!std::has_single_bit(pages) || bytes > memory_.bytes() - page_bytes()) return Errno::kInval;
+  WordLockGuard guard(lock_);
+  if (bytes == data_bytes()) return {};
+  if (head_ != 0) return Errno::kBusy;
+  data_bytes_.store(bytes, std::memory_order_relaxed);
+  position(kDataSizeOff).store(bytes, std::memory_order_release);
+  return {};
+}
 
 bool EventBuffer::has_room(std::uint64_t bytes) const noexcept {
   // A tail that makes no sense reads as a full buffer.

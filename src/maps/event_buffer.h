@@ -23,6 +23,9 @@ class EventBuffer final : public Object {
   /// pages: of data, a power of two. Errors: kInval; kNoMem, kNFile, kMFile.
   static Result<Ref<EventBuffer>> make(ObjectTable& table, std::uint32_t pages, Birth birth = {});
 
+  /// Uses the first `pages` pages of data only, for a client that maps no more. Before the first sample; the number it has is always fine.
+  /// Errors: kInval no power of two, or more than there are; kBusy samples stand there already.
+  Result<void> use_pages(std::uint32_t pages);
   /// Appends one sample made of two parts (the second may be empty). 0; -ENOSPC no room; -E2BIG too long for a
   /// record. Never blocks; any thread.
   long output(std::span<const std::byte> data, std::span<const std::byte> more = {}) noexcept;
@@ -38,11 +41,12 @@ class EventBuffer final : public Object {
   EventBuffer(ObjectTable& table, Birth birth, MapMemory memory);
 
   std::atomic<std::uint64_t>& position(std::size_t off) const;
-  std::uint64_t data_bytes() const;
+  std::uint64_t data_bytes() const { return data_bytes_.load(std::memory_order_relaxed); }
   bool has_room(std::uint64_t bytes) const noexcept RING3_REQUIRES(lock_);
   void append(const void* bytes, std::size_t size) noexcept RING3_REQUIRES(lock_);
 
   MapMemory memory_;
+  std::atomic<std::uint64_t> data_bytes_;  // changes under the lock, before the first sample
   WordLock lock_;
   std::uint64_t head_ RING3_GUARDED_BY(lock_) = 0;
   std::uint64_t lost_ RING3_GUARDED_BY(lock_) = 0;

@@ -104,6 +104,27 @@ TEST(EventBufferTest, WhatFindsNoRoomIsCounted) {
   EXPECT_EQ(b->output(text(std::string(70000, 'x'))), -E2BIG);
 }
 
+TEST(EventBufferTest, AClientThatMapsLessGetsLess) {
+  FakeHost host;
+  auto b = EventBuffer::make(host.table, 16).value();
+  EXPECT_EQ(b->use_pages(3).error(), Errno::kInval);
+  EXPECT_EQ(b->use_pages(32).error(), Errno::kInval);
+  EXPECT_EQ(b->use_pages(0).error(), Errno::kInval);
+  ASSERT_TRUE(b->use_pages(2).ok());
+  ASSERT_TRUE(b->use_pages(1).ok());
+  Reader r(*b);
+  EXPECT_EQ(r.at(1048).load(), page_bytes());
+  const std::string big(1000, 'x');
+  Reader::Record rec;
+  for (int i = 0; i < 20; ++i) {  // round and round its one page
+    ASSERT_EQ(b->output(text(big)), 0);
+    ASSERT_TRUE(r.next(rec));
+    EXPECT_EQ(rec.body, raw(big));
+  }
+  EXPECT_TRUE(b->use_pages(1).ok());
+  EXPECT_EQ(b->use_pages(2).error(), Errno::kBusy);
+}
+
 TEST(EventBufferTest, AWildClientOnlySpoilsItsOwnRecords) {
   FakeHost host;
   auto b = EventBuffer::make(host.table, 1).value();

@@ -56,6 +56,19 @@ Answer answer_readlink(Intercept& call);   // readlink_calls.cc
 Answer answer_readlinkat(Intercept& call);
 Answer answer_epoll_ctl(Intercept& call);  // epoll_call.cc
 
+Answer answer_perf_event_open(Intercept& call);  // perf_calls.cc
+Answer answer_perf_ioctl(Intercept& call);
+Answer answer_mmap(Intercept& call);
+Answer answer_open(Intercept& call);  // fdinfo_calls.cc
+Answer answer_openat(Intercept& call);
+
+/// A memfd of a caller's by its number: (device, inode), or none.
+struct MemoryFile {
+  dev_t device;
+  ino_t inode;
+};
+std::optional<MemoryFile> memory_file(const Intercept& call, int fd);  // epoll_call.cc
+
 /// Of a bpf(2) notification.
 BpfCall bpf_call(const Notification& n);
 

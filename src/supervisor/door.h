@@ -30,6 +30,12 @@ class Door {
   virtual BpfOutcome bpf(const Listener& listener, const Notification& n, TaskEntry& caller, const BpfCall& call) = 0;
   /// The eventfd for a ring that a descriptor of the caller stands for (syscall/wake_file.h). Errors: kBadF; kInval not a ring.
   virtual Result<OwnedFd> wake_file(const Listener& listener, const Notification& n, TaskEntry& caller, int fd) = 0;
+  /// What stands for a perf event of BPF output (syscall/event_files.h). Errors: kMFile, kNoMem.
+  virtual Result<OwnedFd> event_file(TaskEntry& caller) = 0;
+  /// How many pages of data the caller maps; 0: only whether it is one. Errors: kBadF it is not; kInval, kBusy.
+  virtual Result<void> event_pages(const Listener& listener, const Notification& n, TaskEntry& caller, int fd, std::uint32_t pages) = 0;
+  /// The lines of fdinfo for an object of the caller's (syscall/fdinfo.h). Errors: kBadF; kInval another file.
+  virtual Result<std::string> fd_info(const Listener& listener, const Notification& n, TaskEntry& caller, int fd) = 0;
   /// Every answer waits for another process.
   virtual bool remote() const = 0;
   /// Answered without waiting for anybody and in microseconds.

@@ -16,17 +16,23 @@ namespace {
 
 /// -1: not a ring. Memfds never have the number of another one again.
 int wake_file_of(Intercept& call, int fd) {
-  const Result<OwnedFd> file = call.caller.task.file(fd);
-  struct stat st;
-  struct statfs fs;
-  if (!file.ok() || ::fstat(file->get(), &st) != 0 || !S_ISREG(st.st_mode)) return -1;
-  if (::fstatfs(file->get(), &fs) != 0 || fs.f_type != TMPFS_MAGIC) return -1;
-  if (const std::optional<int> known = call.wake_files.find(st.st_dev, st.st_ino)) return *known;
+  const std::optional<MemoryFile> file = memory_file(call, fd);
+  if (!file) return -1;
+  if (const std::optional<int> known = call.wake_files.find(file->device, file->inode)) return *known;
   Result<OwnedFd> made = call.door.wake_file(call.listener, call.n, call.caller, fd);
-  return call.wake_files.add(st.st_dev, st.st_ino, made.ok() ? std::move(*made) : OwnedFd());
+  return call.wake_files.add(file->device, file->inode, made.ok() ? std::move(*made) : OwnedFd());
 }
 
 }  // namespace
+
+std::optional<MemoryFile> memory_file(const Intercept& call, int fd) {
+  const Result<OwnedFd> file = call.caller.task.file(fd);
+  struct stat st;
+  struct statfs fs;
+  if (!file.ok() || ::fstat(file->get(), &st) != 0 || !S_ISREG(st.st_mode)) return std::nullopt;
+  if (::fstatfs(file->get(), &fs) != 0 || fs.f_type != TMPFS_MAGIC) return std::nullopt;
+  return MemoryFile{st.st_dev, st.st_ino};
+}
 
 Answer answer_epoll_ctl(Intercept& call) {
   const int operation = call.n.int_arg(1);

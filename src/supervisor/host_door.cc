@@ -61,6 +61,20 @@ class HostDoor::Session final : public DoorSession {
     return file;
   }
 
+  Result<void> event_pages(const Listener& listener, const Notification& n, int fd, std::uint32_t pages) {
+    voice_.speak_for(&listener, &n);
+    const Result<void> used = client->event_pages(fd, pages);
+    voice_.speak_for(nullptr, nullptr);
+    return used;
+  }
+
+  Result<std::string> fd_info(const Listener& listener, const Notification& n, int fd) {
+    voice_.speak_for(&listener, &n);
+    Result<std::string> text = client->fd_info(fd);
+    voice_.speak_for(nullptr, nullptr);
+    return text;
+  }
+
   const std::unique_ptr<control::Client> client;
 
  private:
@@ -110,6 +124,24 @@ Result<OwnedFd> HostDoor::wake_file(const Listener& listener, const Notification
   std::string why;
   Session* session = RING3_TRY(session_of(caller, why));
   return session->wake_file(listener, n, fd);
+}
+
+Result<std::string> HostDoor::fd_info(const Listener& listener, const Notification& n, TaskEntry& caller, int fd) {
+  std::string why;
+  Session* session = RING3_TRY(session_of(caller, why));
+  return session->fd_info(listener, n, fd);
+}
+
+Result<OwnedFd> HostDoor::event_file(TaskEntry& caller) {
+  std::string why;
+  Session* session = RING3_TRY(session_of(caller, why));
+  return session->client->event_file();
+}
+
+Result<void> HostDoor::event_pages(const Listener& listener, const Notification& n, TaskEntry& caller, int fd, std::uint32_t pages) {
+  std::string why;
+  Session* session = RING3_TRY(session_of(caller, why));
+  return session->event_pages(listener, n, fd, pages);
 }
 
 void HostDoor::interrupt(TaskEntry& caller) {

@@ -17,6 +17,9 @@ class HostDoor final : public Door {
 
   BpfOutcome bpf(const Listener& listener, const Notification& n, TaskEntry& caller, const BpfCall& call) override;
   Result<OwnedFd> wake_file(const Listener& listener, const Notification& n, TaskEntry& caller, int fd) override;
+  Result<std::string> fd_info(const Listener& listener, const Notification& n, TaskEntry& caller, int fd) override;
+  Result<OwnedFd> event_file(TaskEntry& caller) override;
+  Result<void> event_pages(const Listener& listener, const Notification& n, TaskEntry& caller, int fd, std::uint32_t pages) override;
   bool remote() const override { return true; }
   bool quick(const BpfCall&) const override { return false; }
   Result<OwnedFd> types() override;

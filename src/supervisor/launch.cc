@@ -49,7 +49,7 @@ bool furnish(const LaunchPlan& plan, int channel, std::string& remarks) {
   }
   bool placed = true;
   for (const Overlay& overlay : plan.overlays) {
-    if (lay_over(overlay, why).ok()) continue;
+    if (lay_over(overlay, why).ok() || overlay.optional) continue;
     remark("nothing put over " + why);
     placed = false;
   }

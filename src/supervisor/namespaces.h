@@ -21,6 +21,7 @@ struct Overlay {
     int content;  // a file of this process; copied
   };
   std::vector<File> files;
+  bool optional = false;  // nothing is amiss where the machine has no such directory
 };
 
 /// Enters new namespaces. Errors, with words in why: kPerm, kNoSpc (limits of namespaces), …; then nothing has changed.

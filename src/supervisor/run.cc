@@ -63,7 +63,8 @@ int exit_code(int status) { return WIFEXITED(status) ? WEXITSTATUS(status) : 128
 
 Result<RunEnd> run(const RunOptions& options, Door& door, Report& report, std::string& why) {
   std::vector<Intercepted> sent;
-  for (const CallRow& row : calls()) sent.push_back(row.when);
+  for (const CallRow& row : calls())
+    if (options.fdinfo || (row.handler != answer_open && row.handler != answer_openat)) sent.push_back(row.when);
   const Filter filter = RING3_TRY(Filter::build(sent));
   const OwnedFd types = RING3_TRY(door.types());
 
@@ -72,6 +73,8 @@ Result<RunEnd> run(const RunOptions& options, Door& door, Report& report, std::s
   plan.namespaces = options.namespaces;
   plan.bpffs = options.pins != nullptr;
   if (types) plan.overlays.push_back({"/sys/kernel/btf", {{"vmlinux", types.get()}}});
+  // Who writes probes there would put them into the machine's kernel, for programs that are not in it.
+  for (const char* probes : {"/sys/kernel/tracing", "/sys/kernel/debug/tracing"}) plan.overlays.push_back({probes, {}, true});
   Child child = RING3_TRY(launch(plan, filter, why));
   if (options.verbose && !child.remarks.empty()) std::fprintf(stderr, "%s", child.remarks.c_str());
 

@@ -19,6 +19,8 @@ struct RunOptions {
   std::vector<std::string> command;
   bool namespaces = true;
   bool verbose = false;  // remarks on stderr
+  /// Opening /proc/self/fdinfo shows objects' own lines. Every open(2) for reading comes by the supervisor then, and fails without it.
+  bool fdinfo = false;
   PinServer* pins = nullptr;  // outlives the run; null: pins go by their paths only
 };
 

@@ -7,6 +7,8 @@
 #include "base/try.h"
 #include "runtime/runtime_impl.h"
 #include "supervisor/notified_caller.h"
+#include "syscall/event_files.h"
+#include "syscall/fdinfo.h"
 #include "uapi/bpf.h"
 
 namespace ring3::supervisor {
@@ -77,6 +79,24 @@ Result<OwnedFd> RuntimeDoor::wake_file(const Listener& listener, const Notificat
   if (!ready_.load(std::memory_order_acquire)) return Errno::kInval;  // nobody has made a ring yet
   const syscall::FileIdentity file = RING3_TRY(NotifiedFiles(listener, n, caller.task).identify(fd));
   return runtime_->impl().kernel().descriptors().wake_file(file);
+}
+
+Result<std::string> RuntimeDoor::fd_info(const Listener& listener, const Notification& n, TaskEntry& caller, int fd) {
+  if (!ready_.load(std::memory_order_acquire)) return Errno::kInval;
+  const syscall::FileIdentity file = RING3_TRY(NotifiedFiles(listener, n, caller.task).identify(fd));
+  return syscall::fdinfo_text(*RING3_TRY(runtime_->impl().kernel().descriptors().find(file)).object);
+}
+
+Result<OwnedFd> RuntimeDoor::event_file(TaskEntry& caller) {
+  RuntimeImpl& impl = RING3_TRY(runtime())->impl();
+  const syscall::Credentials who = RING3_TRY(caller.task.credentials());
+  return syscall::open_event_file(impl.kernel(), Birth{.uid = who.uid, .pid = who.pid, .time_ns = impl.now_ns()});
+}
+
+Result<void> RuntimeDoor::event_pages(const Listener& listener, const Notification& n, TaskEntry& caller, int fd, std::uint32_t pages) {
+  if (!ready_.load(std::memory_order_acquire)) return Errno::kBadF;  // nobody has made one yet
+  const syscall::FileIdentity file = RING3_TRY(NotifiedFiles(listener, n, caller.task).identify(fd));
+  return syscall::use_event_pages(runtime_->impl().kernel(), file, pages);
 }
 
 BpfOutcome RuntimeDoor::bpf(const Listener& listener, const Notification& n, TaskEntry& caller, const BpfCall& call) {

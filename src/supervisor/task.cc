@@ -79,6 +79,8 @@ std::string Task::status_line(const std::string& status, std::string_view key) {
   return status.substr(begin, status.find('\n', begin) - begin);
 }
 
+pid_t Task::process() const { return static_cast<pid_t>(std::strtol(status_line(status(), "Tgid:").c_str(), nullptr, 10)); }
+
 mode_t Task::umask() const {
   const std::string mask = status_line(status(), "Umask:");
   return mask.empty() ? kUsualUmask : static_cast<mode_t>(std::strtoul(mask.c_str(), nullptr, 8));

@@ -26,6 +26,8 @@ class Task {
   static Result<Task> open(pid_t task);
 
   pid_t id() const { return id_; }
+  /// Of its thread group; 0: it is gone.
+  pid_t process() const;
   int pidfd() const { return pidfd_.get(); }
   /// The thread is still the one that was opened. False when in doubt.
   bool alive() const;

@@ -2,14 +2,19 @@
  *
  *   run_client MODE [ARGUMENT]      exit code 0: all was as it is on Linux; else the line that says what was not
  */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
+#include <linux/perf_event.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -261,6 +266,210 @@ static void mode_tree(void) {
   EXPECT(rmdir(folder) == 0 && access(folder, F_OK) == -1 && errno == ENOENT);
 }
 
+/* A socket filter that puts the number 42 into a perf event array. */
+static int load_emitter(int events) {
+  struct bpf_insn insns[] = {
+      {.code = BPF_ST | BPF_MEM | BPF_DW, .dst_reg = 10, .off = -8, .imm = 42},
+      {.code = BPF_LD | BPF_IMM | BPF_DW, .dst_reg = 2, .src_reg = BPF_PSEUDO_MAP_FD, .imm = events},
+      {0},
+      {.code = BPF_ALU | BPF_MOV | BPF_K, .dst_reg = 3, .imm = -1},
+      {.code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = 4, .src_reg = 10},
+      {.code = BPF_ALU64 | BPF_ADD | BPF_K, .dst_reg = 4, .imm = -8},
+      {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 5, .imm = 8},
+      {.code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_perf_event_output},
+      {.code = BPF_JMP | BPF_EXIT},
+  };
+  union bpf_attr attr;
+  memset(&attr, 0, sizeof attr);
+  attr.prog_type = BPF_PROG_TYPE_SOCKET_FILTER;
+  attr.insns = (unsigned long)insns;
+  attr.insn_cnt = sizeof insns / sizeof *insns;
+  attr.license = (unsigned long)"GPL";
+  return (int)bpf(BPF_PROG_LOAD, &attr, sizeof attr);
+}
+
+/* perf_event_open, mmap, ioctl, the array, epoll, a record: as libbpf's perf_buffer does it. */
+static void mode_perf(void) {
+  enum { kCpus = 64, kPages = 4 };
+  struct perf_event_mmap_page *rings[kCpus] = {NULL};
+  struct epoll_event event = {.events = EPOLLIN};
+  struct perf_event_attr what;
+  union bpf_attr attr;
+  int cpus = (int)sysconf(_SC_NPROCESSORS_CONF), set = epoll_create1(EPOLL_CLOEXEC);
+  if (cpus > kCpus) cpus = kCpus;
+  memset(&attr, 0, sizeof attr);
+  attr.map_type = BPF_MAP_TYPE_PERF_EVENT_ARRAY;
+  attr.key_size = attr.value_size = 4;
+  attr.max_entries = (unsigned)cpus;
+  int events = (int)bpf(BPF_MAP_CREATE, &attr, sizeof attr);
+  EXPECT(events >= 0);
+  for (int cpu = 0; cpu < cpus; ++cpu) {
+    memset(&what, 0, sizeof what);
+    what.size = sizeof what;
+    what.type = PERF_TYPE_SOFTWARE;
+    what.config = PERF_COUNT_SW_BPF_OUTPUT;
+    what.sample_type = PERF_SAMPLE_RAW;
+    what.sample_period = what.wakeup_events = 1;
+    int fd = (int)syscall(SYS_perf_event_open, &what, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+    EXPECT(fd >= 0);
+    EXPECT(mmap(NULL, 4 * 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) == MAP_FAILED && errno == EINVAL);
+    rings[cpu] = mmap(NULL, (1 + kPages) * 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    EXPECT(rings[cpu] != MAP_FAILED && rings[cpu]->data_size == kPages * 4096 && rings[cpu]->data_offset == 4096);
+    EXPECT(ioctl(fd, PERF_EVENT_IOC_ENABLE, 0) == 0);
+    EXPECT(ioctl(fd, PERF_EVENT_IOC_SET_BPF, events) == -1 && errno == EINVAL);
+    unsigned long long value = (unsigned)fd;
+    EXPECT(element(BPF_MAP_UPDATE_ELEM, events, (unsigned)cpu, &value) == 0);
+    EXPECT(epoll_ctl(set, EPOLL_CTL_ADD, fd, &event) == 0);
+  }
+  int program = load_emitter(events);
+  EXPECT(program >= 0);
+  while (epoll_wait(set, &event, 1, 0) > 0) { /* what adding said */
+  }
+  char packet[20] = {0};
+  memset(&attr, 0, sizeof attr);
+  attr.test.prog_fd = (unsigned)program;
+  attr.test.data_in = (unsigned long)packet;
+  attr.test.data_size_in = sizeof packet;
+  EXPECT(bpf(BPF_PROG_TEST_RUN, &attr, sizeof attr) == 0 && attr.test.retval == 0);
+  EXPECT(epoll_wait(set, &event, 1, 5000) == 1);
+  unsigned long long bytes = 0, seen = 0;
+  for (int cpu = 0; cpu < cpus; ++cpu) {
+    bytes += rings[cpu]->data_head;
+    if (rings[cpu]->data_head != 0) memcpy(&seen, (char *)rings[cpu] + 4096 + sizeof(struct perf_event_header) + 4, 8);
+  }
+  EXPECT(bytes != 0 && seen == 42);
+  /* What programs are attached to is not there. */
+  memset(&what, 0, sizeof what);
+  what.size = sizeof what;
+  what.type = PERF_TYPE_TRACEPOINT;
+  EXPECT(syscall(SYS_perf_event_open, &what, -1, 0, -1, 0) == -1 && errno == ENOENT);
+}
+
+static void mode_fdinfo(void) {
+  char path[64], text[1024] = {0};
+  int map = create(0);
+  for (int own = 0; own < 2; ++own) {
+    if (own) snprintf(path, sizeof path, "/proc/%d/fdinfo/%d", (int)getpid(), map);
+    else snprintf(path, sizeof path, "/proc/self/fdinfo/%d", map);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    EXPECT(fd >= 0 && read(fd, text, sizeof text - 1) > 0);
+    EXPECT(strstr(text, "flags:\t") != NULL && strstr(text, "map_type:\t2\n") != NULL && strstr(text, "max_entries:\t4\n") != NULL);
+    EXPECT(strstr(text, own ? "frozen:\t1\n" : "frozen:\t0\n") != NULL && strstr(text, "memlock:\t0\n") == NULL);
+    close(fd);
+    union bpf_attr attr;
+    memset(&attr, 0, sizeof attr);
+    attr.map_fd = (unsigned)map;
+    EXPECT(own || bpf(BPF_MAP_FREEZE, &attr, sizeof attr) == 0);
+  }
+  int other = open("/proc/self/fdinfo/0", O_RDONLY);
+  memset(text, 0, sizeof text);
+  EXPECT(other >= 0 && read(other, text, sizeof text - 1) > 0 && strstr(text, "map_type") == NULL);
+  EXPECT(open("/proc/self/fdinfo/999", O_RDONLY) == -1 && errno == ENOENT);
+}
+
+/* Descriptors of everything but bpf(2), and numbers that are none. */
+static void mode_wrong_files(void) {
+  int ends[2];
+  EXPECT(pipe(ends) == 0);
+  int files[] = {ends[0],
+                 ends[1],
+                 open("/", O_RDONLY | O_DIRECTORY),
+                 open("/", O_PATH),
+                 open("/dev/null", O_RDWR),
+                 open("/proc/self/mem", O_RDWR),
+                 memfd_create("bpf-map", 0),
+                 epoll_create1(0),
+                 eventfd(0, 0),
+                 socket(AF_UNIX, SOCK_STREAM, 0),
+                 -1,
+                 1 << 30,
+                 AT_FDCWD};
+  static const int commands[] = {BPF_MAP_LOOKUP_ELEM, BPF_MAP_UPDATE_ELEM, BPF_MAP_DELETE_ELEM, BPF_MAP_GET_NEXT_KEY, BPF_MAP_FREEZE, BPF_OBJ_PIN,
+                                 BPF_PROG_TEST_RUN, BPF_OBJ_GET_INFO_BY_FD, BPF_LINK_DETACH, BPF_LINK_CREATE, BPF_LINK_UPDATE, BPF_ITER_CREATE,
+                                 BPF_RAW_TRACEPOINT_OPEN, BPF_PROG_BIND_MAP, BPF_MAP_LOOKUP_BATCH, BPF_PROG_ATTACH, BPF_PROG_QUERY};
+  for (unsigned f = 0; f < sizeof files / sizeof *files; ++f)
+    for (unsigned c = 0; c < sizeof commands / sizeof *commands; ++c) {
+      union bpf_attr attr;
+      memset(&attr, 0, sizeof attr);
+      *(int *)&attr = files[f];
+      EXPECT(bpf(commands[c], &attr, sizeof attr) == -1 && errno != ENOSYS);
+      memset(&attr, 0, sizeof attr);
+      ((int *)&attr)[2] = files[f]; /* where OBJ_PIN has it */
+      EXPECT(bpf(commands[c], &attr, sizeof attr) == -1 && errno != ENOSYS);
+    }
+  use(create(0));
+}
+
+/* Attributes, keys and values whose pages come and go while they are read and written. */
+static char *volatile moving;
+static volatile int moving_ends;
+static void *mover(void *unused) {
+  while (!moving_ends) {
+    munmap(moving, 4096);
+    EXPECT(mmap(moving, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == moving);
+    mprotect(moving, 4096, PROT_READ);
+    mprotect(moving, 4096, PROT_READ | PROT_WRITE);
+  }
+  return unused;
+}
+static void mode_unmap(void) {
+  int map = create(0);
+  moving = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  EXPECT(moving != MAP_FAILED);
+  pthread_t thread;
+  EXPECT(pthread_create(&thread, NULL, mover, NULL) == 0);
+  for (int i = 0; i < 3000; ++i) {
+    union bpf_attr attr;
+    memset(&attr, 0, sizeof attr);
+    attr.map_fd = (unsigned)map;
+    attr.key = (unsigned long)moving;
+    attr.value = (unsigned long)moving + 8;
+    long result = bpf(i % 2 ? BPF_MAP_LOOKUP_ELEM : BPF_MAP_UPDATE_ELEM, &attr, sizeof attr);
+    EXPECT(result == 0 || errno == EFAULT);
+    result = bpf(BPF_MAP_LOOKUP_ELEM, (void *)(moving + 64), 32);
+    EXPECT(result == -1 && (errno == EFAULT || errno == EINVAL || errno == EBADF));
+  }
+  moving_ends = 1;
+  EXPECT(pthread_join(thread, NULL) == 0);
+  use(map);
+}
+
+static unsigned long long next_random(unsigned long long *state) {
+  *state ^= *state << 13;
+  *state ^= *state >> 7;
+  return *state ^= *state << 17;
+}
+
+/* Attributes of noise, with descriptors and pointers that mean something here and there. Nothing it makes stays. */
+static void mode_fuzz(const char *argument) {
+  unsigned long long state = argument != NULL ? strtoull(argument, NULL, 0) * 2654435761u + 1 : 1;
+  static unsigned char memory[1 << 20]; /* room for whatever is written there */
+  int map = create(0);
+  for (int round = 0; round < 3000; ++round) {
+    union bpf_attr attr;
+    unsigned char *bytes = (unsigned char *)&attr;
+    memset(&attr, 0, sizeof attr);
+    int command = (int)(next_random(&state) % 40);
+    for (int i = 0; i < 12; ++i) {
+      unsigned at = (unsigned)(next_random(&state) % (sizeof attr / 4)) * 4;
+      unsigned long long what = next_random(&state);
+      switch (what % 6) {
+        case 0: memcpy(bytes + at, &map, 4); break;
+        case 1: if (at + 8 <= sizeof attr) { unsigned long p = (unsigned long)memory + what % 64; memcpy(bytes + at, &p, 8); } break;
+        case 2: { unsigned small = (unsigned)(what >> 8) % 40; memcpy(bytes + at, &small, 4); } break;
+        case 3: if (at + 8 <= sizeof attr) memcpy(bytes + at, &what, 8); break;
+        default: break;
+      }
+    }
+    for (int i = 0; i < 64; ++i) memory[next_random(&state) % 4096] = (unsigned char)next_random(&state);
+    long result = bpf(command, &attr, (unsigned)(next_random(&state) % (sizeof attr + 16)));
+    EXPECT(result >= 0 || errno != ENOSYS);
+    /* What gives a descriptor gives a number that is open; the rest answers a count or an id. */
+    if (result > 2 && result != map && result < 1000 && fcntl((int)result, F_GETFD) == FD_CLOEXEC) close((int)result);
+  }
+  use(create(0)); /* the other may be frozen */
+}
+
 static void mode_memlock(void) {
   struct rlimit none = {0, 0}, all = {RLIM_INFINITY, RLIM_INFINITY};
   EXPECT(setrlimit(RLIMIT_MEMLOCK, &none) == 0);
@@ -307,6 +516,11 @@ int main(int argc, char **argv) {
   else if (strcmp(mode, "pass") == 0) mode_pass();
   else if (strcmp(mode, "pin") == 0) mode_pin(argument);
   else if (strcmp(mode, "tree") == 0) mode_tree();
+  else if (strcmp(mode, "perf") == 0) mode_perf();
+  else if (strcmp(mode, "fdinfo") == 0) mode_fdinfo();
+  else if (strcmp(mode, "wrong-files") == 0) mode_wrong_files();
+  else if (strcmp(mode, "unmap") == 0) mode_unmap();
+  else if (strcmp(mode, "fuzz") == 0) mode_fuzz(argument);
   else if (strcmp(mode, "memlock") == 0) mode_memlock();
   else if (strcmp(mode, "link-text") == 0) mode_link_text();
   else if (strcmp(mode, "orphan") == 0) mode_orphan();

@@ -33,6 +33,19 @@ TEST_F(RunClient, SignalsDoNotRepeatCalls) {
   works({"storm", "interrupt"});
 }
 
+TEST_F(RunClient, PerfEventsOfBpfOutput) { works({"perf"}); }
+TEST_F(RunClient, FdinfoTellsOfObjects) {
+  const Outcome own = alone(client({"fdinfo"}), {"--fdinfo"});
+  EXPECT_EQ(own.code, 0) << own;
+  const Outcome hosts = on_host(client({"fdinfo"}), {"--fdinfo"});
+  EXPECT_EQ(hosts.code, 0) << hosts;
+}
+TEST_F(RunClient, DescriptorsOfTheWrongKind) { works({"wrong-files"}); }
+TEST_F(RunClient, MemoryThatGoesWhileItIsRead) { works({"unmap"}); }
+TEST_F(RunClient, AttributesOfNoise) {
+  for (const char* seed : {"1", "2", "3"}) works({"fuzz", seed});
+}
+
 TEST_F(RunClient, PinsEndWithACommandOfItsOwn) {
   for (int i = 0; i < 2; ++i) {
     const Outcome own = alone(client({"pin", "/sys/fs/bpf/kept"}));
