@@ -39,7 +39,8 @@ class CallbackCode final : public Code {
   explicit CallbackCode(Callback callback) : callback_(std::move(callback)) {}
   std::uint64_t call_subprog(RunContext&, std::uint32_t, std::uint64_t map, std::uint64_t key, std::uint64_t value,
                              std::uint64_t, std::uint64_t) const override {
-    callback_(*reinterpret_cast<maps::Map*>(map), *reinterpret_cast<std::uint32_t*>(key),
+    // The element may be another key's by now, as it may for a program: one word, read as one.
+    callback_(*reinterpret_cast<maps::Map*>(map), __atomic_load_n(reinterpret_cast<const std::uint32_t*>(key), __ATOMIC_RELAXED),
               *reinterpret_cast<Value*>(value));
     return 0;
   }
