@@ -150,7 +150,9 @@ bool compare_with_known(const Options& options, const std::vector<Record>& recor
   return known.report() || options.bless;
 }
 
-/// What is accepted though Linux refuses it is never blessed: somebody has to say why it is safe.
+constexpr std::size_t kMostAccepted = 5;
+
+/// What is accepted though Linux refuses it is never blessed: somebody has to say why it is safe, and not often.
 bool compare_accepted(const Options& options, const std::vector<Record>& records) {
   KnownFailures known;
   std::string problem;
@@ -160,7 +162,9 @@ bool compare_accepted(const Options& options, const std::vector<Record>& records
   }
   for (const Record& r : records)
     if (is_held_by_lists(r)) known.judged(r.name.text(), is_wrong_accept(r) ? r.verdict.reason : "");
-  return known.report();
+  const bool few = known.reasons().size() <= kMostAccepted;
+  if (!few) std::printf("%s: %zu wrong acceptances, at most %zu may be listed\n", options.accepted.c_str(), known.reasons().size(), kMostAccepted);
+  return known.report() && few;
 }
 
 void write_table(const std::string& file, const std::vector<Record>& records) {
