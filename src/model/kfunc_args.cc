@@ -63,7 +63,7 @@ constexpr SpecialStruct kSpecialStructs[] = {
     {"bpf_list_head", KfuncArgKind::kListHead}, {"bpf_list_node", KfuncArgKind::kListNode},
     {"bpf_rb_root", KfuncArgKind::kRbRoot},     {"bpf_rb_node", KfuncArgKind::kRbNode},
     {"bpf_dynptr", KfuncArgKind::kDynptr},      {"bpf_dynptr_kern", KfuncArgKind::kDynptr},
-    {"bpf_wq", KfuncArgKind::kWork},     {"bpf_timer", KfuncArgKind::kUnsupported},
+    {"bpf_wq", KfuncArgKind::kWork},            {"bpf_timer", KfuncArgKind::kUnsupported},
     {"bpf_spin_lock", KfuncArgKind::kUnsupported},
 };
 const SpecialStruct* special_struct(std::string_view name) {

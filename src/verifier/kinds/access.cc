@@ -6,8 +6,6 @@
 
 namespace ring3::verifier {
 
-Result<void> access_map_fields(Step& step, const Access& access, std::int32_t off);  // map_fields.cc
-
 namespace {
 
 using model::AccessKind;

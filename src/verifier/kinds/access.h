@@ -30,6 +30,7 @@ Result<void> access_stack(Step& step, const Access& access, std::int32_t off);
 Result<void> access_ctx(Step& step, const Access& access, std::int32_t off);
 /// A context that holds the arguments of what the program is attached to.
 Result<void> access_target_args(Step& step, const Access& access, std::int32_t off);
+Result<void> access_map_fields(Step& step, const Access& access, std::int32_t off);
 Result<void> access_map_value(Step& step, const Access& access, std::int32_t off);
 Result<void> access_sized(Step& step, const Access& access, std::int32_t off);
 Result<void> access_buffer(Step& step, const Access& access, std::int32_t off);
