@@ -11,6 +11,7 @@
 #include "object/rcu.h"
 #include "runtime/runtime_impl.h"
 #include "tests/integration/allocation_faults.h"
+#include "tests/integration/kptr_world.h"
 #include "tests/integration/world.h"
 
 namespace ring3::test {
@@ -98,6 +99,38 @@ TEST_F(AllocationFailures, LoadAProgram) {
   fail_each_way({.what = "program load",
                  .run = [&](long) { return send(*runtime_, uapi::BPF_PROG_LOAD, load.attr); },
                  .undo = close_result()});
+}
+
+TEST_F(AllocationFailures, MapsThatHoldReferences) {
+  ASSERT_TRUE(runtime_->kptr<counted_thing>(counted_kptr<counted_thing, LiveThing>()).ok());
+  ValueTypes types;
+  const auto node = types.b.add_struct("node", 32, {{"node", types.list_node, 0}, {"who", types.kptr(types.counted), 192}});
+  const auto value = types.b.add_struct("value", 40, {{"lock", types.lock, 0},
+                                                      {"head", types.list_head, 64},
+                                                      {"owned", types.kptr(types.counted), 192},
+                                                      {"weak", types.kptr(types.counted, "kptr_weak"), 256}});
+  types.b.add_decl_tag("contains:node:node", value, 1);
+  (void)node;
+  uapi::bpf_attr attr = BpfClient::zero();
+  attr.map_type = uapi::BPF_MAP_TYPE_HASH;
+  attr.key_size = 4;
+  attr.value_size = 40;
+  attr.max_entries = 4;
+  attr.btf_fd = static_cast<std::uint32_t>(bpf().load_btf(types.b.finish()));
+  attr.btf_key_type_id = types.u32;
+  attr.btf_value_type_id = value;
+  fail_each_way({.what = "map with references",
+                 .run = [&](long) { return send(*runtime_, uapi::BPF_MAP_CREATE, attr); },
+                 .undo = close_result()});
+  const long map = bpf().create(attr);
+  ASSERT_GE(map, 0) << log_.take();
+  const std::uint64_t zeros[5] = {};
+  ASSERT_EQ(bpf().update(map, zeros), 0);
+  fail_each_way({.what = "who holds what", .run = [&](long) {
+                   const auto uses = runtime_->kptr_uses();
+                   return uses.ok() ? 0L : to_syscall(uses.error());
+                 }});
+  bpf().close(map);
 }
 
 TEST_F(AllocationFailures, FillAMap) {

@@ -7,6 +7,7 @@
 #include <thread>
 #include <vector>
 
+#include "object/weak_table.h"
 #include "ring3/counted.h"
 #include "runtime/runtime_impl.h"
 #include "test_host_btf.h"
@@ -74,6 +75,14 @@ TEST_F(KptrTypes, WhatDoesNotFitIsNamed) {
   def.reaches = {"thing", "nothing"};
   EXPECT_EQ(add(def), Errno::kNoEnt);
   EXPECT_TRUE(said("reaches struct nothing")) << last_;
+
+  def = loose();
+  def.weaken = ObjectFn<loose_thing>(&drop_loose).any();
+  EXPECT_EQ(add(def), Errno::kInval);
+  EXPECT_TRUE(said("weaken without acquire")) << last_;
+  def.acquire = ObjectFn<loose_thing>(&get_loose).any();
+  EXPECT_EQ(add(def), Errno::kInval);
+  EXPECT_TRUE(said("weaken without rcu_safe")) << last_;
 
   EXPECT_EQ(add(loose()), Errno{});
   EXPECT_EQ(add(loose()), Errno::kExist);
@@ -200,6 +209,39 @@ TEST_F(KptrTypes, AReleaseThatSleepsRunsOutsideReadSections) {
   EXPECT_EQ(released, 1);
   EXPECT_FALSE(in_section);
   EXPECT_NE(where, std::this_thread::get_id());
+}
+
+/// Held by the host as std::shared_ptr; programs know struct shared_thing.
+struct WeakShared : shared_thing, SharedWithPrograms<WeakShared> {
+  WeakShared() { ++alive; }
+  ~WeakShared() { --alive; }
+  static inline std::atomic<int> alive{0};
+};
+
+TEST_F(KptrTypes, SharedObjectsOutliveTheirOwnersForReaders) {
+  const auto options = shared_kptr<shared_thing, WeakShared>();
+  const auto weaken = [&](WeakShared* object) { return options.weaken.any().call(options.weaken.any().fn, static_cast<shared_thing*>(object)); };
+  auto plain = std::make_shared<WeakShared>();
+  EXPECT_FALSE(weaken(plain.get())) << "its memory goes at once";
+  auto lasting = make_shared_with_programs<WeakShared>();
+  EXPECT_TRUE(weaken(lasting.get()));
+  std::uint64_t slot = 0;
+  const WeakType type = {.context = nullptr,
+                         .acquire = [](const void*, void* t) { return static_cast<WeakShared*>(static_cast<shared_thing*>(t))->acquire(); },
+                         .weaken = [](const void*, void*) { return true; },
+                         .release = [](const void*, void* t) { static_cast<WeakShared*>(static_cast<shared_thing*>(t))->release(); }};
+  ASSERT_TRUE(lasting->acquire());
+  EXPECT_EQ(weak::exchange(&slot, static_cast<shared_thing*>(lasting.get()), type), nullptr);
+  EXPECT_NE(slot, 0u);
+  wait_for_readers();  // what the program's reference had kept
+  {
+    ReadSection readers;
+    lasting.reset();
+    EXPECT_EQ(slot, 0u);
+    EXPECT_EQ(WeakShared::alive, 2) << "a reader may look at it";
+  }
+  wait_for_readers();
+  EXPECT_EQ(WeakShared::alive, 1);
 }
 
 }  // namespace
