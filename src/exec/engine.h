@@ -64,6 +64,14 @@ class Code {
                                      std::uint64_t r2 = 0, std::uint64_t r3 = 0, std::uint64_t r4 = 0,
                                      std::uint64_t r5 = 0) const = 0;
 
+  /// Subprogram `subprog` as a plain function, for helpers that call back often; null: use call_subprog(). It cannot fault,
+  /// and does not tail call.
+  virtual rewrite::HelperFn plain_function(std::uint32_t /*subprog*/) const noexcept { return nullptr; }
+  __attribute__((no_sanitize("undefined"))) static std::uint64_t call_plain(rewrite::HelperFn fn, RunContext& run,
+                                                                            std::uint64_t r1, std::uint64_t r2) {
+    return fn(r1, r2, 0, 0, 0, run);
+  }
+
   /// Null where the tier has none. Callers of it need a read section and nothing else of what run() asks for.
   LeafFn leaf() const noexcept { return leaf_; }
 

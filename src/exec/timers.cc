@@ -42,6 +42,22 @@ void Timers::free_after_readers(DeferredItem& item) noexcept {
   });
 }
 
+void Timers::put_in_tree(DeferredItem& item) {
+  item.place_ns_ = item.deadline_ns_;
+  maps::tree_add(&armed_, &item.node_, maps::Sharing::kSole, [](maps::RbNode* a, maps::RbNode* b) {
+    return DeferredItem::of(a)->place_ns_ < DeferredItem::of(b)->place_ns_;
+  });
+}
+
+DeferredItem* Timers::first() {
+  for (;;) {
+    DeferredItem* const item = DeferredItem::of(maps::tree_first(&armed_));
+    if (item == nullptr || item->place_ns_ == item->deadline_ns_) return item;
+    maps::tree_remove(&armed_, &item->node_);
+    put_in_tree(*item);
+  }
+}
+
 void Timers::disarm(DeferredItem& item) {
   if (!item.armed_) return;
   maps::tree_remove(&armed_, &item.node_);
@@ -120,17 +136,16 @@ long Timers::arm(void* field, std::uint64_t at_ns) noexcept {
   if (item == nullptr) return to_syscall(Errno::kInval);
   MutexLock lock(mutex_);
   if (item->entry_ == nullptr || item->dead_) return to_syscall(Errno::kInval);
-  disarm(*item);
   item->deadline_ns_ = at_ns;
-  item->armed_ = true;
-  ++armed_count_;
-  maps::tree_add(
-      &armed_, &item->node_,
-      [](void*, maps::RbNode* a, maps::RbNode* b) {
-        return DeferredItem::of(a)->deadline_ns_ < DeferredItem::of(b)->deadline_ns_;
-      },
-      nullptr);
-  if (maps::tree_first(&armed_) == &item->node_) wake_.notify_one();
+  if (item->armed_) {
+    if (at_ns >= item->place_ns_) return 0;
+    maps::tree_remove(&armed_, &item->node_);
+  } else {
+    item->armed_ = true;
+    ++armed_count_;
+  }
+  put_in_tree(*item);
+  if (at_ns < sleeps_until_ns_) wake_.notify_one();
   return 0;
 }
 
@@ -194,7 +209,7 @@ bool Timers::run_first(std::uint64_t now_ns) noexcept {
   {
     MutexLock lock(mutex_);
     while (running_ != nullptr && runner_ != std::this_thread::get_id()) finished_.wait(mutex_);  // one at a time
-    item = DeferredItem::of(maps::tree_first(&armed_));
+    item = first();
     if (item == nullptr || item->deadline_ns_ > now_ns) return false;
     disarm(*item);
     entry = item->entry_;
@@ -252,14 +267,16 @@ void Timers::loop() noexcept {
     }
     MutexLock lock(mutex_);
     if (stopping_) return;
-    const DeferredItem* first = DeferredItem::of(maps::tree_first(&armed_));
-    if (first == nullptr) {
+    const DeferredItem* const next = first();
+    if (next == nullptr) {
+      sleeps_until_ns_ = UINT64_MAX;
       wake_.wait(mutex_);
-      continue;
+    } else if (const std::uint64_t now = host_.ktime_ns(); next->deadline_ns_ > now) {
+      const std::uint64_t for_ns = std::min(next->deadline_ns_ - now, kMaxSleepNs);
+      sleeps_until_ns_ = now + for_ns;
+      wake_.wait_for(mutex_, std::chrono::nanoseconds(for_ns));
     }
-    const std::uint64_t now = host_.ktime_ns();
-    if (first->deadline_ns_ > now)
-      wake_.wait_for(mutex_, std::chrono::nanoseconds(std::min(first->deadline_ns_ - now, kMaxSleepNs)));
+    sleeps_until_ns_ = 0;
   }
 }
 

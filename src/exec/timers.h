@@ -9,6 +9,9 @@
 // An item holds a reference to the program whose callback it has. The ring program → map → item → program ends with the
 // map's last user reference, which cancels all of its items; afterwards none can be made.
 //
+// Starting a timer is what programs do most, and mostly to put it off: a timer that is started again for later stays
+// where it is in the tree, and is put right when it comes up. The thread is woken only for what is due before it wakes anyway.
+//
 // Locking: mutex_ is a leaf; no callback runs and no reference is dropped under it.
 #pragma once
 
@@ -68,6 +71,7 @@ class DeferredItem final : public maps::AsyncItem {
   const ProgramEntry* entry_ = nullptr;  // with a reference to its owner; null: no callback
   std::uint32_t subprog_ = 0;
   std::uint64_t deadline_ns_ = 0;
+  std::uint64_t place_ns_ = 0;  // its key in the tree; not later than the deadline
   bool armed_ = false;          // timer: in the tree; work item: in the queue
   bool dead_ = false;           // its field is gone
 };
@@ -111,7 +115,10 @@ class Timers {
   /// Runs the first timer if it is due. False: none is.
   bool run_first(std::uint64_t now_ns) noexcept;
   void run_work(DeferredItem& item) noexcept;
+  void put_in_tree(DeferredItem& item) RING3_REQUIRES(mutex_);
   void disarm(DeferredItem& item) RING3_REQUIRES(mutex_);
+  /// The first timer in order of deadlines, in its right place; null: none.
+  DeferredItem* first() RING3_REQUIRES(mutex_);
   /// The program goes; the reference is to be dropped by the caller, without the lock.
   static const ProgramEntry* take_callback(DeferredItem& item) noexcept;
   static void drop(const ProgramEntry* entry) noexcept;
@@ -127,6 +134,7 @@ class Timers {
   DeferredItem* running_ RING3_GUARDED_BY(mutex_) = nullptr;  // the timer whose callback runs …
   std::thread::id runner_ RING3_GUARDED_BY(mutex_);           // … on this thread
   DeferredItem* working_ RING3_GUARDED_BY(mutex_) = nullptr;  // the work item whose callback runs
+  std::uint64_t sleeps_until_ns_ RING3_GUARDED_BY(mutex_) = 0;  // the thread; 0: it is awake, and will look at the tree
   bool started_ RING3_GUARDED_BY(mutex_) = false;
   bool stopping_ RING3_GUARDED_BY(mutex_) = false;
   std::thread thread_;

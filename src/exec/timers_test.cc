@@ -133,6 +133,35 @@ TEST_P(TimersTest, RunsWhenTheClockSaysSo) {
   rcu::drain();
 }
 
+/// A timer that is put off stays where it was in the tree until it comes up there.
+TEST_P(TimersTest, PuttingOffKeepsTheOrderOfDeadlines) {
+  UserRef<maps::Map> map = make_map();
+  std::vector<std::uint32_t> ran;
+  Ref<FakeProgram> prog = program([&](maps::Map&, std::uint32_t key, Value&) { ran.push_back(key); });
+  const std::uint64_t now = host_.ktime_ns();
+  rcu::ReadSection readers;
+  for (const std::uint32_t key : {1u, 2u, 3u}) {
+    ASSERT_EQ(make_timer(*map, key), 0);
+    ASSERT_EQ(timers().set_callback(value(*map, key).timer, prog->entry(), 1), 0);
+    ASSERT_EQ(timers().arm(value(*map, key).timer, now + key * 100), 0);
+  }
+  ASSERT_EQ(timers().arm(value(*map, 1).timer, now + 1000), 0) << "later";
+  ASSERT_EQ(timers().arm(value(*map, 2).timer, now + 600), 0) << "later";
+  ASSERT_EQ(timers().arm(value(*map, 2).timer, now + 400), 0) << "and less late";
+  ASSERT_EQ(timers().arm(value(*map, 3).timer, now + 50), 0) << "sooner";
+  EXPECT_EQ(timers().armed(), 3u);
+  host_.advance(100);
+  EXPECT_EQ(timers().run_due(), 1u);
+  host_.advance(200);
+  EXPECT_EQ(timers().run_due(), 0u) << "nothing at its old time";
+  EXPECT_EQ(timers().cancel(value(*map, 1).timer), 1);
+  ASSERT_EQ(timers().set_callback(value(*map, 1).timer, prog->entry(), 1), 0);
+  ASSERT_EQ(timers().arm(value(*map, 1).timer, now + 1000), 0);
+  host_.advance(900);
+  EXPECT_EQ(timers().run_due(), 2u);
+  EXPECT_EQ(ran, (std::vector<std::uint32_t>{3, 2, 1}));
+}
+
 TEST_P(TimersTest, ACallbackMayStartItselfAgainAndNotCancelItself) {
   UserRef<maps::Map> map = make_map();
   int ran = 0;
@@ -261,6 +290,41 @@ class RealHost final : public HostServices {
   std::uint32_t possible_cpus() override { return 2; }
   void printk(std::string_view, std::string_view) override {}
 };
+
+/// The thread sleeps for a late timer when an early one comes, and for none when the first comes.
+TEST(TimersThreadTest, WakesForWhatIsDueSooner) {
+  RealHost host;
+  Machine machine(host);
+  DeferredHost maps;
+  maps.machine = &machine;
+  {
+    maps::MapSpec spec = maps::testing::spec(BPF_MAP_TYPE_ARRAY, 4, sizeof(Value), 2);
+    spec.fields.fields = {{FieldKind::kTimer, offsetof(Value, timer), 16, nullptr, 0, 0}};
+    UserRef<maps::Map> map(maps::testing::make(maps, spec).value());
+    std::atomic<int> ran{0};
+    auto prog = Ref<FakeProgram>::adopt(new FakeProgram(maps.table, machine, [&](maps::Map&, std::uint32_t key, Value&) {
+      EXPECT_EQ(key, 1u);
+      ++ran;
+    }));
+    for (const std::uint32_t key : {0u, 1u}) {
+      rcu::ReadSection readers;
+      void* timer = maps::testing::find<Value>(*map, key)->timer;
+      ASSERT_EQ(machine.timers.make(DeferredItem::Kind::kTimer, timer, *map), 0);
+      ASSERT_EQ(machine.timers.set_callback(timer, prog->entry(), 1), 0);
+    }
+    for (int turn = 1; turn <= 20; ++turn) {
+      {
+        rcu::ReadSection readers;
+        if (turn == 10) {
+          EXPECT_EQ(machine.timers.arm(maps::testing::find<Value>(*map, 0u)->timer, UINT64_MAX - 1), 0);
+        }
+        EXPECT_EQ(machine.timers.arm(maps::testing::find<Value>(*map, 1u)->timer, 0), 0);
+      }
+      while (ran != turn) std::this_thread::yield();
+    }
+  }
+  rcu::drain();
+}
 
 TEST(TimersStressTest, TimersRunWhileElementsComeAndGo) {
   RealHost host;

@@ -36,6 +36,8 @@ class AllocatedType {
                                                            btf::TypeId type, MapHost& host, TextSink& log);
 
   std::uint32_t bytes() const { return bytes_; }
+  /// Whether an object may have several references; else whoever has one is alone with it.
+  bool is_counted() const { return refcount_off_ >= 0; }
 
   /// An object with one reference, zeroed; null: no memory. Never blocks.
   void* allocate() const noexcept;

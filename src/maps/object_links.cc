@@ -3,12 +3,6 @@
 namespace ring3::maps {
 namespace {
 
-constexpr std::uintptr_t kJoining = 1;  // taken, not yet in
-
-bool claim(std::uintptr_t* owner) noexcept {
-  std::uintptr_t nobody = 0;
-  return __atomic_compare_exchange_n(owner, &nobody, kJoining, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
-}
 void set_owner(std::uintptr_t* owner, const void* place) noexcept {
   __atomic_store_n(owner, reinterpret_cast<std::uintptr_t>(place), __ATOMIC_RELEASE);
 }
@@ -162,8 +156,8 @@ void unlink(RbRoot* root, RbNode* n) {
 
 }  // namespace
 
-bool list_push_front(ListHead* head, ListNode* node) noexcept {
-  if (!claim(&node->owner)) return false;
+bool list_push_front(ListHead* head, ListNode* node, Sharing sharing) noexcept {
+  if (!claim_node(&node->owner, sharing)) return false;
   node->prev = nullptr;
   node->next = head->first;
   (head->first != nullptr ? head->first->prev : head->last) = node;
@@ -172,8 +166,8 @@ bool list_push_front(ListHead* head, ListNode* node) noexcept {
   return true;
 }
 
-bool list_push_back(ListHead* head, ListNode* node) noexcept {
-  if (!claim(&node->owner)) return false;
+bool list_push_back(ListHead* head, ListNode* node, Sharing sharing) noexcept {
+  if (!claim_node(&node->owner, sharing)) return false;
   node->next = nullptr;
   node->prev = head->last;
   (head->last != nullptr ? head->last->next : head->first) = node;
@@ -200,27 +194,13 @@ ListNode* list_take_all(ListHead* head) noexcept {
   return first;
 }
 
-bool tree_add(RbRoot* root, RbNode* node, RbLess less, void* context) noexcept {
-  if (!claim(&node->owner)) return false;
-  RbNode* parent = nullptr;
-  RbNode** link = &root->top;
-  bool is_least = true;
-  while (*link != nullptr) {
-    parent = *link;
-    if (less(context, node, parent)) {
-      link = &parent->left;
-    } else {
-      link = &parent->right;
-      is_least = false;
-    }
-  }
+void tree_link(RbRoot* root, RbNode* node, RbNode* parent, RbNode** link, bool is_least) noexcept {
   node->left = node->right = nullptr;
   node->parent = reinterpret_cast<std::uintptr_t>(parent) | kRed;
   *link = node;
   if (is_least) root->least = node;
   balance_added(root, node);
   set_owner(&node->owner, root);
-  return true;
 }
 
 bool tree_remove(RbRoot* root, RbNode* node) noexcept {

@@ -18,9 +18,11 @@ struct Item {
 
 Item* of(ListNode* n) { return reinterpret_cast<Item*>(n); }
 Item* of(RbNode* n) { return n ? reinterpret_cast<Item*>(reinterpret_cast<char*>(n) - offsetof(Item, tree)) : nullptr; }
-bool by_key(void* calls, RbNode* a, RbNode* b) {
-  ++*static_cast<int*>(calls);
-  return of(a)->key < of(b)->key;
+bool add(RbRoot* root, RbNode* node, int& calls, Sharing sharing = Sharing::kShared) {
+  return tree_add(root, node, sharing, [&](RbNode* a, RbNode* b) {
+    ++calls;
+    return of(a)->key < of(b)->key;
+  });
 }
 
 TEST(ListTest, BothEnds) {
@@ -38,6 +40,20 @@ TEST(ListTest, BothEnds) {
   EXPECT_EQ(of(list_pop_back(&head)), &a);
   EXPECT_EQ(list_pop_back(&head), nullptr);
   EXPECT_EQ(head.first, nullptr);
+}
+
+TEST(ListTest, WhoIsAloneWithANodeIsRefusedAsWell) {
+  ListHead head{};
+  RbRoot root{};
+  Item a;
+  int calls = 0;
+  EXPECT_TRUE(list_push_back(&head, &a.list, Sharing::kSole));
+  EXPECT_FALSE(list_push_back(&head, &a.list, Sharing::kSole)) << "it is in a list";
+  EXPECT_FALSE(list_push_front(&head, &a.list));
+  EXPECT_EQ(of(list_pop_front(&head)), &a);
+  EXPECT_TRUE(list_push_front(&head, &a.list, Sharing::kSole)) << "and may come back";
+  EXPECT_TRUE(add(&root, &a.tree, calls, Sharing::kSole));
+  EXPECT_FALSE(add(&root, &a.tree, calls, Sharing::kSole));
 }
 
 TEST(ListTest, TakeAllKeepsTheOrder) {
@@ -82,11 +98,11 @@ TEST(TreeTest, StaysBalancedAndInOrder) {
     } else if (!is_in) {
       item.key = static_cast<int>(random() % 100);
       calls = 0;
-      ASSERT_TRUE(tree_add(&root, &item.tree, by_key, &calls));
+      ASSERT_TRUE(add(&root, &item.tree, calls));
       ASSERT_LE(calls, 20) << "a tree of 600 is at most twice log2(601) deep";
       model.emplace(item.key, &item);
     } else {
-      ASSERT_FALSE(tree_add(&root, &item.tree, by_key, &calls));
+      ASSERT_FALSE(add(&root, &item.tree, calls));
     }
     if (step % 50 == 0) {
       ASSERT_GT(black_height(root.top, nullptr), 0) << step;
@@ -105,7 +121,7 @@ TEST(TreeTest, ANodeOfAnotherTreeStays) {
   Item a;
   int calls = 0;
   EXPECT_FALSE(tree_remove(&one, &a.tree));
-  EXPECT_TRUE(tree_add(&one, &a.tree, by_key, &calls));
+  EXPECT_TRUE(add(&one, &a.tree, calls));
   EXPECT_FALSE(tree_remove(&two, &a.tree));
   EXPECT_TRUE(tree_remove(&one, &a.tree));
   EXPECT_EQ(tree_first(&one), nullptr);

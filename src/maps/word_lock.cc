@@ -1,16 +1,18 @@
 #include "maps/word_lock.h"
 
 #include <linux/futex.h>
+#include <linux/membarrier.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "base/check.h"
+#include <ctime>
 
 namespace ring3::maps {
 namespace {
 
-constexpr std::uint32_t kFree = 0, kHeld = 1, kContended = 2;
+constexpr std::uint32_t kHeld = 1, kAsleep = 0x100;
 constexpr int kSpins = 64;
+constexpr long kShortSleepNs = 200'000;
 
 void pause_cpu() noexcept {
 #if defined(__x86_64__)
@@ -20,29 +22,46 @@ void pause_cpu() noexcept {
 #endif
 }
 
+/// A full barrier on every thread of the process that runs. False: the machine does not do that.
+bool barrier_everywhere() noexcept {
+  if (syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) == 0) return true;
+  // Not registered yet, or forgotten over an execve().
+  return syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0 &&
+         syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) == 0;
+}
+
+bool try_take(std::atomic_ref<std::uint32_t> w) noexcept {
+  std::uint32_t seen = w.load(std::memory_order_relaxed);
+  return (seen & kHeld) == 0 &&
+         w.compare_exchange_strong(seen, seen | kHeld, std::memory_order_acquire, std::memory_order_relaxed);
+}
+
 }  // namespace
 
-void word_lock(std::uint32_t* word) noexcept {
-  std::atomic_ref<std::uint32_t> w(*word);
-  std::uint32_t seen = kFree;
-  if (w.compare_exchange_strong(seen, kHeld, std::memory_order_acquire, std::memory_order_relaxed)) return;
+namespace detail {
+
+void word_lock_contended(std::uint32_t* word) noexcept {
+  const std::atomic_ref<std::uint32_t> w(*word);
   for (int i = 0; i < kSpins; ++i) {
-    seen = kFree;
-    if (w.load(std::memory_order_relaxed) == kFree &&
-        w.compare_exchange_strong(seen, kHeld, std::memory_order_acquire, std::memory_order_relaxed))
-      return;
+    if (try_take(w)) return;
     pause_cpu();
   }
-  // From here on the word says that somebody may sleep; the holder that takes it over keeps saying so.
-  while (w.exchange(kContended, std::memory_order_acquire) != kFree)
-    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, kContended, nullptr, nullptr, 0);
+  for (;;) {
+    lock_byte(word, 1).store(1, std::memory_order_relaxed);
+    const bool ordered = barrier_everywhere();
+    if (try_take(w)) return;  // byte 1 stays: others may sleep, and an unlock too many is only slow
+    const timespec short_sleep{0, kShortSleepNs};
+    // A word that is anything else by now has changed hands: look again.
+    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, kHeld | kAsleep, ordered ? nullptr : &short_sleep, nullptr, 0);
+  }
 }
 
-void word_unlock(std::uint32_t* word) noexcept {
-  std::atomic_ref<std::uint32_t> w(*word);
-  const std::uint32_t was = w.exchange(kFree, std::memory_order_release);
-  RING3_CHECK(was != kFree, "unlocking a free lock");
-  if (was == kContended) syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
+void wake_sleeper(std::uint32_t* word) noexcept {
+  // Whoever wakes says again that somebody may sleep before it looks, so the others are not forgotten.
+  if (lock_byte(word, 1).exchange(0, std::memory_order_relaxed) != 0)
+    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
 }
+
+}  // namespace detail
 
 }  // namespace ring3::maps

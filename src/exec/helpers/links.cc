@@ -18,14 +18,18 @@ std::uint64_t refused(std::uint64_t node, std::uint64_t type, std::uint64_t node
   return error_register(Errno::kInval);
 }
 
+maps::Sharing sharing_of(std::uint64_t type) {
+  return pointer_register<const maps::AllocatedType>(type)->is_counted() ? maps::Sharing::kShared : maps::Sharing::kSole;
+}
+
 std::uint64_t push_front(std::uint64_t head, std::uint64_t node, std::uint64_t type, std::uint64_t node_off,
                          std::uint64_t, RunContext&) {
-  const bool taken = maps::list_push_front(pointer_register<ListHead>(head), pointer_register<ListNode>(node));
+  const bool taken = maps::list_push_front(pointer_register<ListHead>(head), pointer_register<ListNode>(node), sharing_of(type));
   return taken ? 0 : refused(node, type, node_off);
 }
 std::uint64_t push_back(std::uint64_t head, std::uint64_t node, std::uint64_t type, std::uint64_t node_off,
                         std::uint64_t, RunContext&) {
-  const bool taken = maps::list_push_back(pointer_register<ListHead>(head), pointer_register<ListNode>(node));
+  const bool taken = maps::list_push_back(pointer_register<ListHead>(head), pointer_register<ListNode>(node), sharing_of(type));
   return taken ? 0 : refused(node, type, node_off);
 }
 std::uint64_t pop_front(std::uint64_t head, std::uint64_t, std::uint64_t, std::uint64_t, std::uint64_t, RunContext&) {
@@ -35,20 +39,22 @@ std::uint64_t pop_back(std::uint64_t head, std::uint64_t, std::uint64_t, std::ui
   return address_register(maps::list_pop_back(pointer_register<ListHead>(head)));
 }
 
-struct Compare {
-  RunContext& run;
-  std::uint32_t subprog;
-};
-
-bool ask_program(void* context, RbNode* a, RbNode* b) {
-  const Compare& compare = *static_cast<Compare*>(context);
-  return compare.run.code->call_subprog(compare.run, compare.subprog, address_register(a), address_register(b)) != 0;
+/// The program's less(): a plain function where the tier has one for it.
+bool add_in_order(RbRoot* root, RbNode* node, maps::Sharing sharing, std::uint32_t less, RunContext& run) {
+  const Code& code = *run.code;
+  if (const rewrite::HelperFn plain = code.plain_function(less))
+    return maps::tree_add(root, node, sharing, [&](RbNode* a, RbNode* b) {
+      return Code::call_plain(plain, run, address_register(a), address_register(b)) != 0;
+    });
+  return maps::tree_add(root, node, sharing, [&](RbNode* a, RbNode* b) {
+    return code.call_subprog(run, less, address_register(a), address_register(b)) != 0;
+  });
 }
 
 std::uint64_t tree_add(std::uint64_t root, std::uint64_t node, std::uint64_t less, std::uint64_t type,
                        std::uint64_t node_off, RunContext& run) {
-  Compare compare{run, static_cast<std::uint32_t>(less)};
-  const bool taken = maps::tree_add(pointer_register<RbRoot>(root), pointer_register<RbNode>(node), ask_program, &compare);
+  const bool taken = add_in_order(pointer_register<RbRoot>(root), pointer_register<RbNode>(node), sharing_of(type),
+                                  static_cast<std::uint32_t>(less), run);
   return taken ? 0 : refused(node, type, node_off);
 }
 std::uint64_t tree_remove(std::uint64_t root, std::uint64_t node, std::uint64_t, std::uint64_t, std::uint64_t, RunContext&) {

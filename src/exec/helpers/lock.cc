@@ -15,8 +15,8 @@ std::uint64_t spin_unlock(std::uint64_t lock, std::uint64_t, std::uint64_t, std:
 }
 
 constexpr rewrite::HelperCall kRows[] = {
-    RING3_HELPER(spin_lock, spin_lock),
-    RING3_HELPER(spin_unlock, spin_unlock),
+    RING3_RUNLESS_HELPER(spin_lock, spin_lock),
+    RING3_RUNLESS_HELPER(spin_unlock, spin_unlock),
 };
 
 }  // namespace

@@ -47,3 +47,6 @@ T* pointer_register(std::uint64_t r) {
 /// A row: RING3_HELPER(ktime_get_ns, function).
 #define RING3_HELPER(name, function) \
   ::ring3::rewrite::HelperCall { ::ring3::uapi::BPF_FUNC_##name, "bpf_" #name, function }
+/// Of a function that never looks at the run (HelperCall::needs_run).
+#define RING3_RUNLESS_HELPER(name, function) \
+  ::ring3::rewrite::HelperCall { ::ring3::uapi::BPF_FUNC_##name, "bpf_" #name, function, false }

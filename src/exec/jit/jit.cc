@@ -12,6 +12,7 @@
 
 #include "exec/jit/emitter.h"
 #include "exec/jit/tail_call.h"
+#include "uapi/bpf.h"
 
 namespace ring3::exec {
 namespace jit {
@@ -42,6 +43,10 @@ class FaultScope {
   const std::span<const FaultEntry> outer_;
 };
 
+bool may_tail_call(const rewrite::XlatedProgram& program) {
+  return std::any_of(program.helpers.begin(), program.helpers.end(), [](const auto& helper) { return helper.id == uapi::BPF_FUNC_tail_call; });
+}
+
 /// Calls nothing that looks at the run. (A program that asks for its CPU slot does.)
 bool needs_no_run(const rewrite::XlatedProgram& program) {
   return program.kfuncs.empty() && std::none_of(program.helpers.begin(), program.helpers.end(), [](const auto& helper) { return helper.needs_run; });
@@ -58,6 +63,7 @@ class JitCode final : public Code {
       functions_.push_back(reinterpret_cast<HelperFn>(reinterpret_cast<std::uintptr_t>(base + off)));
     for (const jit::FaultPair& pair : code.faults) faults_.push_back({base + pair.insn, base + pair.fixup});
     throws_ = throws(*source_);
+    plain_ = faults_.empty() && !may_tail_call(*source_);
     if (!faults_.empty() || throws_) return;
     direct_ = functions_[0];
     if (needs_no_run(*source_))
@@ -71,6 +77,11 @@ class JitCode final : public Code {
     const std::uint64_t result = call(functions_[subprog], r1, r2, r3, r4, r5, run);
     // The main function leaves a tail call to its caller.
     return run.tail_target == nullptr ? result : jit::run_tail_target(r1, &run, entry);
+  }
+
+  rewrite::HelperFn plain_function(std::uint32_t subprog) const noexcept override {
+    RING3_CHECK(subprog < functions_.size(), "callback of another program");
+    return plain_ ? functions_[subprog] : nullptr;
   }
 
   const char* tier() const override { return "jit"; }
@@ -101,6 +112,7 @@ class JitCode final : public Code {
   const CodeBlock block_;
   std::size_t bytes_ = 0;
   bool throws_ = false;
+  bool plain_ = false;  // its functions need nothing around them
   std::vector<HelperFn> functions_;
   std::vector<FaultEntry> faults_;
   const std::vector<std::uint32_t> insn_offset_;
