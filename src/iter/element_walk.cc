@@ -6,7 +6,7 @@
 #include <optional>
 #include <vector>
 
-#include "iter/host_view.h"
+#include "btf/host_view.h"
 #include "iter/object_views.h"
 #include "iter/walk.h"
 #include "maps/client_access.h"
@@ -58,7 +58,7 @@ class ElementWalk final : public Walk {
     return maps::lookup_elem(*map_, keys_[at_], copy_, 0).ok() ? copy_.data() : nullptr;
   }
 
-  HostView view_;
+  btf::HostView view_;
   Ref<maps::Map> map_;
   bool per_cpu_ = false;
   std::vector<std::vector<std::byte>> keys_;

@@ -8,7 +8,7 @@
 
 namespace ring3::iter {
 
-void fill_map(HostView& view, const maps::Map& map) {
+void fill_map(btf::HostView& view, const maps::Map& map) {
   const maps::MapSpec& spec = map.spec();
   view.clear();
   view.set("id", map.id());
@@ -24,7 +24,7 @@ void fill_map(HostView& view, const maps::Map& map) {
   view.set("frozen", map.frozen() ? 1 : 0);
 }
 
-void fill_program(HostView& view, HostView& aux, const prog::Program& program) {
+void fill_program(btf::HostView& view, btf::HostView& aux, const prog::Program& program) {
   view.clear();
   aux.clear();
   view.set("type", program.type());
@@ -87,7 +87,7 @@ class MapWalk final : public ObjectWalk {
   void* shown() override { return view_.data(); }
 
  private:
-  HostView view_;
+  btf::HostView view_;
 };
 
 class ProgramWalk final : public ObjectWalk {
@@ -98,7 +98,7 @@ class ProgramWalk final : public ObjectWalk {
   void* shown() override { return view_.data(); }
 
  private:
-  HostView view_, aux_;
+  btf::HostView view_, aux_;
 };
 
 class LinkWalk final : public ObjectWalk {
@@ -121,7 +121,7 @@ class LinkWalk final : public ObjectWalk {
   void* shown() override { return view_.data(); }
 
  private:
-  HostView view_, program_, aux_;
+  btf::HostView view_, program_, aux_;
   Ref<Object> target_;
 };
 

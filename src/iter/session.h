@@ -12,7 +12,7 @@
 #include <string>
 
 #include "exec/seq_output.h"
-#include "iter/host_view.h"
+#include "btf/host_view.h"
 #include "iter/walk.h"
 #include "object/object.h"
 #include "prog/program.h"
@@ -43,8 +43,8 @@ class Session {
   const model::IterTarget target_;
   const WalkScope scope_;
   std::unique_ptr<Walk> walk_;  // made by the first read
-  HostView seq_;
-  HostView meta_;
+  btf::HostView seq_;
+  btf::HostView meta_;
   exec::SeqOutput output_{kSeqBytes};
   std::size_t given_ = 0;  // of output_
   std::uint64_t number_ = 0;

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "base/owned_fd.h"
-#include "iter/host_view.h"
+#include "btf/host_view.h"
 #include "iter/walk.h"
 
 namespace ring3::iter {
@@ -62,7 +62,7 @@ class TaskWalk final : public Walk {
   }
 
  private:
-  HostView view_;
+  btf::HostView view_;
   std::vector<std::uint32_t> threads_;
   std::size_t at_ = 0;
 };

@@ -1,20 +1,20 @@
-#include "iter/host_view.h"
+#include "btf/host_view.h"
 
 #include <algorithm>
 #include <cstring>
 #include <optional>
 
-namespace ring3::iter {
+namespace ring3::btf {
 namespace {
 
 struct Found {
-  btf::Member member;
+  Member member;
   std::uint32_t bit_off;
 };
 
 /// A member by name, also inside anonymous members.
-std::optional<Found> find_through(const btf::Btf& btf, btf::TypeId type, std::string_view name, std::uint32_t base = 0) {
-  for (const btf::Member& m : btf.members(type)) {
+std::optional<Found> find_through(const Btf& btf, TypeId type, std::string_view name, std::uint32_t base = 0) {
+  for (const Member& m : btf.members(type)) {
     if (m.name == name) return Found{m, base + m.bit_off};
     if (!m.name.empty()) continue;
     if (auto inner = find_through(btf, btf.skip_modifiers(m.type), name, base + m.bit_off)) return inner;
@@ -24,14 +24,14 @@ std::optional<Found> find_through(const btf::Btf& btf, btf::TypeId type, std::st
 
 }  // namespace
 
-HostView::HostView(const btf::Btf& btf, std::string_view name)
+HostView::HostView(const Btf& btf, std::string_view name)
     : btf_(btf), type_(btf.find(name, btf::Kind::kStruct)), bytes_(btf.size_of(type_).value_or(0)),
       memory_(bytes_ / 8 + 1) {}
 
 void HostView::clear() { std::fill(memory_.begin(), memory_.end(), 0); }
 
 HostView::Place HostView::find(std::string_view path) const {
-  btf::TypeId type = type_;
+  TypeId type = type_;
   std::uint32_t bits = 0;
   while (type != 0 && !path.empty()) {
     const std::size_t dot = path.find('.');
@@ -57,4 +57,4 @@ void HostView::set_text(std::string_view path, std::string_view text) {
   std::memcpy(reinterpret_cast<std::byte*>(memory_.data()) + place.off, text.data(), std::min(place.bytes - 1, text.size()));
 }
 
-}  // namespace ring3::iter
+}  // namespace ring3::btf

@@ -10,12 +10,12 @@
 
 #include "btf/btf.h"
 
-namespace ring3::iter {
+namespace ring3::btf {
 
 class HostView {
  public:
   /// name: of a struct. Without one in the BTF there is an empty view.
-  HostView(const btf::Btf& btf, std::string_view name);
+  HostView(const Btf& btf, std::string_view name);
 
   void clear();
   /// path: names with dots between them ("refcnt.counter"); anonymous members are looked through. Numbers are cut to the
@@ -34,10 +34,10 @@ class HostView {
   };
   Place find(std::string_view path) const;
 
-  const btf::Btf& btf_;
-  const btf::TypeId type_;
+  const Btf& btf_;
+  const TypeId type_;
   std::size_t bytes_;
   std::vector<std::uint64_t> memory_;
 };
 
-}  // namespace ring3::iter
+}  // namespace ring3::btf
