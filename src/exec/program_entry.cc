@@ -81,6 +81,7 @@ inline RunContext ProgramEntry::context_of(const RunArgs& args, RunContext* oute
   run.func_ip = args.func_ip;
   run.client = args.client;
   run.seq = args.seq;
+  run.packet = args.packet;
   return run;
 }
 

@@ -47,6 +47,7 @@ struct RunArgs {
   std::uint64_t func_ip = 0;      // bpf_get_func_ip
   ClientMemory* client = nullptr; // syscall programs
   SeqOutput* seq = nullptr;       // iterator programs
+  rewrite::PacketRecord* packet = nullptr;  // programs whose context is not the packet itself: netfilter
 };
 
 class ProgramEntry {

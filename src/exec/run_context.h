@@ -6,6 +6,10 @@
 
 #include <cstdint>
 
+namespace ring3::rewrite {
+struct PacketRecord;
+}
+
 namespace ring3::exec {
 
 class ClientMemory;
@@ -42,6 +46,7 @@ struct RunContext {
   std::uint64_t func_ip = 0;           // bpf_get_func_ip: address of the traced function, 0: none
   ClientMemory* client = nullptr;      // memory of the client a syscall program runs for; null: none
   SeqOutput* seq = nullptr;            // where an iterator program's output goes; null: it is none
+  rewrite::PacketRecord* packet = nullptr;  // what sk_buff pointers mean; null: the context is the packet
   std::uint64_t exception_cookie = 0;  // what was thrown, while `thrown`
 };
 

@@ -4,12 +4,17 @@
 //
 // A process has none of the kernel's sockets (exec/helpers/network.cc): a context's socket that may be null is null, and
 // what would be read through a socket is 0 without looking at the pointer. Contexts that promise one are refused.
+#include <string_view>
+
 #include "model/ctx_layout.h"
 #include "rewrite/packet_record.h"
 #include "rewrite/passes.h"
 
 namespace ring3::rewrite {
 namespace {
+
+/// Two pointers at full width, as the ABI has them.
+constexpr std::string_view kNetfilterContext = "bpf_nf_ctx";
 
 bool is_socket(model::RegKind kind) {
   using enum model::RegKind;
@@ -37,7 +42,9 @@ Result<void> convert(Rewriting& r, std::uint32_t idx, const model::CtxField& fie
     off = offsetof(PacketRecord, data_end);
   else if (yields == model::RegKind::kPacketMeta)
     off = offsetof(PacketRecord, data_meta);
-  else if (yields == model::RegKind::kScalar)
+  else if (yields == model::RegKind::kFlowKeys)
+    off = offsetof(PacketRecord, flow_keys);
+  else if (yields == model::RegKind::kScalar || (yields == model::RegKind::kHostStruct && field.ctx == kNetfilterContext))
     return {};
   else
     return r.refuse(Errno::kNotSupp, idx, "a context pointer nothing stands behind");

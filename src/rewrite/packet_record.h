@@ -27,6 +27,8 @@ struct PacketRecord {
   // Where headers begin, for legacy loads relative to them; null: not known.
   std::byte* link_layer;
   std::byte* network;
+  // Flow dissectors: struct bpf_flow_keys.
+  std::byte* flow_keys;
 };
 static_assert(offsetof(PacketRecord, abi) == 0, "a context pointer is a record pointer");
 

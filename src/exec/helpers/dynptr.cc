@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "exec/helpers/kfunc_rows.h"
+#include "exec/run_context.h"
 #include "maps/map.h"
 #include "maps/ringbuf.h"
 #include "rewrite/packet_record.h"
@@ -124,9 +125,9 @@ constexpr rewrite::HelperCall kRows[] = {
 };
 
 std::uint64_t from_packet(std::uint64_t ctx, std::uint64_t flags, std::uint64_t to, std::uint64_t read_only, std::uint64_t,
-                          RunContext&) {
+                          RunContext& run) {
   if (flags != 0) return make_null(dynptr(to), Errno::kInval);
-  auto* packet = pointer_register<rewrite::PacketRecord>(ctx);
+  auto* packet = run.packet != nullptr ? run.packet : pointer_register<rewrite::PacketRecord>(ctx);
   make(dynptr(to), kPacket, packet, static_cast<std::uint64_t>(packet->data_end - packet->data), read_only != 0);
   return 0;
 }

@@ -1,7 +1,7 @@
 // Sockets, routes and devices: a process has none of the kernel's, and these helpers say so as Linux says "there is none".
 //
 // A lookup finds no socket, so no program ever holds one: what takes a socket is only reached in programs, never in runs,
-// and answers as for a socket that is none of the wanted kind. Which helpers are left out (assigning, storage, SYN cookies) is
+// and answers as for a socket that is none of the wanted kind. Which helpers are left out (storage, SYN cookies) is
 // refused at load: they would have to do something.
 #include "exec/helpers/rows.h"
 #include "exec/packet.h"
@@ -33,6 +33,14 @@ std::uint64_t no_route(std::uint64_t, std::uint64_t params, std::uint64_t size, 
 /// Of the task's cgroup: tasks here are in none, and 0 is what those have that were given no class.
 std::uint64_t no_class(std::uint64_t, std::uint64_t, std::uint64_t, std::uint64_t, std::uint64_t, RunContext&) { return 0; }
 
+/// A socket lookup's choice: none, which is what there is to choose.
+constexpr std::uint64_t kAssignFlags = 3;   // BPF_SK_LOOKUP_F_*
+constexpr long kNoSuchSocketType = 94;      // ESOCKTNOSUPPORT
+std::uint64_t assign(std::uint64_t, std::uint64_t socket, std::uint64_t flags, std::uint64_t, std::uint64_t, RunContext&) {
+  if ((flags & ~kAssignFlags) != 0) return error_register(Errno::kInval);
+  return socket == 0 ? 0 : to_register(-kNoSuchSocketType);
+}
+
 constexpr rewrite::HelperCall kRows[] = {
     RING3_HELPER(get_cgroup_classid, no_class),
     RING3_HELPER(sk_lookup_tcp, no_socket),
@@ -52,6 +60,7 @@ constexpr rewrite::HelperCall kRows[] = {
     RING3_HELPER(get_socket_cookie, no_cookie),
     RING3_HELPER(get_socket_uid, overflow_user),
     RING3_HELPER(fib_lookup, no_route),
+    RING3_HELPER(sk_assign, assign),
 };
 
 }  // namespace

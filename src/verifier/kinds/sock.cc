@@ -20,11 +20,11 @@ Result<void> access_sock(Step& step, const Access& access, std::int32_t off) {
   return {};
 }
 
+/// The keys are plain memory of that size, which stands behind the context (rewrite/convert_context.cc).
 Result<void> access_flow_keys(Step& step, const Access& access, std::int32_t off) {
   const RegState& reg = step.reg(access.base);
   if (!reg.val.is_const(0) || off < 0 || static_cast<std::uint32_t>(off) + access.size > model::kFlowKeysBytes)
     return step.diag.refuse(Rule::kFlowKeysBounds, {off, access.size});
-  step.out.not_runnable = "access to flow keys";
   if (!access.write) load_unknown(step, access);
   return {};
 }
