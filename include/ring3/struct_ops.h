@@ -108,6 +108,7 @@ struct StructOpsOptions {
   /// that was left out returns 0. Copied.
   const T* stubs = nullptr;
   bool null_when_unset = false;        ///< members left out are null for the host instead
+  bool test_run = false;               ///< clients may run programs by hand, see StructOpsDef::test_run
   /// In charge while no client's instance is. Outlives the runtime. Null: enter() gives nothing then.
   const T* fallback = nullptr;
 
@@ -173,6 +174,7 @@ std::unique_ptr<SingleInstance> make_policy(const void* given, StructOpsDef& def
   def.size_bytes = sizeof(T);
   def.stubs = options.stubs;
   def.null_when_unset = options.null_when_unset;
+  def.test_run = options.test_run;
   def.unsupported = offsets(options.unsupported);
   def.sleepable = offsets(options.sleepable);
   def.annotated = offsets(options.annotated);

@@ -114,6 +114,10 @@ struct StructOpsDef {
   struct Writable { std::string type; std::size_t off, size; };
   std::vector<Writable> writable;    ///< fields of host structs its programs may write
   std::vector<std::uint32_t> helpers;  ///< helper ids beyond the base set
+  /// Clients may run programs of the type by hand (BPF_PROG_TEST_RUN). Structs that members get pointers to are then made
+  /// of the client's bytes, so kfuncs must take any of them for good. Members that get or give references, or structs with
+  /// pointers inside, are refused all the same.
+  bool test_run = false;
   StructOpsHost* host = nullptr;     ///< outlives the runtime
 };
 

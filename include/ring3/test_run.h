@@ -10,7 +10,9 @@ namespace ring3 {
 struct TestRun {
   const void* data = nullptr;  ///< the packet, link-layer header first; for kinds that work on one
   std::size_t data_bytes = 0;
-  const void* ctx = nullptr;   ///< kinds with a packet: __sk_buff or xdp_md; syscall programs: their context
+  /// Kinds with a packet: __sk_buff or xdp_md; syscall programs: their context; struct_ops members: 64 bits for each
+  /// argument, of pointers the address of the struct.
+  const void* ctx = nullptr;
   std::size_t ctx_bytes = 0;
   std::uint32_t repeat = 0;    ///< runs, at least one is made; syscall programs: 0
 };

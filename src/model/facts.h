@@ -127,6 +127,7 @@ struct StructOpsType {
   btf::TypeId type = 0;
   std::vector<StructOpsMember> members;
   std::vector<WritableField> writable;  // fields of host structs its programs may write
+  bool test_run = false;                // clients may run its programs by hand
   std::vector<std::uint32_t> allowed_helpers;  // beyond the base set
 };
 

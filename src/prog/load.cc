@@ -177,6 +177,8 @@ Result<Ref<Program>> load_relocated(const LoadRequest& request, DescriptorSource
   parts.attach_target = std::move(p.target.holder);
   parts.maps = std::move(p.resolved.maps);
   parts.keep = std::make_shared<const Kept>(Kept{p.facts, std::move(compiled.objects)});
+  parts.ops_type = p.target.facts.ops;
+  parts.host_btf = p.facts->host_btf;
   parts.entry = std::move(compiled.entry);
   parts.code_bytes = compiled.code_bytes;
   return ProgramMaker::make(host.objects(), request.birth, std::move(parts));

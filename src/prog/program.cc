@@ -26,6 +26,8 @@ Ref<Program> ProgramMaker::make(ObjectTable& table, Birth birth, Parts parts) {
   program->btf_ = std::move(parts.btf);
   program->attach_target_ = std::move(parts.attach_target);
   program->keep_ = std::move(parts.keep);
+  program->ops_type_ = parts.ops_type;
+  program->host_btf_ = std::move(parts.host_btf);
   program->code_bytes_ = parts.code_bytes;
   program->entry_ = std::move(parts.entry);
   if (program->entry_) program->entry_->set_holder(*program);

@@ -15,6 +15,7 @@
 #include "exec/program_entry.h"
 #include "isa/insn.h"
 #include "maps/map.h"
+#include "model/facts.h"
 #include "object/object.h"
 #include "prog/btf_object.h"
 #include "prog/tag.h"
@@ -60,6 +61,11 @@ class Program final : public exec::Runnable {
   /// The object that holds what it attaches to (BTF or program); null: none.
   const Ref<Object>& attach_target() const { return attach_target_; }
 
+  /// A member's: the type it is for; null: no struct_ops program.
+  const model::StructOpsType* ops_type() const { return ops_type_; }
+  /// The host's BTF at load.
+  const std::shared_ptr<const btf::Btf>& host_btf() const { return host_btf_; }
+
   /// False: verified only, for want of something of the host's. It has no entry(), is never attached, run or called.
   bool runnable() const { return entry() != nullptr; }
   exec::RunTotals run_totals() const { return runnable() ? entry_->totals() : exec::RunTotals{}; }
@@ -75,6 +81,8 @@ class Program final : public exec::Runnable {
   Ref<BtfObject> btf_;
   Ref<Object> attach_target_;
   std::shared_ptr<const void> keep_;  // facts the code was made from
+  const model::StructOpsType* ops_type_ = nullptr;  // in keep_
+  std::shared_ptr<const btf::Btf> host_btf_;
   std::uint64_t code_bytes_ = 0;
   mutable Mutex maps_mutex_;
   std::vector<Ref<maps::Map>> maps_ RING3_GUARDED_BY(maps_mutex_);
@@ -89,6 +97,8 @@ class ProgramMaker {
     Ref<Object> attach_target;
     std::vector<Ref<maps::Map>> maps;
     std::shared_ptr<const void> keep;
+    const model::StructOpsType* ops_type = nullptr;  // in `keep`
+    std::shared_ptr<const btf::Btf> host_btf;
     std::unique_ptr<exec::ProgramEntry> entry;
     std::uint64_t code_bytes = 0;
   };

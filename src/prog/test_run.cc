@@ -10,44 +10,79 @@ namespace {
 
 using Runner = Result<TestRunResult> (*)(Program&, const TestRunRequest&, exec::HostServices&);
 
-/// Iterators and typed tracepoints: Linux runs functions of its own with what is attached to them, and these are not.
-Result<TestRunResult> refuse_traced(Program&, const TestRunRequest&, exec::HostServices&) { return Errno::kInval; }
-Result<TestRunResult> refuse_member(Program&, const TestRunRequest&, exec::HostServices&) { return Errno::kOpNotSupp; }
+/// Iterators and typed tracepoints: Linux calls functions of its own here, for what is attached to them, and then says that
+/// nothing came of it. Functions of the kernel's are what others trace; there are none.
+Result<TestRunResult> refuse_traced(Program& program, const TestRunRequest& request, exec::HostServices&) {
+  if (!is_plain(request)) return Errno::kInval;
+  const std::uint32_t at = program.attach_type();
+  if (at != uapi::BPF_TRACE_FENTRY && at != uapi::BPF_TRACE_FEXIT && at != uapi::BPF_MODIFY_RETURN) return Errno::kFault;
+  return refuse_run(request, Errno::kNotSupp, "a run of tracing programs calls test functions of a kernel, which this host has not");
+}
 
-constexpr struct {
+struct RunnerRow {
   uapi::bpf_prog_type type;
   Runner run;
-} kRunners[] = {
-    {uapi::BPF_PROG_TYPE_SOCKET_FILTER, &run_on_skb}, {uapi::BPF_PROG_TYPE_SCHED_CLS, &run_on_skb},
-    {uapi::BPF_PROG_TYPE_SCHED_ACT, &run_on_skb},     {uapi::BPF_PROG_TYPE_CGROUP_SKB, &run_on_skb},
-    {uapi::BPF_PROG_TYPE_LWT_IN, &run_on_skb},        {uapi::BPF_PROG_TYPE_LWT_OUT, &run_on_skb},
-    {uapi::BPF_PROG_TYPE_LWT_XMIT, &run_on_skb},      {uapi::BPF_PROG_TYPE_XDP, &run_on_xdp},
-    {uapi::BPF_PROG_TYPE_RAW_TRACEPOINT, &run_on_arguments}, {uapi::BPF_PROG_TYPE_TRACING, &refuse_traced},
-    {uapi::BPF_PROG_TYPE_SYSCALL, &run_as_syscall},   {uapi::BPF_PROG_TYPE_STRUCT_OPS, &refuse_member},
+  bool gives_context;  // as an output of its own
 };
+constexpr RunnerRow kRunners[] = {
+    {uapi::BPF_PROG_TYPE_SOCKET_FILTER, &run_on_skb, true},
+    {uapi::BPF_PROG_TYPE_SCHED_CLS, &run_on_skb, true},
+    {uapi::BPF_PROG_TYPE_SCHED_ACT, &run_on_skb, true},
+    {uapi::BPF_PROG_TYPE_CGROUP_SKB, &run_on_skb, true},
+    {uapi::BPF_PROG_TYPE_LWT_IN, &run_on_skb, true},
+    {uapi::BPF_PROG_TYPE_LWT_OUT, &run_on_skb, true},
+    {uapi::BPF_PROG_TYPE_LWT_XMIT, &run_on_skb, true},
+    {uapi::BPF_PROG_TYPE_XDP, &run_on_xdp, true},
+    {uapi::BPF_PROG_TYPE_SK_LOOKUP, &run_on_lookup, true},
+    {uapi::BPF_PROG_TYPE_FLOW_DISSECTOR, &run_on_flow, true},
+    {uapi::BPF_PROG_TYPE_NETFILTER, &run_on_netfilter, false},
+    {uapi::BPF_PROG_TYPE_RAW_TRACEPOINT, &run_on_arguments, false},
+    {uapi::BPF_PROG_TYPE_TRACING, &refuse_traced, false},
+    {uapi::BPF_PROG_TYPE_SYSCALL, &run_as_syscall, false},
+    {uapi::BPF_PROG_TYPE_STRUCT_OPS, &run_as_member, false},
+};
+
+const RunnerRow* find_runner(std::uint32_t type) {
+  for (const RunnerRow& row : kRunners)
+    if (static_cast<std::uint32_t>(row.type) == type) return &row;
+  return nullptr;
+}
 
 constexpr std::size_t kMaxSyscallCtxBytes = UINT16_MAX;
 
 }  // namespace
 
-std::uint32_t run_repeatedly(const Program& program, void* ctx, const TestRunRequest& request,
-                             exec::HostServices& host, TestRunResult& result) {
+Errno refuse_run(const TestRunRequest& request, Errno e, std::string_view why) {
+  if (request.why != nullptr) request.why->write(why);
+  return e;
+}
+
+std::uint32_t run_repeatedly(const Program& program, const exec::RunArgs& args, const TestRunRequest& request,
+                             exec::HostServices& host, TestRunResult& result, void (*reset)(void* ctx)) {
   const std::uint32_t repeat = std::max(request.repeat, 1u);
   std::uint64_t returned = 0;
   const std::uint64_t start_ns = host.ktime_ns();
-  for (std::uint32_t i = 0; i < repeat; ++i)
-    returned = program.entry()->run(exec::RunArgs{.ctx = ctx, .client = request.client});
+  for (std::uint32_t i = 0; i < repeat; ++i) {
+    if (reset != nullptr) reset(args.ctx);
+    returned = program.entry()->run(args);
+  }
   const std::uint64_t mean_ns = (host.ktime_ns() - start_ns) / repeat;
   result.duration_ns = static_cast<std::uint32_t>(std::min<std::uint64_t>(mean_ns, UINT32_MAX));
   result.retval = static_cast<std::uint32_t>(returned);
   return result.retval;
 }
 
+bool gives_context(std::uint32_t prog_type) {
+  const RunnerRow* row = find_runner(prog_type);
+  return row != nullptr && row->gives_context;
+}
+
 Result<TestRunResult> test_run(Program& program, const TestRunRequest& request, exec::HostServices& host) {
-  if (!program.runnable()) return Errno::kNotSupp;
-  for (const auto& row : kRunners)
-    if (row.type == program.type()) return row.run(program, request, host);
-  return Errno::kNotSupp;
+  const RunnerRow* row = find_runner(program.type());
+  if (row == nullptr) return refuse_run(request, Errno::kNotSupp, "programs of this type have no test run");
+  const bool traced = row->run == &refuse_traced;  // whether it could run makes no difference
+  if (!program.runnable() && !traced) return refuse_run(request, Errno::kNotSupp, "it was verified, and cannot run here");
+  return row->run(program, request, host);
 }
 
 /// behaviour.md E.2: a block of bytes in and out, nothing else.
@@ -59,7 +94,7 @@ Result<TestRunResult> run_as_syscall(Program& program, const TestRunRequest& req
   if (bytes < program.about().max_ctx_offset || bytes > kMaxSyscallCtxBytes) return Errno::kInval;
   TestRunResult result;
   result.ctx_out = request.ctx_in;
-  run_repeatedly(program, bytes != 0 ? result.ctx_out.data() : nullptr, request, host, result);
+  run_repeatedly(program, {.ctx = bytes != 0 ? result.ctx_out.data() : nullptr, .client = request.client}, request, host, result);
   return result;
 }
 

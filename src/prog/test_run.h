@@ -1,13 +1,16 @@
 // PROG_TEST_RUN: one program, a context made from the client's bytes, a result. Types are rows of the table
-// in test_run.cc; a type without a row answers kNotSupp.
+// in test_run.cc, one file per kind of context; a type without a row answers kNotSupp. What each takes, which sizes and which
+// errnos, is Linux's (asked of a kernel, not read).
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <vector>
 
+#include "base/text_sink.h"
 #include "exec/client_memory.h"
 #include "exec/host_services.h"
+#include "maps/map.h"
 #include "prog/program.h"
 #include "ring3/result.h"
 
@@ -21,7 +24,11 @@ struct TestRunRequest {
   std::uint32_t data_size_out = 0, ctx_size_out = 0;
   std::uint32_t repeat = 0;
   std::uint32_t flags = 0, cpu = 0, batch_size = 0;
-  exec::ClientMemory* client = nullptr;  // what a syscall program's helpers reach; null: nothing
+  /// Memory that pointers of the client mean: what a syscall program's helpers reach, structs of a member's arguments.
+  /// Null: nothing.
+  exec::ClientMemory* client = nullptr;
+  maps::MapHost* devices = nullptr;  // who knows the host's devices; null: there is the loopback only
+  TextSink* why = nullptr;           // one line for a refusal that an errno does not explain
 };
 
 /// The caller copies min(size, client's room) bytes out, writes the true sizes into the attribute, and
@@ -32,8 +39,11 @@ struct TestRunResult {
   std::vector<std::byte> data_out, ctx_out;
 };
 
-/// Errors: kInval a field the type does not take, or a size out of range; kOpNotSupp struct_ops; kNotSupp no run
-/// operation. Rights are the caller's to check.
+/// Whether runs of this type can give their context back as an output of its own (ctx_out).
+bool gives_context(std::uint32_t prog_type);
+
+/// Errors: kInval a field the type does not take, or a size out of range; kOpNotSupp what a host cannot do, or
+/// a member whose type does not offer it; kNotSupp no run operation; what each kind says (its file). Rights are the caller's to check.
 Result<TestRunResult> test_run(Program& program, const TestRunRequest& request, exec::HostServices& host);
 
 }  // namespace ring3::prog

@@ -1,10 +1,5 @@
 // Running socket filters, tc and XDP programs on bytes a client gives. Which fields of a context may be given,
 // and which sizes, is Linux's (its test_run behaviour is what client libraries probe).
-#include <algorithm>
-#include <cstring>
-#include <span>
-
-#include "base/try.h"
 #include "exec/packet.h"
 #include "prog/test_run_kinds.h"
 #include "uapi/bpf.h"
@@ -12,10 +7,10 @@
 namespace ring3::prog {
 namespace {
 
-constexpr std::size_t kPageBytes = 4096;
 constexpr std::size_t kMaxMetadataBytes = 255;  // multiple of 4
-constexpr std::uint32_t kLoopback = 1;
 constexpr std::uint32_t kMaxWireBytes = 65536;
+constexpr std::uint32_t kMaxSegments = 65535;
+constexpr std::uint32_t kMaxLiveBatch = 256;
 
 /// Bytes [first, last) of a context that a client may set.
 struct Settable {
@@ -31,29 +26,16 @@ constexpr Settable kSkbFields[] = {
 };
 #undef RING3_FIELD
 
+/// The loopback is everywhere; other devices are the host's.
+bool has_device(const TestRunRequest& request, std::uint32_t ifindex) {
+  return ifindex <= kLoopback || (request.devices != nullptr && request.devices->has_device(ifindex));
+}
+
 Result<void> check_data(const TestRunRequest& request) {
   if (request.data_in.size() < exec::kEthernetHeader ||
       request.data_in.size() > kPageBytes - exec::kPacketHeadroom - exec::kPacketTailroom)
     return Errno::kInval;
   return {};
-}
-
-/// A record from the client's bytes: shorter ones are filled with zeroes, longer ones must end in zeroes.
-template <typename Record>
-Result<Record> read_context(const TestRunRequest& request) {
-  Record ctx{};
-  const std::span bytes(request.ctx_in);
-  const std::size_t known = std::min(bytes.size(), sizeof(ctx));
-  const auto tail = bytes.subspan(known);
-  if (std::any_of(tail.begin(), tail.end(), [](std::byte b) { return b != std::byte{0}; })) return Errno::kTooBig;
-  if (known != 0) std::memcpy(&ctx, bytes.data(), known);
-  return ctx;
-}
-
-template <typename Record>
-std::vector<std::byte> bytes_of(const Record& record) {
-  const auto bytes = std::as_bytes(std::span(&record, 1));
-  return {bytes.begin(), bytes.end()};
 }
 
 Result<void> check_skb_context(const uapi::__sk_buff& ctx) {
@@ -79,6 +61,8 @@ Result<void> fill_skb(uapi::__sk_buff& skb, const TestRunRequest& request, std::
   if (!request.has_ctx_in) skb.wire_len = 0;
   else if (skb.wire_len == 0) skb.wire_len = whole;
   else if (skb.wire_len < whole || skb.wire_len > kMaxWireBytes) return Errno::kInval;
+  if (!has_device(request, skb.ifindex)) return Errno::kNoDev;
+  if (skb.gso_segs > kMaxSegments) return Errno::kInval;
   if (skb.ifindex == 0) skb.ifindex = kLoopback;
   skb.len = seen_bytes;
   std::uint16_t protocol = 0;  // stays in network order
@@ -94,7 +78,7 @@ Result<std::size_t> metadata_bytes(const uapi::xdp_md& ctx, const TestRunRequest
   if (ctx.data_meta != 0 || ctx.data_end != request.data_in.size() || ctx.data > ctx.data_end || bad_metadata)
     return Errno::kInval;
   if (ctx.egress_ifindex != 0 || (ctx.ingress_ifindex == 0 && ctx.rx_queue_index != 0)) return Errno::kInval;
-  if (ctx.ingress_ifindex > kLoopback) return Errno::kNoDev;
+  if (!has_device(request, ctx.ingress_ifindex)) return Errno::kNoDev;
   if (ctx.rx_queue_index != 0) return Errno::kInval;
   return std::size_t{ctx.data};
 }
@@ -102,8 +86,10 @@ Result<std::size_t> metadata_bytes(const uapi::xdp_md& ctx, const TestRunRequest
 }  // namespace
 
 Result<TestRunResult> run_on_skb(Program& program, const TestRunRequest& request, exec::HostServices& host) {
-  if (request.flags != 0 || request.cpu != 0 || request.batch_size != 0) return Errno::kInval;
+  constexpr std::uint32_t kKnownFlags = uapi::BPF_F_TEST_SKB_CHECKSUM_COMPLETE;
+  if ((request.flags & ~kKnownFlags) != 0 || request.cpu != 0 || request.batch_size != 0) return Errno::kInval;
   RING3_TRY(check_data(request));
+  if (request.flags != 0) return refuse_run(request, Errno::kOpNotSupp, "packets here carry no checksum to check");
   const std::span data(request.data_in);
   const std::size_t hidden = sees_link_layer(program) ? 0 : exec::kEthernetHeader;
   auto packet = RING3_TRY(exec::Packet::make(data));
@@ -115,7 +101,7 @@ Result<TestRunResult> run_on_skb(Program& program, const TestRunRequest& request
   RING3_TRY(fill_skb(skb, request, static_cast<std::uint32_t>(data.size() - hidden)));
 
   TestRunResult result;
-  run_repeatedly(program, &record, request, host, result);
+  run_repeatedly(program, {.ctx = &record}, request, host, result);
   result.data_out.assign(hidden, std::byte{0});
   result.data_out.insert(result.data_out.end(), packet->bytes().begin(), packet->bytes().end());
   if (request.has_ctx_out) result.ctx_out = bytes_of(skb);
@@ -123,17 +109,25 @@ Result<TestRunResult> run_on_skb(Program& program, const TestRunRequest& request
 }
 
 Result<TestRunResult> run_on_xdp(Program& program, const TestRunRequest& request, exec::HostServices& host) {
-  if (request.flags != 0 || request.cpu != 0 || request.batch_size != 0) return Errno::kInval;
-  RING3_TRY(check_data(request));
+  constexpr std::uint32_t kLive = uapi::BPF_F_TEST_XDP_LIVE_FRAMES;
+  const bool live = (request.flags & kLive) != 0;
+  if ((request.flags & ~kLive) != 0 || (!live && request.batch_size != 0)) return Errno::kInval;
+  if (request.batch_size > kMaxLiveBatch) return Errno::kTooBig;
+  if (request.data_in.size() < exec::kEthernetHeader) return Errno::kInval;
   const uapi::xdp_md ctx = RING3_TRY(read_context<uapi::xdp_md>(request));
   const std::size_t metadata = RING3_TRY(metadata_bytes(ctx, request));
+  if (live && request.has_ctx_in && (request.has_data_out || request.has_ctx_out)) return Errno::kInval;
+  const bool jumbo = request.data_in.size() > kPageBytes - exec::kPacketHeadroom - exec::kPacketTailroom;
+  if (live && jumbo) return Errno::kInval;
+  if (live) return refuse_run(request, Errno::kOpNotSupp, "live frames go to devices, which this host has not");
+  if (jumbo) return refuse_run(request, Errno::kOpNotSupp, "frames of more than one buffer are not supported");
   auto packet = RING3_TRY(exec::Packet::make(request.data_in));
   rewrite::PacketRecord& record = packet->record();
   record.data = record.data_meta + metadata;
-  record.abi.xdp.ingress_ifindex = kLoopback;
+  record.abi.xdp.ingress_ifindex = ctx.ingress_ifindex != 0 ? ctx.ingress_ifindex : kLoopback;
 
   TestRunResult result;
-  run_repeatedly(program, &record, request, host, result);
+  run_repeatedly(program, {.ctx = &record}, request, host, result);
   result.data_out.assign(record.data_meta, record.data_end);
   if (request.has_ctx_out) {
     uapi::xdp_md out = record.abi.xdp;

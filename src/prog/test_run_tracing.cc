@@ -26,7 +26,7 @@ Result<TestRunResult> run_on_arguments(Program& program, const TestRunRequest& r
   if (on_cpu && request.cpu >= host.possible_cpus()) return kNoSuchCpu;
   if (bytes != 0) std::memcpy(arguments.data(), request.ctx_in.data(), bytes);
   TestRunResult result;
-  run_repeatedly(program, arguments.data(), request, host, result);
+  run_repeatedly(program, {.ctx = arguments.data()}, request, host, result);
   result.duration_ns = 0;  // not told, as in Linux
   return result;
 }

@@ -9,6 +9,7 @@
 #include "runtime/references.h"
 #include "runtime/runtime_impl.h"
 #include "syscall/bpf.h"
+#include "syscall/call_memory.h"
 #include "syscall/caller.h"
 #include "uapi/bpf.h"
 
@@ -64,8 +65,12 @@ Result<TestRunOutcome> Runtime::test_run(std::uint32_t program_id, const TestRun
     request.ctx_in = copy(run.ctx, run.ctx_bytes);
     request.has_data_in = run.data != nullptr;
     request.has_ctx_in = run.ctx != nullptr;
-    request.has_ctx_out = run.ctx != nullptr && static_cast<prog::Program&>(*program).type() != uapi::BPF_PROG_TYPE_SYSCALL;
+    request.has_ctx_out = run.ctx != nullptr && prog::gives_context(static_cast<prog::Program&>(*program).type());
     request.repeat = run.repeat;
+    syscall::OwnMemory own;
+    syscall::CallMemory memory(own);
+    request.client = &memory;
+    request.devices = &impl_->map_host();
     prog::TestRunResult result =
         RING3_TRY(prog::test_run(static_cast<prog::Program&>(*program), request, impl_->machine().host));
     return TestRunOutcome{result.retval, result.duration_ns, std::move(result.data_out), std::move(result.ctx_out)};

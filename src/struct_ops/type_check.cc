@@ -58,6 +58,7 @@ class TypeCheck {
     if (def_.name.size() + kWrapperPrefix.size() >= kMaxNameBytes) return fail(Errno::kInval, "name is too long");
     const std::string wrapper = std::string(kWrapperPrefix) + def_.name;
     facts_.name = def_.name;
+    facts_.test_run = def_.test_run;
     facts_.btf = shared_btf_;
     facts_.type = btf_.find(def_.name, Kind::kStruct);
     out_->wrapper = btf_.find(wrapper, Kind::kStruct);

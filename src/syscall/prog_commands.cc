@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/text_sink.h"
 #include "base/try.h"
 #include "model/rights.h"
 #include "prog/check.h"
 #include "prog/load.h"
 #include "prog/test_run.h"
+#include "syscall/call_memory.h"
 #include "syscall/handlers.h"
 #include "syscall/token.h"
 
@@ -157,15 +159,14 @@ Result<std::vector<std::byte>> read_run_input(Call& call, std::uint64_t address,
   return call.memory().read_array<std::byte>(address, bytes);
 }
 
-/// Copies what fits, stores the true size. kNoSpc when it did not fit.
+/// Copies what fits, stores the true size. kNoSpc when it did not fit, also when there is nowhere to copy it to.
 Result<void> write_run_output(Call& call, std::uint64_t address, std::uint32_t& size,
                               const std::vector<std::byte>& out) {
   // Without a size the client says it has room for everything.
-  const std::size_t given = size == 0 ? out.size() : size;
-  const std::size_t room = address == 0 ? 0 : std::min(given, out.size());
-  const bool cut = address != 0 && room < out.size();
+  const std::size_t room = size == 0 ? out.size() : std::min<std::size_t>(size, out.size());
+  const bool cut = room < out.size();
   size = static_cast<std::uint32_t>(out.size());
-  if (room != 0) RING3_TRY(call.memory().write(address, std::span(out).first(room)));
+  if (address != 0 && room != 0) RING3_TRY(call.memory().write(address, std::span(out).first(room)));
   if (cut) return Errno::kNoSpc;
   return {};
 }
@@ -192,8 +193,14 @@ Result<long> prog_test_run(Call& call, uapi::bpf_attr& attr) {
   if (test.data_in == 0 && test.data_size_in != 0) return Errno::kInval;
   request.data_in = RING3_TRY(read_run_input(call, test.data_in, test.data_size_in));
   request.ctx_in = RING3_TRY(read_run_input(call, test.ctx_in, test.ctx_size_in));
-  const prog::TestRunResult result =
-      RING3_TRY(prog::test_run(*program, request, call.kernel().services().program_host().machine().host));
+  CallMemory memory(call.memory());
+  StringSink why;
+  request.client = &memory;
+  request.devices = &call.kernel().services().map_host();
+  request.why = &why;
+  Result<prog::TestRunResult> ran = prog::test_run(*program, request, call.kernel().services().program_host().machine().host);
+  if (!ran.ok() && !why.text().empty()) call.explain(why.text());
+  const prog::TestRunResult result = RING3_TRY(std::move(ran));
   test.retval = result.retval;
   test.duration = result.duration_ns;
   // A syscall program's context comes back in the buffer it came from.
@@ -201,10 +208,8 @@ Result<long> prog_test_run(Call& call, uapi::bpf_attr& attr) {
     if (test.ctx_in != 0) RING3_TRY(call.memory().write(test.ctx_in, result.ctx_out));
     return 0L;
   }
-  Result<void> data = write_run_output(call, test.data_out, test.data_size_out, result.data_out);
-  Result<void> ctx = write_run_output(call, test.ctx_out, test.ctx_size_out, result.ctx_out);
-  RING3_TRY(std::move(data));
-  RING3_TRY(std::move(ctx));
+  RING3_TRY(write_run_output(call, test.data_out, test.data_size_out, result.data_out));
+  if (test.ctx_out != 0) RING3_TRY(write_run_output(call, test.ctx_out, test.ctx_size_out, result.ctx_out));
   return 0L;
 }
 

@@ -84,14 +84,10 @@ PreparedLoad BpfClient::prepare(const ProgramText& program) {
   attr.log_size = static_cast<std::uint32_t>(load.log.size());
   attr.log_buf = address(load.log.data());
   attr.prog_flags = program.flags;
-  if (program.prog_type == uapi::BPF_PROG_TYPE_STRUCT_OPS) {
-    attr.expected_attach_type = program.member;
-    attr.attach_btf_id =
-        program.attach_btf_id != 0 ? program.attach_btf_id : host_.find(program.type, btf::Kind::kStruct);
-  } else if (program.attach_btf_id != 0) {
-    attr.expected_attach_type = program.member;
-    attr.attach_btf_id = program.attach_btf_id;
-  }
+  attr.expected_attach_type = program.member;
+  attr.attach_btf_id = program.attach_btf_id;
+  if (program.prog_type == uapi::BPF_PROG_TYPE_STRUCT_OPS && attr.attach_btf_id == 0)
+    attr.attach_btf_id = host_.find(program.type, btf::Kind::kStruct);
   std::strcpy(attr.prog_name, "test");
   return load;
 }

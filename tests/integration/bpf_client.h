@@ -19,7 +19,7 @@ constexpr long kENotSupp = -524;
 
 struct ProgramText {
   std::string_view text;
-  std::uint32_t member = 0;
+  std::uint32_t member = 0;            // or expected_attach_type
   std::string_view type = "calc_ops";  // struct in the host's BTF; attach_btf_id is its id
   std::uint32_t flags = 0;
   const char* license = "GPL";

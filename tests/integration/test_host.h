@@ -58,6 +58,34 @@ struct owner_ops {
 
 __u64 owner_ops__take(struct thing *thing__ref);
 
+/* Programs of this type may be test-run; the first argument is the client's bytes. */
+struct trial_state {
+  int value;
+  __u32 parts[3];
+};
+struct trial_node {
+  struct trial_node *next;
+};
+/* What netfilter programs see. */
+struct nf_hook_state {
+  __u8 hook;
+  __u8 pf;
+};
+struct sk_buff {
+  __u32 len;
+  __u16 protocol;
+};
+struct trial_ops {
+  int (*change)(struct trial_state *state, int by, signed char small);
+  int (*maybe)(struct trial_state *state);
+  void (*nothing)(void);
+  __u64 (*walk)(struct trial_node *node);
+  struct thing *(*make)(__u64 id);
+  int (*frame)(struct sk_buff *skb, struct nf_hook_state *state);
+} RING3_STRUCT_OPS;
+
+int trial_ops__maybe(struct trial_state *state__nullable);
+
 struct box {
   __u64 content;
 };
