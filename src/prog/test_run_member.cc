@@ -2,8 +2,8 @@
 // is an address of the client's: the struct is copied in, the member gets the copy, and what it wrote goes back.
 //
 // Soundness: the client makes up what the verifier takes for a valid object. So the type must offer it
-// (StructOpsDef::test_run); a struct has no pointers that the program could follow; and no ownership crosses the border, because
-// nobody counts references to a copy.
+// (StructOpsDef::test_run); a struct or union has no pointers that the program could follow, and no end that is not told; other
+// pointers are numbers to programs; and no ownership crosses the border, because nobody counts references to a copy.
 #include <array>
 
 #include "exec/thunk.h"
@@ -17,15 +17,16 @@ using btf::Kind;
 constexpr std::size_t kMaxStructBytes = 4096;
 constexpr int kMaxNesting = 16;
 
-/// The struct a pointer leads to; 0: it is no pointer, or leads to something else.
+/// The struct or union a pointer leads to; 0: it is no pointer, or one that is a number to programs.
 btf::TypeId pointed_struct(const btf::Btf& types, btf::TypeId id) {
   const btf::Type* type = types.type(types.skip_modifiers(id));
   if (type->kind != Kind::kPtr) return 0;
   const btf::TypeId pointee = types.skip_modifiers(type->type);
-  return pointee != btf::kVoid && types.type(pointee)->kind == Kind::kStruct ? pointee : 0;
+  const Kind kind = types.type(pointee)->kind;
+  return kind == Kind::kStruct || kind == Kind::kUnion ? pointee : 0;
 }
 
-/// Numbers only, all the way down.
+/// Numbers only, all the way down, and all of them within the type's size.
 bool is_plain_data(const btf::Btf& types, btf::TypeId id, int nesting = 0) {
   const btf::TypeId plain = types.skip_modifiers(id);
   const btf::Type* type = types.type(plain);
@@ -35,7 +36,7 @@ bool is_plain_data(const btf::Btf& types, btf::TypeId id, int nesting = 0) {
     case Kind::kEnum:
     case Kind::kEnum64:
     case Kind::kFloat: return true;
-    case Kind::kArray: return is_plain_data(types, types.array(plain)->elem, nesting + 1);
+    case Kind::kArray: return types.array(plain)->count != 0 && is_plain_data(types, types.array(plain)->elem, nesting + 1);
     case Kind::kStruct:
     case Kind::kUnion:
       for (const btf::Member& member : types.members(plain))

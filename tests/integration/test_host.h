@@ -66,6 +66,14 @@ struct trial_state {
 struct trial_node {
   struct trial_node *next;
 };
+struct trial_rest {
+  __u32 count;
+  __extension__ __u32 items[0]; /* C++ has no other members without an end */
+};
+union trial_either {
+  __u32 number;
+  __u8 bytes[4];
+};
 /* What netfilter programs see. */
 struct nf_hook_state {
   __u8 hook;
@@ -82,6 +90,8 @@ struct trial_ops {
   __u64 (*walk)(struct trial_node *node);
   struct thing *(*make)(__u64 id);
   int (*frame)(struct sk_buff *skb, struct nf_hook_state *state);
+  int (*rest)(struct trial_rest *rest);
+  int (*either)(union trial_either *either);
 } RING3_STRUCT_OPS;
 
 int trial_ops__maybe(struct trial_state *state__nullable);

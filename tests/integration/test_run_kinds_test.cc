@@ -358,7 +358,7 @@ TEST_F(TestRunKinds, IteratorsAndTypedTracepointsHaveNothingToRun) {
   EXPECT_EQ(run(attr), -EINVAL);
 }
 
-enum TrialMember : std::uint32_t { kChange, kMaybe, kNothing, kWalk, kMake, kFrame };
+enum TrialMember : std::uint32_t { kChange, kMaybe, kNothing, kWalk, kMake, kFrame, kRest, kEither };
 
 struct TrialState {
   std::int32_t value;
@@ -433,8 +433,12 @@ TEST_F(TestRunMembers, A_38_WhatNoClientCanMakeUp) {
   };
   log_.take();
   EXPECT_EQ(answer(member("r0 = 0\nexit", kWalk), reinterpret_cast<std::uintptr_t>(words)), -EOPNOTSUPP) << "a pointer inside";
+  EXPECT_EQ(answer(member("r0 = 0\nexit", kRest), reinterpret_cast<std::uintptr_t>(words)), -EOPNOTSUPP) << "an end nobody knows";
   EXPECT_NE(log_.take().find("no client can make up"), std::string::npos);
   EXPECT_EQ(answer(member("r0 = 0\nexit", kMake), 1), -EOPNOTSUPP) << "a reference comes out";
+  const long either = member("r1 = *(u64 *)(r1 +0)\nr0 = *(u32 *)(r1 +0)\nexit", kEither);
+  EXPECT_EQ(answer(either, 8), -EFAULT) << "a union is the client's too, never an address of the host's";
+  EXPECT_EQ(answer(either, reinterpret_cast<std::uintptr_t>(words)), 0);
   const long nothing = member("r0 = 5\nexit", kNothing);
   uapi::bpf_attr attr = attr_of(nothing);
   ASSERT_EQ(run(attr), 0);
