@@ -136,6 +136,7 @@ struct Program {
   std::vector<std::uint8_t> marks;      // per instruction: InsnMark
   std::vector<std::uint8_t> fastcall_pairs{};  // per call: spills and fills around it that Linux drops
   std::vector<std::uint16_t> live_in;   // per instruction: registers read before written from here on
+  std::vector<std::uint64_t> stack_live{};  // per instruction: slots of its function's frame that may be looked at; empty: all
   std::vector<std::uint32_t> line_of;   // per instruction: index into in.line_info, or kNoIndex
 
   /// What the program is to rows of model/: one bit.

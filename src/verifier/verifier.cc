@@ -24,8 +24,8 @@ using isa::Op;
 
 class Run {
  public:
-  Run(const ProgramInput& in, const model::Facts& facts, const Limits& limits, LogSink& log)
-      : prog_{.in = in, .facts = facts, .limits = limits}, diag_(log) {}
+  Run(const ProgramInput& in, const model::Facts& facts, const Limits& limits, LogSink& log, Witness* witness = nullptr)
+      : prog_{.in = in, .facts = facts, .limits = limits}, diag_(log), witness_(witness) {}
 
   Result<VerifiedProgram> verify() {
     const auto start = std::chrono::steady_clock::now();
@@ -33,7 +33,6 @@ class Run {
     const auto spent = std::chrono::steady_clock::now() - start;
     out_.stats.time_ns =
         static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(spent).count());
-    out_.stats.peak_memory_bytes = frames_.bytes();
     if (walked_) log_stats(diag_, prog_, out_);
     diag_.flush();
     if (!done.ok() && diag_.refused())
@@ -55,6 +54,7 @@ class Run {
     RING3_TRY(check_maps());
     RING3_TRY(check_cfg(prog_, diag_));
     find_liveness(prog_);
+    find_stack_liveness(prog_);
     find_fastcalls(prog_);
     find_throws(prog_);
     prepare_facts();
@@ -187,7 +187,7 @@ class Run {
 
   Result<void> walk(const EntryPoint& entry) {
     walked_ = true;
-    Explorer explorer(prog_, diag_, out_, frames_, noted_, ids_);
+    Explorer explorer(prog_, diag_, out_, frames_, noted_, ids_, witness_);
     if (diag_.wants(kLogStates)) diag_.print("func#{} @{}\n", {entry.subprog, prog_.subprogs[entry.subprog].start});
     const Result<void> done = explorer.walk(entry, rejection_);
     reported_ = !done.ok();
@@ -284,6 +284,7 @@ class Run {
 
   Program prog_;
   Diag diag_;
+  Witness* witness_;
   VerifiedProgram out_;
   FramePool frames_;
   std::vector<std::uint8_t> noted_;
@@ -303,6 +304,11 @@ bool becomes_inline_loop(const isa::Insn& insn, const InsnFacts& facts) {
 
 Result<VerifiedProgram> verify(const ProgramInput& in, const model::Facts& facts, const Limits& limits, LogSink& log) {
   return Run(in, facts, limits, log).verify();
+}
+
+Result<VerifiedProgram> verify_witnessed(const ProgramInput& in, const model::Facts& facts, const Limits& limits, LogSink& log,
+                                         Witness& witness) {
+  return Run(in, facts, limits, log, &witness).verify();
 }
 
 }  // namespace ring3::verifier

@@ -58,6 +58,7 @@ struct Scalar {
   /// Lets the parts learn from each other, as far as Linux 6.12 does or further.
   /// False: no number satisfies all parts (the caller is on a path that cannot be taken).
   constexpr bool sync() {
+    if (is_unknown()) return true;
     learn_bounds_from_bits();
     learn_bounds_from_bounds();
     learn_bounds_from_bounds();

@@ -27,6 +27,7 @@ constexpr Scalar<B> zero_extend(const Scalar<B>& s, int n) {
   using W = Width<B>;
   if (n == B) return s;
   const typename W::U mask = W::kMask >> (B - n);
+  if (s.full.umax <= mask && s.full.smin >= 0) return s;  // has nothing above
   Scalar<B> r{s.var_off.zero_extended(n), {}, {}};
   const auto keep = [&](typename W::U lo, typename W::U hi) {
     if (W::trunc(hi - lo) <= mask && (lo & mask) <= (hi & mask)) r.full.tighten_unsigned(lo & mask, hi & mask);
@@ -114,11 +115,34 @@ constexpr bool is_division(isa::Op op) {
   return op == isa::Op::kDiv || op == isa::Op::kMod || op == isa::Op::kSdiv || op == isa::Op::kSmod;
 }
 
+/// Two known numbers: the result is one. False: this operation is not computed here.
+template <int N>
+constexpr bool compute(isa::Op op, typename Width<N>::U a, typename Width<N>::U b, typename Width<N>::U& out) {
+  using W = Width<N>;
+  using U = typename W::U;
+  switch (op) {
+    case isa::Op::kAdd: out = W::trunc(static_cast<U>(a + b)); return true;
+    case isa::Op::kSub: out = W::trunc(static_cast<U>(a - b)); return true;
+    case isa::Op::kMul: out = W::trunc(static_cast<U>(a * b)); return true;
+    case isa::Op::kAnd: out = a & b; return true;
+    case isa::Op::kOr: out = a | b; return true;
+    case isa::Op::kXor: out = a ^ b; return true;
+    default: return false;
+  }
+}
+
 /// dst = dst op src for kAdd … kSmod.
 template <int B>
 constexpr Scalar<B> binary_alu(isa::Op op, Half half, const Scalar<B>& dst, const Scalar<B>& src) {
   constexpr int kSub = B / 2;
   if (is_division(op)) return {};
+  if (dst.is_const() && src.is_const()) {
+    typename Width<B>::U whole{};
+    typename Width<kSub>::U low{};
+    if (half == Half::kFull && compute<B>(op, dst.const_value(), src.const_value(), whole)) return Scalar<B>::constant(whole);
+    if (half == Half::kLow && compute<kSub>(op, Scalar<B>::low_half(dst.const_value()), Scalar<B>::low_half(src.const_value()), low))
+      return Scalar<B>::constant(low);
+  }
   if (half == Half::kLow) {
     const Part<kSub> p = part_alu(op, low_part(dst), low_part(src));
     return Scalar<B>::of(Tnum<B>::constant(0).with_low(p.bits), {}, p.range);
@@ -157,8 +181,14 @@ constexpr Scalar<64> alu(const isa::Insn& insn, const Scalar<64>& dst, const Sca
 }
 
 /// What a load of `bytes` bytes of unknown memory leaves in a register.
-constexpr Scalar<64> loaded(int bytes, bool is_signed) {
-  return is_signed ? sign_extend(Scalar<64>::unknown(), bytes * 8) : zero_extend(Scalar<64>::unknown(), bytes * 8);
+inline const Scalar<64>& loaded(int bytes, bool is_signed) {
+  constexpr auto value = [](int n, bool with_sign) {
+    return with_sign ? sign_extend(Scalar<64>::unknown(), n * 8) : zero_extend(Scalar<64>::unknown(), n * 8);
+  };
+  static constexpr Scalar<64> kValues[] = {value(1, false), value(2, false), value(4, false), value(8, false),
+                                           value(1, true),  value(2, true),  value(4, true),  value(8, true)};
+  const int row = bytes == 1 ? 0 : bytes == 2 ? 1 : bytes == 4 ? 2 : 3;
+  return kValues[row + (is_signed ? 4 : 0)];
 }
 
 }  // namespace ring3::verifier

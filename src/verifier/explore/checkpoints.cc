@@ -73,6 +73,14 @@ void Checkpoints::pass_on_precision(const Program& prog, Diag& diag, const PathS
   if (!wanted.empty()) mark_chain_precise(prog, diag, path, wanted, true);
 }
 
+std::uint64_t Checkpoints::bytes() const {
+  std::uint64_t sum = all_.size() * sizeof(Checkpoint) + back_edges_.size() * sizeof(BackEdge);
+  const auto history = [](const PathState& state) { return state.history.capacity() * sizeof(HistoryEntry); };
+  for (const Checkpoint& checkpoint : all_) sum += history(checkpoint.state);
+  for (const BackEdge& edge : back_edges_) sum += history(edge.path);
+  return sum;
+}
+
 void Checkpoints::settle() {
   const auto count_precise = [this] {
     std::uint64_t n = 0;

@@ -44,6 +44,8 @@ class Checkpoints {
 
   std::uint32_t total() const { return static_cast<std::uint32_t>(all_.size()); }
   std::uint32_t most_per_insn() const { return most_; }
+  /// Of checkpoints and back edges, without their frames.
+  std::uint64_t bytes() const;
 
  private:
   struct BackEdge {

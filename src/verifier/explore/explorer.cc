@@ -6,6 +6,7 @@
 #include "verifier/call/call.h"
 #include "verifier/diag/kernel_log.h"
 #include "verifier/diag/report.h"
+#include "verifier/explore/recorder.h"
 #include "verifier/explore/states_equal.h"
 #include "verifier/kinds/owned_args.h"
 #include "verifier/precision/backtrack.h"
@@ -69,8 +70,10 @@ void forget_written(PathState& state) {
 }
 
 void make_imprecise(PathState& state) {
-  state.for_each_reg([](RegState& reg) { reg.precise = false; });
-  forget_written(state);
+  for (FramePtr& frame : state.frames) {
+    for (RegState& reg : frame->regs) reg.precise = reg.written = false;
+    for (StackSlot& slot : frame->stack) slot.spilled.precise = slot.spilled.written = false;
+  }
 }
 
 }  // namespace
@@ -128,6 +131,7 @@ Result<void> Explorer::walk(const EntryPoint& entry, Rejection& rejection) {
   diag_.scratched.all();
   Result<void> done = run(path, entry.async != nullptr);
   while (done.ok() && !pending_.empty()) {
+    frames_.give_back(std::move(path.history));
     path = std::move(pending_.back());
     pending_.pop_back();
     if (path.dead) {
@@ -140,6 +144,7 @@ Result<void> Explorer::walk(const EntryPoint& entry, Rejection& rejection) {
   Stats& stats = out_.stats;
   stats.states_total += checkpoints_.total();
   stats.states_peak = std::max(stats.states_peak, checkpoints_.total());
+  stats.peak_memory_bytes = std::max(stats.peak_memory_bytes, frames_.bytes() + checkpoints_.bytes());
   stats.max_states_per_insn = std::max(stats.max_states_per_insn, checkpoints_.most_per_insn());
   return done;
 }
@@ -171,6 +176,7 @@ Result<void> Explorer::run(PathState& path, bool resumed) {
 
 Result<void> Explorer::execute(PathState& path, bool& ended) {
   const std::uint32_t idx = path.insn_idx;
+  if (witness_ != nullptr) witness_->impl().record(prog_, path);
   path.history.push_back({.idx = idx, .frameno = static_cast<std::uint8_t>(path.depth())});
   if (diag_.wants(kLogNormal | kLogStates)) log_insn(diag_, prog_, path);
   Step step{prog_, path, diag_, *this, out_, idx, &path.history.back(), noted_};
@@ -218,7 +224,12 @@ Result<Explorer::Visit> Explorer::visit(PathState& path) {
       else checkpoints_.add_back_edge(old, path.fork(frames_));
       return Visit::kCovered;
     }
-    // Checkpoints that never cover anything only cost time: they are compared no more (but keep their precision).
+    // Checkpoints that never cover anything only cost time: they are compared no more (but keep their precision). A visit that
+    // is not kept itself does not count: otherwise a loop would drive out the checkpoints before it.
+    if (!add) {
+      ++i;
+      continue;
+    }
     const std::uint32_t patience = loops ? kLoopPatience : kPatience;
     if (++old->misses > old->hits * patience + patience) {
       here[i] = here.back();

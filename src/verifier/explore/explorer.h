@@ -7,6 +7,7 @@
 
 #include "verifier/explore/checkpoints.h"
 #include "verifier/verification.h"
+#include "verifier/witness.h"
 
 namespace ring3::verifier {
 
@@ -20,8 +21,8 @@ struct EntryPoint {
 class Explorer final : public Search {
  public:
   Explorer(Program& prog, Diag& diag, VerifiedProgram& out, FramePool& frames, std::vector<std::uint8_t>& noted,
-           std::uint32_t& ids)
-      : prog_(prog), diag_(diag), out_(out), frames_(frames), noted_(noted), ids_(ids), checkpoints_(prog, diag) {}
+           std::uint32_t& ids, Witness* witness)
+      : prog_(prog), diag_(diag), out_(out), frames_(frames), noted_(noted), ids_(ids), witness_(witness), checkpoints_(prog, diag) {}
 
   /// Walks everything that can follow from the first instruction of the entry's function.
   /// rejection: filled in when a path breaks a rule.
@@ -51,6 +52,7 @@ class Explorer final : public Search {
   FramePool& frames_;
   std::vector<std::uint8_t>& noted_;
   std::uint32_t& ids_;
+  Witness* witness_;  // null: nobody looks on
   Checkpoints checkpoints_;
   std::vector<PathState> pending_;
   std::uint32_t jumps_ = 0;             // walked in all

@@ -5,12 +5,14 @@
 // saw its kind, object and offset. If `cur` agrees in all of these, with ranges inside the old ones, the same
 // checks succeed from `cur`, and no path leaves the walked ones. Ids only say which values are the same;
 // they match if one renaming maps all old ids to the current ones, one to one.
-// Dead registers of `old` were forgotten when it was kept, so they match anything.
+// Dead registers of `old` were forgotten when it was kept, so they match anything; dead stack slots (flow/stack_liveness.cc) are
+// passed over.
 #include "verifier/explore/states_equal.h"
 
 #include <cstring>
 #include <vector>
 
+#include "verifier/flow/flow.h"
 #include "verifier/kinds/owned_args.h"
 
 namespace ring3::verifier {
@@ -22,11 +24,14 @@ class IdMap {
   bool match(std::uint32_t a, std::uint32_t b) {
     if ((a == 0) != (b == 0)) return false;
     if (a == 0) return true;
-    for (const Pair& p : pairs_) {
+    for (std::size_t i = 0; i < count_; ++i) {
+      const Pair& p = i < kInPlace ? first_[i] : more_[i - kInPlace];
       if (p.old == a) return p.cur == b;
       if (p.cur == b) return false;
     }
-    pairs_.push_back({a, b});
+    if (count_ < kInPlace) first_[count_] = {a, b};
+    else more_.push_back({a, b});
+    ++count_;
     return true;
   }
   /// Scalars without an id equal only themselves: each is its own group.
@@ -37,10 +42,13 @@ class IdMap {
   }
 
  private:
+  static constexpr std::size_t kInPlace = 32;  // few states have more values that are told apart
   struct Pair {
     std::uint32_t old, cur;
   };
-  std::vector<Pair> pairs_;
+  Pair first_[kInPlace];
+  std::size_t count_ = 0;
+  std::vector<Pair> more_;
   std::uint32_t next_ = UINT32_MAX;
 };
 
@@ -98,6 +106,17 @@ bool objects_match(const SlotObject& a, const SlotObject& b, IdMap& ids) {
          a.type == b.type && a.dynptr == b.dynptr && ids.match(a.id, b.id) && ids.match(a.ref_obj_id, b.ref_obj_id);
 }
 
+bool holds_object(SlotByte b) { return b == SlotByte::kIter || b == SlotByte::kDynptr; }
+
+/// Whether a byte of `old` that no spill is compared for covers one of `cur`. What an earlier walk found there unwritten or
+/// ordinary it may have read as a number, or written over in part; addresses and objects refuse some of that.
+bool byte_covers(const Program& prog, SlotByte old, SlotByte cur, bool cur_holds_pointer) {
+  if (old == cur) return true;
+  if (holds_object(cur) || (cur == SlotByte::kSpill && cur_holds_pointer)) return false;
+  if (old == SlotByte::kInvalid) return true;
+  return old == SlotByte::kMisc && (cur != SlotByte::kInvalid || prog.allow_uninit_stack);
+}
+
 bool slots_match(const Program& prog, const StackSlot& old, const StackSlot& cur, IdMap& ids, Compare how) {
   static const RegState unknown = [] {
     RegState r;
@@ -109,35 +128,38 @@ bool slots_match(const Program& prog, const StackSlot& old, const StackSlot& cur
   if (how != Compare::kExact && a != nullptr && b != nullptr) return regs_match(prog, *a, *b, ids, how);
   for (unsigned i = 0; i < kSlotBytes; ++i) {
     const SlotByte x = old.bytes[i], y = cur.bytes[i];
-    if (how == Compare::kExact) {
-      if (x != y) return false;
-      continue;
-    }
-    if (x == SlotByte::kInvalid) continue;
-    if (x == SlotByte::kMisc && (y == SlotByte::kZero || y == SlotByte::kMisc)) continue;
-    if (x == SlotByte::kMisc && y == SlotByte::kSpill && cur.spilled.is_scalar()) continue;
-    if (x == SlotByte::kMisc && prog.allow_uninit_stack && y == SlotByte::kInvalid) continue;
-    // Bytes of an address are a number like any other to who may see addresses.
-    if (x == SlotByte::kMisc && prog.allow_uninit_stack && prog.allow_ptr_leaks && y == SlotByte::kSpill) continue;
-    if (x != y) return false;
+    if (how == Compare::kExact ? x != y : !byte_covers(prog, x, y, cur.spilled.is_pointer())) return false;
   }
   const bool object = old.is_object(SlotByte::kIter) || old.is_object(SlotByte::kDynptr);
   if (object && !objects_match(old.object, cur.object, ids)) return false;
   return !old.is_spilled() || regs_match(prog, old.spilled, cur.spilled, ids, how);
 }
 
-/// live: registers of the frame that some path from here reads.
-bool frames_match(const Program& prog, const FrameState& old, const FrameState& cur, std::uint16_t live, IdMap& ids, Compare how) {
+bool has_object(const StackSlot& slot) {
+  for (const SlotByte b : slot.bytes)
+    if (holds_object(b)) return true;
+  return false;
+}
+
+/// A slot that no access looks at any more. An object of the host's that lives there still has to be ended.
+bool unused_slots_match(const StackSlot& old, const StackSlot& cur, IdMap& ids, Compare how) {
+  if (!has_object(old) && (how != Compare::kExact || !has_object(cur))) return true;
+  return old.bytes == cur.bytes && objects_match(old.object, cur.object, ids);
+}
+
+/// live, looked_at: registers of the frame that some path from here reads, slots of its stack that one looks at.
+bool frames_match(const Program& prog, const FrameState& old, const FrameState& cur, std::uint16_t live, std::uint64_t looked_at,
+                  IdMap& ids, Compare how) {
   if (old.callsite != cur.callsite || old.subprog != cur.subprog || old.role != cur.role) return false;
   if (old.callback_depth > cur.callback_depth || !ids.match(old.lent_dynptr, cur.lent_dynptr)) return false;
   for (unsigned i = 0; i < isa::kRegCount; ++i)
     if ((live >> i & 1) != 0 && !regs_match(prog, old.regs[i], cur.regs[i], ids, how)) return false;
   static const StackSlot nothing{};
-  const std::size_t slots = how == Compare::kExact ? std::max(old.stack.size(), cur.stack.size()) : old.stack.size();
+  const std::size_t slots = std::max(old.stack.size(), cur.stack.size());
   for (std::size_t s = 0; s < slots; ++s) {
     const StackSlot& a = s < old.stack.size() ? old.stack[s] : nothing;
     const StackSlot& b = s < cur.stack.size() ? cur.stack[s] : nothing;
-    if (!slots_match(prog, a, b, ids, how)) return false;
+    if ((looked_at >> s & 1) != 0 ? !slots_match(prog, a, b, ids, how) : !unused_slots_match(a, b, ids, how)) return false;
   }
   return true;
 }
@@ -168,7 +190,7 @@ bool states_equal(const Program& prog, const PathState& old, const PathState& cu
   if (old.lock.held != cur.lock.held || old.lock.in_map != cur.lock.in_map || old.lock.object != cur.lock.object) return false;
   if (!ids.match(old.lock.id, cur.lock.id)) return false;
   for (std::size_t f = 0; f < old.frames.size(); ++f)
-    if (!frames_match(prog, *old.frames[f], *cur.frames[f], live_regs(prog, old, f), ids, how)) return false;
+    if (!frames_match(prog, *old.frames[f], *cur.frames[f], live_regs(prog, old, f), live_slots(prog, cur, f), ids, how)) return false;
   // Owned arguments can be loaded again by their number, so they match only themselves.
   const std::uint32_t named = owned_arguments(prog);
   for (std::size_t i = 0; i < old.refs.size(); ++i) {

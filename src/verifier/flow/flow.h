@@ -4,7 +4,7 @@
 //   check_attach_target  what the program is attached to, and whether programs of its kind may be
 //   check_btf_info  func_info and line_info against the program and its BTF; prototypes of global functions
 //   check_cfg       every instruction reachable, no loops without rights; marks where states are compared
-//   find_liveness   registers read later, per instruction
+//   find_liveness   registers read later, per instruction; find_stack_liveness: stack slots
 //   check_stack_depth  after the walk: recursion, call depth, combined stack (behaviour.md D.1.4, D.1.5)
 #pragma once
 
@@ -15,11 +15,17 @@
 
 namespace ring3::verifier {
 
+struct PathState;
+
 Result<void> find_subprogs(Program& prog, Diag& diag);
 Result<void> check_attach_target(Program& prog, Diag& diag);
 Result<void> check_btf_info(Program& prog, Diag& diag);
 Result<void> check_cfg(Program& prog, Diag& diag);
 void find_liveness(Program& prog);
+/// After find_subprogs() and the rights: Program::stack_live.
+void find_stack_liveness(Program& prog);
+/// One bit a slot of a frame of the state: something may still look at it.
+std::uint64_t live_slots(const Program& prog, const PathState& state, std::size_t frame);
 /// Helpers and kfuncs that run a callback before they return.
 bool calls_callback(Program& prog, const isa::Insn& insn);
 /// Calls that take one step of an open coded iterator.

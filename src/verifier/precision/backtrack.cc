@@ -1,5 +1,6 @@
 #include "verifier/precision/backtrack.h"
 
+#include <array>
 #include <bit>
 
 #include "isa/reg_use.h"
@@ -17,6 +18,22 @@ constexpr std::uint16_t kArgRegs = 0x3e;
 
 constexpr std::uint16_t bit(unsigned reg) { return static_cast<std::uint16_t>(1u << reg); }
 
+/// Operations that matter to a backward walk only if dst is in the set.
+constexpr bool only_makes_dst(Op op) {
+  switch (op) {
+    case Op::kAdd: case Op::kSub: case Op::kMul: case Op::kDiv: case Op::kSdiv: case Op::kMod: case Op::kSmod:
+    case Op::kOr: case Op::kAnd: case Op::kXor: case Op::kLsh: case Op::kRsh: case Op::kArsh: case Op::kNeg:
+    case Op::kMov: case Op::kMovsx: case Op::kAddrSpaceCast: case Op::kToLe: case Op::kToBe: case Op::kBswap:
+    case Op::kLoad: case Op::kLoadSx: case Op::kLdImm64: case Op::kLdImm64Hi: return true;
+    default: return false;
+  }
+}
+constexpr auto kOnlyMakesDst = [] {
+  std::array<bool, 256> table{};
+  for (std::size_t op = 0; op < table.size(); ++op) table[op] = only_makes_dst(static_cast<Op>(op));
+  return table;
+}();
+
 class Walk {
  public:
   Walk(const Program& prog, ValueSet set) : prog_(prog), set_(set) {}
@@ -24,6 +41,11 @@ class Walk {
   const ValueSet& set() const { return set_; }
   ValueSet& set() { return set_; }
 
+  /// The entry's instruction leaves the set as it is.
+  bool passes_by(const HistoryEntry& e) const {
+    const isa::Insn& insn = prog_.insn(e.idx);
+    return kOnlyMakesDst[static_cast<std::uint8_t>(insn.op)] && (set_.regs[e.frameno] & bit(insn.dst)) == 0;
+  }
   /// One instruction backwards. later: the entry executed after it.
   /// False: not understood.
   bool step(const HistoryEntry& e, const HistoryEntry* later);
@@ -256,6 +278,10 @@ void mark_chain_precise(const Program& prog, Diag& diag, PathState& path, ValueS
     for (std::size_t i = count; i-- > 0;) {
       const HistoryEntry& entry = (*history)[i];
       trace.step(prog, walk.set(), later.frameno, entry.idx);
+      if (walk.passes_by(entry)) {
+        later = entry;
+        continue;
+      }
       if (!walk.step(entry, &later)) {
         mark_all_precise(path);
         return;

@@ -4,22 +4,27 @@ namespace ring3::verifier {
 
 void FrameRelease::operator()(FrameState* frame) const { pool->give_back(frame); }
 
-void FramePool::grow() {
-  const std::size_t all = (slabs_.size() + 1) * kSlabFrames;
-  if (free_.capacity() < all) free_.reserve(2 * all);
-  slabs_.push_back(std::make_unique<FrameState[]>(kSlabFrames));
-  for (std::size_t i = kSlabFrames; i-- > 0;) free_.push_back(&slabs_.back()[i]);
+FramePool::~FramePool() {
+  for (std::size_t i = 0; i < made_; ++i) frame_at(i)->~FrameState();
 }
 
-FramePtr FramePool::take() {
-  if (free_.empty()) grow();
-  FramePtr frame(free_.back(), FrameRelease{this});
-  free_.pop_back();
-  return frame;
+void* FramePool::new_place() {
+  if (made_ == slabs_.size() * kSlabFrames) {
+    const std::size_t all = made_ + kSlabFrames;
+    if (free_.capacity() < all) free_.reserve(2 * all);
+    slabs_.push_back(std::unique_ptr<Place[]>(new Place[kSlabFrames]));
+  }
+  return slabs_[made_ / kSlabFrames][made_ % kSlabFrames].bytes;
 }
 
 FramePtr FramePool::make() {
-  FramePtr frame = take();
+  if (free_.empty()) {
+    auto* frame = new (new_place()) FrameState{};
+    ++made_;
+    return FramePtr(frame, FrameRelease{this});
+  }
+  FramePtr frame(free_.back(), FrameRelease{this});
+  free_.pop_back();
   std::vector<StackSlot> stack = std::move(frame->stack);
   stack.clear();
   *frame = FrameState{};
@@ -28,18 +33,43 @@ FramePtr FramePool::make() {
 }
 
 FramePtr FramePool::copy(const FrameState& from) {
-  FramePtr frame = take();
+  if (free_.empty()) {
+    auto* frame = new (new_place()) FrameState(from);
+    ++made_;
+    return FramePtr(frame, FrameRelease{this});
+  }
+  FramePtr frame(free_.back(), FrameRelease{this});
+  free_.pop_back();
   *frame = from;
   return frame;
 }
 
 void FramePool::give_back(FrameState* frame) noexcept { free_.push_back(frame); }
 
+std::vector<HistoryEntry> FramePool::make_history() {
+  if (histories_.empty()) return {};
+  std::vector<HistoryEntry> history = std::move(histories_.back());
+  histories_.pop_back();
+  history.clear();
+  return history;
+}
+
+void FramePool::give_back(std::vector<HistoryEntry>&& history) {
+  if (histories_.size() < kMostHistories && history.capacity() > 0) histories_.push_back(std::move(history));
+}
+
+std::uint64_t FramePool::bytes() const {
+  std::uint64_t sum = slabs_.size() * kSlabFrames * sizeof(FrameState);
+  for (std::size_t i = 0; i < made_; ++i) sum += frame_at(i)->stack.capacity() * sizeof(StackSlot);
+  return sum;
+}
+
 PathState PathState::fork(FramePool& pool) const {
   PathState out;
   for (const FramePtr& f : frames) out.frames.push_back(pool.copy(*f));
   out.refs = refs;
-  out.history = history;
+  out.history = pool.make_history();
+  out.history.assign(history.begin(), history.end());
   out.parent = parent;
   out.insn_idx = insn_idx;
   out.prev_idx = prev_idx;

@@ -5,8 +5,10 @@
 // kept for pruning (explore/).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <vector>
 
 #include "base/inline_vector.h"
@@ -63,22 +65,40 @@ struct FrameRelease {
 };
 using FramePtr = std::unique_ptr<FrameState, FrameRelease>;
 
-/// Recycles frames, which it makes many at a time; outlives every path.
+/// Recycles frames and histories; memory for frames comes many at a time. Outlives every path.
 class FramePool {
  public:
+  FramePool() = default;
+  ~FramePool();
+  FramePool(const FramePool&) = delete;
+  FramePool& operator=(const FramePool&) = delete;
+
   FramePtr make();
   FramePtr copy(const FrameState& from);
   void give_back(FrameState* frame) noexcept;
-  std::uint64_t bytes() const { return slabs_.size() * kSlabFrames * sizeof(FrameState); }
+  /// An empty one, perhaps with room.
+  std::vector<HistoryEntry> make_history();
+  void give_back(std::vector<HistoryEntry>&& history);
+  /// Of all frames and their stacks.
+  std::uint64_t bytes() const;
 
  private:
   static constexpr std::size_t kSlabFrames = 16;
+  static constexpr std::size_t kMostHistories = 32;  // kept for later
 
-  void grow();
-  FramePtr take();
+  struct Place {
+    alignas(FrameState) std::byte bytes[sizeof(FrameState)];
+  };
+  FrameState* frame_at(std::size_t i) const {
+    return std::launder(reinterpret_cast<FrameState*>(slabs_[i / kSlabFrames][i % kSlabFrames].bytes));
+  }
+  /// Where the next frame is made.
+  void* new_place();
 
-  std::vector<std::unique_ptr<FrameState[]>> slabs_;
+  std::vector<std::unique_ptr<Place[]>> slabs_;
+  std::size_t made_ = 0;           // frames that live in slabs_, used or free
   std::vector<FrameState*> free_;  // has room for every frame
+  std::vector<std::vector<HistoryEntry>> histories_;
 };
 
 struct PathState {

@@ -95,30 +95,42 @@ Result<void> transfer_mov(Step& step) {
 /// After dst += constant: dst is the old value plus the constant, and learns with its former equals.
 /// The group is kept for additions that cannot be confused with a wrapped one: a nonnegative 32-bit amount,
 /// once. (sync_linked() applies the difference with 64-bit wrap-around, as the addition did.)
-void relate_after_add(const RegState& before, const RegState& amount, RegState& dst) {
-  if (before.id == 0 || before.delta_linked || !amount.val.is_const()) return;
-  const std::uint64_t value = amount.val.const_value();
-  if (value > INT32_MAX) return;
-  dst.id = before.id;
+void relate_after_add(std::uint32_t id_before, const Scalar64& amount, RegState& dst) {
+  if (!amount.is_const() || amount.const_value() > INT32_MAX) return;
+  dst.id = id_before;
   dst.delta_linked = true;
-  dst.delta = static_cast<std::int32_t>(value);
+  dst.delta = static_cast<std::int32_t>(amount.const_value());
+}
+
+/// dst = dst op amount. amount may be dst's own value.
+Result<void> transfer_numbers(Step& step, RegState& dst, const Scalar64& amount) {
+  const isa::Insn& insn = step.insn();
+  RING3_TRY(note_arena_arith(step, false));
+  RING3_TRY(note_number_arith(step));
+  const bool relates = insn.op == Op::kAdd && insn.bits == 64 && dst.id != 0 && !dst.delta_linked;
+  const std::uint32_t id_before = dst.id;
+  const Scalar64 added = relates ? amount : Scalar64{};
+  set_scalar(dst, alu(insn, dst.val, amount));
+  if (relates) relate_after_add(id_before, added, dst);
+  return {};
 }
 
 Result<void> transfer_binary(Step& step) {
   const isa::Insn& insn = step.insn();
-  RegState imm;
-  if (insn.src_is_reg) {
-    RING3_TRY(check_read(step, insn.src));
-  } else {
-    set_constant(imm, static_cast<std::uint64_t>(insn.imm));
-  }
+  if (insn.src_is_reg) RING3_TRY(check_read(step, insn.src));
+  const Scalar64 imm = Scalar64::constant(static_cast<std::uint64_t>(insn.imm));
   RING3_TRY(check_read(step, insn.dst));
   const std::string objection = isa::check_immediate(insn);
   if (!objection.empty()) return step.diag.refuse(Rule::kImmediate, {objection});
   RING3_TRY(check_write(step, insn.dst));
 
   RegState& dst = step.reg(insn.dst);
-  const RegState src = insn.src_is_reg ? step.reg(insn.src) : imm;
+  const bool by_reg = insn.src_is_reg;
+  if (dst.is_scalar() && (!by_reg || step.reg(insn.src).is_scalar()))
+    return transfer_numbers(step, dst, by_reg ? step.reg(insn.src).val : imm);
+  RegState src;
+  if (by_reg) src = step.reg(insn.src);
+  else set_scalar(src, imm);
   if (is_arena_arith(dst, src)) return transfer_arena_arith(step, dst);
   RING3_TRY(note_arena_arith(step, false));
   if (dst.is_pointer() && src.is_pointer()) {
@@ -131,16 +143,9 @@ Result<void> transfer_binary(Step& step) {
     const RegState ptr = dst;
     return transfer_pointer_arith(step, ptr, src, false);
   }
-  if (src.is_pointer()) {
-    RING3_TRY(step.search.mark_precise(step.path, insn.dst));
-    const RegState value = dst;
-    return transfer_pointer_arith(step, src, value, true);
-  }
-  RING3_TRY(note_number_arith(step));
-  const RegState before = dst;
-  set_scalar(dst, alu(insn, before.val, src.val));
-  if (insn.op == Op::kAdd && insn.bits == 64) relate_after_add(before, src, dst);
-  return {};
+  RING3_TRY(step.search.mark_precise(step.path, insn.dst));
+  const RegState value = dst;
+  return transfer_pointer_arith(step, src, value, true);
 }
 
 }  // namespace

@@ -1,0 +1,59 @@
+// What the verifier believed at each instruction, kept to be held against real runs. For tests and fuzzing.
+//
+// The walk must not prune (Limits::no_pruning): a pruned path's values may lie outside the numbers that the path which covers it
+// had, wherever nothing relied on them.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "isa/insn.h"
+#include "verifier/verifier.h"
+
+namespace ring3::verifier {
+
+/// One frame of a real run. stack: the bytes below r10, stack.back() at r10 - 1.
+struct ConcreteFrame {
+  std::array<std::uint64_t, isa::kRegCount> regs{};
+  std::span<const std::byte> stack;
+};
+
+/// A real run that is about to execute an instruction. frames: main's first.
+struct ConcreteState {
+  std::uint32_t idx = 0;
+  std::uint64_t ctx = 0;  // address of the context
+  std::span<const ConcreteFrame> frames;
+};
+
+class Witness {
+ public:
+  /// with_text: text() has something to say; costs time.
+  explicit Witness(bool with_text = false);
+  ~Witness();
+
+  /// Some state of the walk at this instruction holds the values: numbers in their ranges, pointers to the stack and the context
+  /// where they should be, spilled values and zeroes on the stack. Pointers of other kinds are not looked at.
+  /// True as well when the walk had more states than are kept.
+  bool covers(const ConcreteState& run) const;
+  /// Some state stored to the stack at an offset it did not know. What was spilled there counts as ordinary bytes from then on; a state
+  /// that knew the offset still has it, and may be refused what is done with it: less known, more allowed, as on Linux.
+  bool stored_somewhere() const;
+  /// Lines that say what was believed at an instruction.
+  std::string text(std::uint32_t idx) const;
+
+  struct Impl;
+  Impl& impl() { return *impl_; }
+
+ private:
+  std::unique_ptr<Impl> impl_;
+};
+
+/// verify() that leaves every state it was in with the witness.
+Result<VerifiedProgram> verify_witnessed(const ProgramInput& in, const model::Facts& facts, const Limits& limits, LogSink& log,
+                                         Witness& witness);
+
+}  // namespace ring3::verifier
