@@ -95,7 +95,8 @@ bool read_name(std::string_view name, bool& link, bool& autocreate) {
 }
 
 /// BTF names data sections after the ELF ones: the same strings once more, in the string section of .BTF.
-void rename_in_btf(std::span<std::byte> btf) {
+template <typename Rename>
+void rename_in_btf(std::span<std::byte> btf, Rename&& rename) {
   struct {
     std::uint16_t magic;
     std::uint8_t version, flags;
@@ -111,8 +112,7 @@ void rename_in_btf(std::span<std::byte> btf) {
     std::span<char> text = ElfView::string_at(strings, off);
     if (text.data() == nullptr) return;
     std::size_t length = text.size();
-    bool link, autocreate;
-    if (read_name(view(text), link, autocreate)) shorten(text);
+    rename(text);
     off += length + 1;
   }
 }
@@ -147,8 +147,24 @@ std::string prepare_object(std::vector<std::byte>& object, ObjectNotes& notes) {
     // struct_ops.s/foo → struct_ops/s_foo; a relocation section shares or repeats the text.
     std::memcpy(name.data() + at + kSleepablePrefix.size() - 3, "/s_", 3);
   }
-  rename_in_btf(btf);
+  rename_in_btf(btf, [](std::span<char> text) {
+    bool link, autocreate;
+    if (read_name(view(text), link, autocreate)) shorten(text);
+  });
   return {};
+}
+
+void hide_struct_ops(std::vector<std::byte>& object) {
+  ElfView elf(object);
+  if (!elf.open().empty()) return;
+  const auto hide = [](std::span<char> text) {
+    const std::size_t at = view(text).find(kPlainSection);
+    if (at != std::string_view::npos && at + kPlainSection.size() == text.size()) text[at] = '_';
+  };
+  for (unsigned i = 1; i < elf.count(); ++i) {
+    if (view(elf.name(i)) == ".BTF") rename_in_btf(elf.bytes(i), hide);
+    hide(elf.name(i));
+  }
 }
 
 Result<std::vector<std::byte>> read_object_file(const std::string& path, std::string& why) {

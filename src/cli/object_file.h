@@ -31,6 +31,10 @@ struct ObjectNotes {
 /// An object with both flavours of struct_ops section is refused: libbpf 1.1 reads only one section.
 std::string prepare_object(std::vector<std::byte>& object, ObjectNotes& notes);
 
+/// Of a prepared object: libbpf finds no struct_ops variables in it. For its other programs on their own: libbpf 1.1 reads the
+/// kernel's types for the variables only when one of their programs is loaded too, and goes on without them otherwise.
+void hide_struct_ops(std::vector<std::byte>& object);
+
 /// A whole file. Errors, with words in why: kNoEnt, kAcces, kIo.
 Result<std::vector<std::byte>> read_object_file(const std::string& path, std::string& why);
 

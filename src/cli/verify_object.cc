@@ -63,9 +63,11 @@ class Verifying {
     bytes_ = std::move(file).value();
     if (const std::string wrong = prepare_object(bytes_, notes_); !wrong.empty())
       return VerifyFailure{ExitCode::kFailed, fmt::format("{}: {}", request_.object_path, wrong)};
+    plain_bytes_ = bytes_;
+    if (notes_.has_struct_ops) hide_struct_ops(plain_bytes_);
     const Routed routed(judge_);
     if (!routed.status.ok()) return VerifyFailure{ExitCode::kFailed, "no memory for the types"};
-    const Object object = open();
+    const Object object = open(bytes_);
     if (object == nullptr)
       return VerifyFailure{ExitCode::kFailed, fmt::format("{}: {}\n{}", request_.object_path, std::strerror(errno), words_.warnings())};
     look_at(*object);
@@ -75,12 +77,12 @@ class Verifying {
   }
 
  private:
-  Object open() {
+  Object open(const std::vector<std::byte>& bytes) {
     bpf_object_open_opts options{};
     options.sz = sizeof options;
     name_ = module_name_of(request_.object_path);
     options.object_name = name_.c_str();
-    Object object(bpf_object__open_mem(bytes_.data(), bytes_.size(), &options));
+    Object object(bpf_object__open_mem(bytes.data(), bytes.size(), &options));
     if (object != nullptr) mark_sleepable(object.get(), notes_);
     return object;
   }
@@ -118,7 +120,8 @@ class Verifying {
 
   void judge(ProgramRecord& record) {
     const std::size_t said = words_.warnings().size();
-    const Object object = open();
+    const bool is_member = std::string_view(record.section).starts_with("struct_ops");
+    const Object object = open(is_member ? bytes_ : plain_bytes_);
     if (object == nullptr) return;
     bpf_program* program = nullptr;
     while ((program = bpf_object__next_program(object.get(), program)) != nullptr) {
@@ -159,7 +162,7 @@ class Verifying {
   Judge& judge_;
   const LibbpfWords& words_;
   std::vector<char> log_;
-  std::vector<std::byte> bytes_;
+  std::vector<std::byte> bytes_, plain_bytes_;
   ObjectNotes notes_;
   std::string name_;
 };
