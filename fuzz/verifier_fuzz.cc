@@ -1,7 +1,8 @@
 // Any program: the verifier ends with a verdict, and what it accepts does no harm.
 //
 // Input: one byte of choices, then either instruction slots as they are, or bytes that are made into instructions with
-// legal fields (rows of insn.def) behind a prologue that leaves numbers of unknown value in registers.
+// legal fields (rows of insn.def) behind a prologue that leaves numbers of unknown value in registers, or into programs that are nearly
+// right (support/tame_programs.h).
 //
 // Oracles
 //   - an accepted program touches its context and its stack only: the context is a heap block of exactly the bytes the
@@ -10,6 +11,9 @@
 //   - without CAP_PERFMON results do not depend on where memory lies: interpreter and compiler, whose stacks are
 //     elsewhere, give the same result and leave the same context
 //   - a walk of every path, where it ends, refuses nothing that the pruned walk accepts
+//   - a run of the program as written, on a machine that watches every access (support/concrete_machine.h), is at each
+//     instruction in one of the states that the walk of every path had there: registers and stack (verifier/witness.h)
+//   - the verdict stays when nops are put in, registers get other names, blocks another order (support/layout.h)
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -19,6 +23,10 @@
 #include <span>
 #include <vector>
 
+#include "fuzz/support/concrete_machine.h"
+#include "fuzz/support/counts.h"
+#include "fuzz/support/layout.h"
+#include "fuzz/support/tame_programs.h"
 #include "exec/engine.h"
 #include "exec/jit.h"
 #include "isa/decode.h"
@@ -27,6 +35,14 @@
 #include "rewrite/rewrite.h"
 #include "uapi/bpf.h"
 #include "verifier/verifier.h"
+#include "verifier/witness.h"
+
+namespace ring3::fuzz {
+Counts& counts() {
+  static Counts all;
+  return all;
+}
+}  // namespace ring3::fuzz
 
 namespace {
 
@@ -41,6 +57,9 @@ class Sink final : public verifier::LogSink {
  public:
   explicit Sink(std::uint32_t log_level = 0) { level = log_level; }
   void write(std::string_view) override {}
+  void rejected(const verifier::Rejection& why) override { message = why.message; }
+
+  std::string message;
 };
 
 /// Bytes of the input, one after the other; zeros behind its end.
@@ -153,13 +172,25 @@ struct Judged {
     in.rights = rights;
     return in;
   }
-  Result<verifier::VerifiedProgram> verify(const model::Rights& rights, bool every_path, std::uint32_t log_level = 0) const {
+  Result<verifier::VerifiedProgram> verify_witnessed(const model::Rights& rights, verifier::Witness& witness) const {
+    verifier::Limits limits;
+    limits.max_insns_processed = 20'000;
+    limits.no_pruning = true;
+    Sink sink;
+    const model::Facts facts;
+    return verifier::verify_witnessed(input(rights), facts, limits, sink, witness);
+  }
+  /// message: why not, if it is refused.
+  Result<verifier::VerifiedProgram> verify(const model::Rights& rights, bool every_path, std::uint32_t log_level = 0,
+                                           std::string* message = nullptr) const {
     verifier::Limits limits;
     limits.max_insns_processed = every_path ? 100'000 : 20'000;
     limits.no_pruning = every_path;
     Sink sink(log_level);
     const model::Facts facts;
-    return verifier::verify(input(rights), facts, limits, sink);
+    auto verdict = verifier::verify(input(rights), facts, limits, sink);
+    if (message != nullptr) *message = sink.message;
+    return verdict;
   }
 };
 
@@ -217,12 +248,95 @@ void run_accepted(const Judged& judged, const verifier::VerifiedProgram& verifie
   if (compiled != nullptr && *compiled != *interpreted) complain("an address shows, or engines differ", judged);
 }
 
+/// What a run starts with: a pattern, zeros, ones, and bytes that differ from one program to the next.
+std::vector<std::byte> context_of(std::size_t bytes, unsigned kind, std::uint64_t seed) {
+  std::vector<std::byte> context(bytes);
+  for (std::size_t i = 0; i < bytes; ++i) {
+    seed = seed * 6364136223846793005u + 1442695040888963407u;
+    const auto random = static_cast<std::byte>(seed >> 56);
+    context[i] = kind == 0 ? static_cast<std::byte>(i * 37 + 11) : kind == 1 ? std::byte{0} : kind == 2 ? std::byte{0xff} : random;
+  }
+  return context;
+}
+
+[[noreturn]] void complain_of_state(const Judged& judged, const model::Rights& rights, const verifier::ConcreteState& run) {
+  verifier::Witness witness(true);
+  (void)judged.verify_witnessed(rights, witness);
+  std::fprintf(stderr, "before instruction %u a run has", run.idx);
+  for (unsigned r = 0; r < isa::kRegCount; ++r) std::fprintf(stderr, " r%u=%llx", r, static_cast<unsigned long long>(run.frames.back().regs[r]));
+  std::fprintf(stderr, " (context at %llx)\nand the walk\n%s", static_cast<unsigned long long>(run.ctx), witness.text(run.idx).c_str());
+  complain("a run left the states of the walk", judged);
+}
+
+/// Every step of some runs lies in the states of the walk, and no access outside of the objects.
+void run_in_states(const Judged& judged, const model::Rights& rights) {
+  constexpr std::uint32_t kMostSteps = 4096;
+  constexpr unsigned kRuns = 6;
+  if (judged.prog_type != uapi::BPF_PROG_TYPE_SYSCALL || !is_self_contained(judged.insns)) return;
+  verifier::Witness witness;
+  const auto verified = judged.verify_witnessed(rights, witness);
+  if (!verified.ok()) return;
+  std::uint64_t seed = judged.insns.size();
+  for (const isa::Insn& insn : judged.insns) seed = seed * 31 + static_cast<std::uint64_t>(insn.imm) + insn.dst;
+  for (unsigned kind = 0; kind < kRuns; ++kind) {
+    const std::size_t bytes = verified->max_ctx_offset == 0 ? 1 : verified->max_ctx_offset;
+    const std::vector<std::byte> context = context_of(bytes, kind, seed + kind);
+    fuzz::ConcreteMachine machine(judged.insns, context);
+    const fuzz::RunEnd end = machine.run(kMostSteps, [&](const verifier::ConcreteState& state) {
+      ++fuzz::counts().steps;
+      if (!witness.covers(state)) complain_of_state(judged, rights, state);
+      return true;
+    });
+    ++fuzz::counts().runs;
+    if (!end.fault.empty()) complain(("accepted, but it faults: " + end.fault).c_str(), judged);
+  }
+}
+
+/// A verdict that may depend on the order of the walk, as it does on Linux: Witness::stored_somewhere().
+bool is_excused(const Judged& judged, const model::Rights& rights) {
+  verifier::Witness witness;
+  (void)judged.verify_witnessed(rights, witness);
+  fuzz::counts().excused += witness.stored_somewhere() ? 1 : 0;
+  return witness.stored_somewhere();
+}
+
+/// As the program is written in another way: the same verdict, unless one of both is given up on.
+void compare_edits(const Judged& judged, bool accepted, const model::Rights& rights, std::uint64_t choices) {
+  if (!judged.wide.empty() || !fuzz::is_editable(judged.raw)) return;
+  for (unsigned edit = 0; edit < 3; ++edit) {
+    const std::vector<RawInsn> raw = edit == 0   ? fuzz::with_nops(judged.raw, choices)
+                                     : edit == 1 ? fuzz::with_renamed_registers(judged.raw, 1 + static_cast<unsigned>(choices % 3))
+                                                 : fuzz::with_blocks_reversed(judged.raw);
+    isa::FieldError wrong;
+    auto insns = isa::decode(raw, &wrong);
+    if (raw.empty() || !insns.ok()) continue;
+    const Judged edited{.raw = raw, .insns = std::move(insns).value(), .wide = {}, .map = judged.map, .prog_type = judged.prog_type};
+    std::string message;
+    const auto verdict = edited.verify(rights, false, 0, &message);
+    ++fuzz::counts().edits;
+    if (verdict.ok() == accepted || (!verdict.ok() && verdict.error() == Errno::kTooBig)) continue;
+    if (is_excused(judged, rights)) continue;
+    constexpr const char* kEdits[] = {"nops change the verdict", "names of registers change the verdict", "the order of blocks changes the verdict"};
+    std::string before;
+    (void)judged.verify(rights, false, 0, &before);
+    std::fprintf(stderr, "%s %s as edited: %s%s\n", rights.perfmon ? "with all rights" : "with CAP_BPF", accepted ? "refused" : "accepted",
+                 message.c_str(), before.c_str());
+    StringSink text;
+    isa::disassemble(edited.insns, text);
+    std::fprintf(stderr, "%s", text.text().c_str());
+    complain(kEdits[edit], judged);
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  if (size == 0) return 0;
   Bytes bytes({data, size});
   const std::uint8_t choices = bytes.next();
-  const std::vector<RawInsn> raw = (choices & 1) != 0 ? make_program(bytes) : raw_program(bytes);
+  const std::vector<RawInsn> raw = (choices & 16) != 0  ? fuzz::tame_program({data + 1, size - 1}, kMostInsns / 2)
+                                   : (choices & 1) != 0 ? make_program(bytes)
+                                                        : raw_program(bytes);
   isa::FieldError wrong;
   auto insns = isa::decode(raw, &wrong);
   if (!insns.ok()) return 0;
@@ -245,12 +359,18 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto with_some = judged.verify(some, false);
   const auto too_long = [](const auto& verdict) { return !verdict.ok() && verdict.error() == Errno::kTooBig; };
   if (with_some.ok() && !with_all.ok() && !too_long(with_all)) complain("accepted without rights, refused with all", judged);
+  ++fuzz::counts().programs;
+  fuzz::counts().accepted += with_all.ok() ? 1 : 0;
+  if (with_all.ok() || !too_long(with_all)) compare_edits(judged, with_all.ok(), all, size * 0x9e3779b97f4a7c15u + choices);
+  if (with_some.ok() || !too_long(with_some)) compare_edits(judged, with_some.ok(), some, size * 0x9e3779b97f4a7c15u + choices);
+  if (with_all.ok()) run_in_states(judged, all);
+  if (with_some.ok()) run_in_states(judged, some);
   if (with_all.ok()) run_accepted(judged, with_all.value(), all);
   if (with_some.ok()) run_accepted(judged, with_some.value(), some);
   if (judged.insns.size() > kInsnsToWalkWhole) return 0;
   if (with_all.ok()) {
     const auto whole = judged.verify(all, true);
-    if (!whole.ok() && !too_long(whole)) complain("accepted by the pruned walk, refused by the whole one", judged);
+    if (!whole.ok() && !too_long(whole) && !is_excused(judged, all)) complain("accepted by the pruned walk, refused by the whole one", judged);
   }
   return 0;
 }
