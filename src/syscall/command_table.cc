@@ -36,11 +36,6 @@ constexpr Command partial(int number, std::string_view name, std::string_view me
   return Command{number, name, member, last, right, Support::kPartial, handler, Errno{}, note, outputs,
                  right == Right::kBpf};
 }
-constexpr Command refused(int number, std::string_view name, std::string_view member, AttrField last, Errno errno_,
-                          std::string_view note) {
-  return Command{number, name, member, last, Right::kNone, Support::kRefused, nullptr, errno_, note, kNoOut};
-}
-
 constexpr Right kAnyone = Right::kNone;
 constexpr Right kAdmin = Right::kSysAdmin;
 constexpr std::string_view kHooks = "ordered hooks (tcx, netkit) where the host offers them";
@@ -54,7 +49,7 @@ constexpr std::array kCommands = {
   full   ( 3, "MAP_DELETE_ELEM",      "elem",   RING3_FIELD(key),                    kAnyone, map_delete_elem),
   full   ( 4, "MAP_GET_NEXT_KEY",     "elem",   RING3_FIELD(next_key),               kAnyone, map_get_next_key),
   partial( 5, "PROG_LOAD",            "prog",   RING3_FIELD(keyring_id),             Right::kBpf, prog_load,
-           "signatures are refused; program types as the verifier knows them", kProgLoadOut),
+           "signatures, programs bound to devices and tracing of programs are refused", kProgLoadOut),
   full   ( 6, "OBJ_PIN",              "obj",    RING3_FIELD(path_fd),                kAnyone, obj_pin),
   full   ( 7, "OBJ_GET",              "obj",    RING3_FIELD(path_fd),                kAnyone, obj_get),
   partial( 8, "PROG_ATTACH",          "attach", RING3_FIELD(expected_revision),      kAnyone, prog_attach, kHooks),
@@ -72,8 +67,8 @@ constexpr std::array kCommands = {
   Command{18, "BTF_LOAD",             "btf",    RING3_FIELD(btf_token_fd),           Right::kBpf, Support::kFull, btf_load,
           Errno{}, "", kBtfLoadOut, true},
   full   (19, "BTF_GET_FD_BY_ID",     "id",     RING3_FIELD(btf_id),                 kAdmin,  btf_get_fd_by_id),
-  refused(20, "TASK_FD_QUERY",        "task_fd_query", RING3_SUBFIELD(task_fd_query, probe_addr), Errno::kNotSupp,
-           "no perf events here"),
+  Command{20, "TASK_FD_QUERY",        "task_fd_query", RING3_SUBFIELD(task_fd_query, probe_addr), kAdmin, Support::kPartial,
+           task_fd_query, Errno{}, "no descriptor of a process leads to a tracepoint of the host's: ENOTSUPP", kNoOut},
   full   (21, "MAP_LOOKUP_AND_DELETE_ELEM", "elem", RING3_FIELD(flags),              kAnyone, map_lookup_and_delete_elem),
   partial(22, "MAP_FREEZE",           "elem",   RING3_FIELD(map_fd),                 kAnyone, map_freeze,
            "writable mappings are looked for where the host may look: its own user's processes"),

@@ -67,6 +67,9 @@ Result<long> prog_query(Call& call, uapi::bpf_attr& attr);
 /// The link that LINK_CREATE asks for at an ordered hook; its attach type is one.
 Result<Ref<attach::Link>> make_hook_link(Call& call, const uapi::bpf_attr& attr);
 
+// task_commands.cc
+Result<long> task_fd_query(Call& call, uapi::bpf_attr& attr);
+
 // stats_commands.cc
 Result<long> enable_stats(Call& call, uapi::bpf_attr& attr);
 
