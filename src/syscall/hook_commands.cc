@@ -4,6 +4,7 @@
 
 #include "attach/hook.h"
 #include "base/try.h"
+#include "syscall/attach_names.h"
 #include "syscall/handlers.h"
 
 namespace ring3::syscall {
@@ -14,13 +15,14 @@ using attach::HookPoint;
 
 /// Errors: kInval an attach type whose hook is the kernel's own; kNoDev the host has no such device, or not this point.
 Result<std::shared_ptr<HookPoint>> find_point(Call& call, std::uint32_t attach_type, std::uint32_t ifindex) {
+  const std::string name = attach_type_name(*call.kernel().services().program_host().host_btf()->btf(), attach_type);
   if (attach::find_hook_kind(attach_type) == nullptr) {
-    call.explain("the host offers no attach point of this type");
+    call.explain("the host offers no attach point " + name);
     return Errno::kInval;
   }
   auto point = call.kernel().hooks().find(attach_type, ifindex);
   if (!point) {
-    call.explain("the host offers no attach point of this type at that device");
+    call.explain("the host offers no attach point " + name + " at device " + std::to_string(ifindex));
     return Errno::kNoDev;
   }
   return point;

@@ -4,6 +4,7 @@
 #include "base/try.h"
 #include "iter/iter_link.h"
 #include "struct_ops/ops_link.h"
+#include "syscall/attach_names.h"
 #include "syscall/handlers.h"
 
 namespace ring3::syscall {
@@ -80,7 +81,8 @@ Result<long> link_create(Call& call, uapi::bpf_attr& attr) {
     return attach_and_give(call, RING3_TRY(make_hook_link(call, attr)));
   if (attr.link_create.attach_type == uapi::BPF_STRUCT_OPS) return create_struct_ops_link(call, attr);
   RING3_TRY(call.program(static_cast<int>(attr.link_create.prog_fd)));
-  call.explain("the host offers no attach point of this type");
+  call.explain("the host offers no attach point " +
+               attach_type_name(*call.kernel().services().program_host().host_btf()->btf(), attr.link_create.attach_type));
   return Errno::kInval;
 }
 
@@ -131,7 +133,7 @@ Result<long> raw_tracepoint_open(Call& call, uapi::bpf_attr& attr) {
     case uapi::BPF_PROG_TYPE_RAW_TRACEPOINT:
     case uapi::BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE: {
       const std::string name = RING3_TRY(call.memory().read_string(attr.raw_tracepoint.name, 128));
-      call.explain("the host has no tracepoint of that name");
+      call.explain("the host has no tracepoint " + name);
       return Errno::kNoEnt;
     }
     default: call.explain("the host offers no attach point for programs of this type"); return Errno::kInval;

@@ -167,7 +167,7 @@ TEST_F(OrderedHook, WhatTheHostDoesNotOfferIsSaid) {
   EXPECT_EQ(detach(a, 0, uapi::BPF_TCX_EGRESS), -ENODEV);
   log_.take();
   EXPECT_EQ(detach(a, 0, uapi::BPF_CGROUP_INET_INGRESS), -EINVAL);
-  EXPECT_NE(log_.take().find("the host offers no attach point of this type"), std::string::npos);
+  EXPECT_NE(log_.take().find("the host offers no attach point BPF_CGROUP_INET_INGRESS"), std::string::npos);
   const long filter = bpf().load({.text = "r0 = 0\nexit", .prog_type = uapi::BPF_PROG_TYPE_SOCKET_FILTER});
   EXPECT_EQ(hook_link(filter), -EINVAL);
   EXPECT_EQ(attach(filter), -EINVAL);
