@@ -110,6 +110,8 @@ struct Program {
   bool track_spilled_numbers = false;
   bool compare_imprecise = false;    // numbers nothing relied on tell states apart all the same
   bool exact_numbers = false;        // masks depend on bounds: states match by equal numbers only (set by the walk)
+  /// What a slot held before a store to it decides nothing: no barrier, no mask, and addresses may be overwritten in part.
+  bool stores_forget = false;
   bool strict_alignment = false;
   TargetProto target;
 
@@ -135,6 +137,10 @@ struct Program {
   std::deque<AsyncEntry> async_entries{};  // grows while paths are walked
   std::vector<std::uint8_t> marks;      // per instruction: InsnMark
   std::vector<std::uint8_t> fastcall_pairs{};  // per call: spills and fills around it that Linux drops
+  struct RegUses {
+    std::uint16_t reads = 0, writes = 0;
+  };
+  std::vector<RegUses> reg_uses{};      // per instruction; of calls, only the registers that are arguments
   std::vector<std::uint16_t> live_in;   // per instruction: registers read before written from here on
   std::vector<std::uint64_t> stack_live{};  // per instruction: slots of its function's frame that may be looked at; empty: all
   std::vector<std::uint32_t> line_of;   // per instruction: index into in.line_info, or kNoIndex

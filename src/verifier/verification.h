@@ -28,6 +28,8 @@ class Search {
   /// Nearest checkpoint of this path that was taken at `insn_idx` at the same call depth, or null.
   /// skip_current: not the one taken at this very visit.
   virtual const PathState* previous_visit(const PathState& path, std::uint32_t insn_idx, bool skip_current) = 0;
+  /// What becomes of `path` may depend on what these slots of frame `frameno` hold.
+  virtual void looks_at(PathState& path, std::uint32_t frameno, std::uint64_t slots) = 0;
   virtual FramePool& frames() = 0;
   /// A number no value on any path carries yet: ids of values, references, null tests.
   virtual std::uint32_t new_id() = 0;

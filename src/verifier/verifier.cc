@@ -109,6 +109,7 @@ class Run {
     prog_.fence_stores = !may(Allowance::kUnfencedStores);
     prog_.track_spilled_numbers = may(Allowance::kSpilledNumbers);
     prog_.compare_imprecise = !may(Allowance::kImpreciseNumbers);
+    prog_.stores_forget = prog_.allow_ptr_leaks && prog_.allow_uninit_stack && !prog_.fence_stores && !prog_.follow_wrong_guesses;
   }
 
   void prepare() {

@@ -54,6 +54,7 @@ Result<SlotObject*> iterator_arg(Step& step, unsigned regno, const model::Kfunc&
   const StackPlace place = RING3_TRY(place_of(step, regno, *kfunc.btf, type));
   const std::string_view name = short_name(kfunc.btf->type(type)->name);
   const std::uint32_t btf = step.prog.btf_index(kfunc.btf.get());
+  step.search.looks_at(step.path, place.frame, place.slots());
   for (std::uint32_t i = 0; i < place.count; ++i) {
     const StackSlot* slot = place.slot(step.path, i);
     if (slot == nullptr || !slot->is_object(SlotByte::kIter) || slot->object.first != (i == 0) || slot->object.btf != btf ||

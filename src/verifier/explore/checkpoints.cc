@@ -73,6 +73,26 @@ void Checkpoints::pass_on_precision(const Program& prog, Diag& diag, const PathS
   if (!wanted.empty()) mark_chain_precise(prog, diag, path, wanted, true);
 }
 
+void Checkpoints::note_read(PathState& path, std::uint32_t frame, std::uint16_t regs, std::uint64_t slots) {
+  PathState* at = &path;
+  while (true) {
+    regs = static_cast<std::uint16_t>(regs & ~at->written.regs[frame]);
+    slots &= ~at->written.slots[frame];
+    Checkpoint* from = at->parent;
+    if (from == nullptr) return;
+    regs = static_cast<std::uint16_t>(regs & ~from->read.regs[frame]);
+    slots &= ~from->read.slots[frame];
+    if (regs == 0 && slots == 0) return;
+    from->read.add_regs(frame, regs);
+    from->read.add_slots(frame, slots);
+    at = &from->state;
+  }
+}
+
+void Checkpoints::pass_on_reads(const ValueSet& read, PathState& path) {
+  for (std::uint32_t f = 0; f < path.frames.size(); ++f) note_read(path, f, read.regs[f], read.slots[f]);
+}
+
 std::uint64_t Checkpoints::bytes() const {
   std::uint64_t sum = all_.size() * sizeof(Checkpoint) + back_edges_.size() * sizeof(BackEdge);
   const auto history = [](const PathState& state) { return state.history.capacity() * sizeof(HistoryEntry); };
@@ -91,6 +111,15 @@ void Checkpoints::settle() {
   for (std::uint64_t before = 0, now = count_precise(); before != now; now = count_precise()) {
     before = now;
     for (BackEdge& edge : back_edges_) pass_on_precision(prog_, diag_, edge.header->state, edge.path);
+  }
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (BackEdge& edge : back_edges_) {
+      const ValueSet before = edge.header->read;
+      pass_on_reads(before, edge.path);
+      changed |= !(edge.header->read == before) || !(edge.passed_on == before);
+      edge.passed_on = before;
+    }
   }
 }
 

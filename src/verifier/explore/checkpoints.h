@@ -7,6 +7,10 @@
 // going on, by comparison of all ranges. Such a back edge is kept: precision that the header gains later must
 // also reach what flows into it around the loop. Checkpoints inside a loop whose header is incomplete may be
 // missing precision, so until then they cover others by ranges only.
+//
+// Of a settled checkpoint only what its paths looked at tells states apart (`read`). Every instruction notes what it reads; a note
+// goes up the chain of checkpoints until a segment in which the value was overwritten (PathState::written) or a checkpoint that
+// has it already. A path that ends in a checkpoint inherits its notes, around loops when they are settled.
 #pragma once
 
 #include <cstdint>
@@ -24,6 +28,7 @@ struct Checkpoint {
   std::uint32_t depth = 0;        // checkpoints above it
   std::uint32_t open_paths = 1;   // paths, and incomplete checkpoints, that go on from here
   std::uint32_t hits = 0, misses = 0;
+  ValueSet read;                  // what some path from here looked at before it overwrote it
   Checkpoint* loop_header = nullptr;  // outermost header whose loop it is in
 };
 
@@ -35,10 +40,14 @@ class Checkpoints {
   Checkpoint* add(std::uint32_t idx, PathState&& state);
   /// A path that goes on from `from` has ended.
   void path_ended(Checkpoint* from);
-  /// What `checkpoint` says about precision is final.
+  /// What `checkpoint` says about precision, and what it says was read, is final.
   static bool is_settled(const Checkpoint& checkpoint);
   /// `path` ended because `header`, whose precision is not final, covers it.
   void add_back_edge(Checkpoint* header, PathState&& path);
+  /// Notes what a path looks at.
+  static void note_read(PathState& path, std::uint32_t frame, std::uint16_t regs, std::uint64_t slots);
+  /// Everything that was looked at behind `covering` is looked at behind `path`.
+  static void pass_on_reads(const ValueSet& read, PathState& path);
   /// Scalars precise in `covering` determined that what follows is fine: they are precise on `path` too.
   static void pass_on_precision(const Program& prog, Diag& diag, const PathState& covering, PathState& path);
 
@@ -51,6 +60,7 @@ class Checkpoints {
   struct BackEdge {
     Checkpoint* header;
     PathState path;
+    ValueSet passed_on{};  // of the header's reads
   };
   /// Passes precision around loops until nothing changes.
   void settle();

@@ -183,10 +183,21 @@ Result<void> Explorer::execute(PathState& path, bool& ended) {
   // Code that only wrong guesses reach is dead: it is removed, and then no guess reaches it.
   if (!path.speculative) step.facts().reachable = true;
   if (is_jump(prog_.insn(idx).op)) ++jumps_;
+  const std::uint32_t frame = path.depth();
+  const Program::RegUses uses = prog_.reg_uses[idx];
+  Checkpoints::note_read(path, frame, uses.reads, 0);
   RING3_TRY(execute_insn(step));
+  note_written(path, frame, uses.writes);
   path.prev_idx = idx;
   ended = step.path_ended;
   return {};
+}
+
+/// frame: the one whose instruction was executed. It may be gone, or no longer the last.
+void Explorer::note_written(PathState& path, std::uint32_t frame, std::uint16_t regs) {
+  if (path.depth() < frame) return;  // r0 of a caller was lost when it called
+  path.written.add_regs(frame, regs);
+  if (path.depth() > frame) path.written.add_frame(path.depth());
 }
 
 Result<Explorer::Visit> Explorer::visit(PathState& path) {
@@ -218,10 +229,15 @@ Result<Explorer::Visit> Explorer::visit(PathState& path) {
           return diag_.refuse(Rule::kInfiniteLoop, {idx});
         if (!force && jumps_ - jumps_at_checkpoint_ < kLoopJumps && insns - insns_at_checkpoint_ < kLoopInsns) add = false;
       }
-    } else if (states_equal(prog_, old->state, path, settled ? Compare::kCovered : Compare::kWithin)) {
+    } else if (settled ? states_equal(prog_, old->state, path, Compare::kCovered, &old->read)
+                       : states_equal(prog_, old->state, path, Compare::kWithin)) {
       ++old->hits;
-      if (settled) Checkpoints::pass_on_precision(prog_, diag_, old->state, path);
-      else checkpoints_.add_back_edge(old, path.fork(frames_));
+      if (settled) {
+        Checkpoints::pass_on_precision(prog_, diag_, old->state, path);
+        Checkpoints::pass_on_reads(old->read, path);
+      } else {
+        checkpoints_.add_back_edge(old, path.fork(frames_));
+      }
       return Visit::kCovered;
     }
     // Checkpoints that never cover anything only cost time: they are compared no more (but keep their precision). A visit that
@@ -248,6 +264,7 @@ void Explorer::keep(PathState& path) {
   // The history so far is the checkpoint's; the path starts a new one, in the memory it has.
   PathState state = path.fork(frames_);
   path.history.clear();
+  path.written = {};
   make_imprecise(state);
   forget_written(path);
   path.parent = checkpoints_.add(path.insn_idx, std::move(state));

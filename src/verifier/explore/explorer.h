@@ -32,6 +32,9 @@ class Explorer final : public Search {
   Result<void> mark_precise(PathState& path, unsigned regno) override;
   Result<void> mark_slot_precise(PathState& path, std::uint32_t frameno, std::uint32_t slot) override;
   const PathState* previous_visit(const PathState& path, std::uint32_t insn_idx, bool skip_current) override;
+  void looks_at(PathState& path, std::uint32_t frameno, std::uint64_t slots) override {
+    Checkpoints::note_read(path, frameno, 0, slots);
+  }
   FramePool& frames() override { return frames_; }
   std::uint32_t new_id() override { return ++ids_; }
 
@@ -45,6 +48,7 @@ class Explorer final : public Search {
   /// Compares with earlier visits of the path's instruction; may keep this one.
   Result<Visit> visit(PathState& path);
   void keep(PathState& path);
+  static void note_written(PathState& path, std::uint32_t frame, std::uint16_t regs);
 
   Program& prog_;
   Diag& diag_;

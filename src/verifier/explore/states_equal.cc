@@ -142,24 +142,32 @@ bool has_object(const StackSlot& slot) {
 }
 
 /// A slot that no access looks at any more. An object of the host's that lives there still has to be ended.
-bool unused_slots_match(const StackSlot& old, const StackSlot& cur, IdMap& ids, Compare how) {
-  if (!has_object(old) && (how != Compare::kExact || !has_object(cur))) return true;
+/// overwritten: it may be written over, which some objects refuse.
+bool unused_slots_match(const StackSlot& old, const StackSlot& cur, IdMap& ids, bool overwritten) {
+  if (!has_object(old) && (!overwritten || !has_object(cur))) return true;
   return old.bytes == cur.bytes && objects_match(old.object, cur.object, ids);
 }
 
-/// live, looked_at: registers of the frame that some path from here reads, slots of its stack that one looks at.
-bool frames_match(const Program& prog, const FrameState& old, const FrameState& cur, std::uint16_t live, std::uint64_t looked_at,
-                  IdMap& ids, Compare how) {
+/// Registers and slots of a frame that tell states apart.
+struct Looked {
+  std::uint16_t regs;
+  std::uint64_t slots;
+  std::uint64_t accessed;  // slots that are looked at or written over
+};
+
+bool frames_match(const Program& prog, const FrameState& old, const FrameState& cur, const Looked& looked, IdMap& ids, Compare how) {
   if (old.callsite != cur.callsite || old.subprog != cur.subprog || old.role != cur.role) return false;
   if (old.callback_depth > cur.callback_depth || !ids.match(old.lent_dynptr, cur.lent_dynptr)) return false;
   for (unsigned i = 0; i < isa::kRegCount; ++i)
-    if ((live >> i & 1) != 0 && !regs_match(prog, old.regs[i], cur.regs[i], ids, how)) return false;
+    if ((looked.regs >> i & 1) != 0 && !regs_match(prog, old.regs[i], cur.regs[i], ids, how)) return false;
   static const StackSlot nothing{};
   const std::size_t slots = std::max(old.stack.size(), cur.stack.size());
   for (std::size_t s = 0; s < slots; ++s) {
     const StackSlot& a = s < old.stack.size() ? old.stack[s] : nothing;
     const StackSlot& b = s < cur.stack.size() ? cur.stack[s] : nothing;
-    if ((looked_at >> s & 1) != 0 ? !slots_match(prog, a, b, ids, how) : !unused_slots_match(a, b, ids, how)) return false;
+    const bool same = (looked.slots >> s & 1) != 0 ? slots_match(prog, a, b, ids, how)
+                                                   : unused_slots_match(a, b, ids, how == Compare::kExact || (looked.accessed >> s & 1) != 0);
+    if (!same) return false;
   }
   return true;
 }
@@ -180,7 +188,7 @@ std::uint16_t live_regs(const Program& prog, const PathState& state, std::size_t
   return static_cast<std::uint16_t>(live | kFrameBit);
 }
 
-bool states_equal(const Program& prog, const PathState& old, const PathState& cur, Compare how) {
+bool states_equal(const Program& prog, const PathState& old, const PathState& cur, Compare how, const ValueSet* read) {
   if (old.frames.size() != cur.frames.size() || old.refs.size() != cur.refs.size()) return false;
   if (old.rcu_depth != cur.rcu_depth || old.preempt_depth != cur.preempt_depth || old.in_sleepable != cur.in_sleepable)
     return false;
@@ -189,8 +197,11 @@ bool states_equal(const Program& prog, const PathState& old, const PathState& cu
   IdMap ids;
   if (old.lock.held != cur.lock.held || old.lock.in_map != cur.lock.in_map || old.lock.object != cur.lock.object) return false;
   if (!ids.match(old.lock.id, cur.lock.id)) return false;
-  for (std::size_t f = 0; f < old.frames.size(); ++f)
-    if (!frames_match(prog, *old.frames[f], *cur.frames[f], live_regs(prog, old, f), live_slots(prog, cur, f), ids, how)) return false;
+  for (std::size_t f = 0; f < old.frames.size(); ++f) {
+    const std::uint64_t slots = live_slots(prog, cur, f);
+    const Looked looked = read != nullptr ? Looked{read->regs[f], read->slots[f], UINT64_MAX} : Looked{live_regs(prog, old, f), slots, slots};
+    if (!frames_match(prog, *old.frames[f], *cur.frames[f], looked, ids, how)) return false;
+  }
   // Owned arguments can be loaded again by their number, so they match only themselves.
   const std::uint32_t named = owned_arguments(prog);
   for (std::size_t i = 0; i < old.refs.size(); ++i) {

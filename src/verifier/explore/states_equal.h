@@ -15,7 +15,8 @@ enum class Compare : std::uint8_t {
 /// Registers of one of a state's frames that some path from it reads; the others cannot tell it apart.
 std::uint16_t live_regs(const Program& prog, const PathState& state, std::size_t frame);
 
-/// old: a checkpoint. Both at the same instruction.
-bool states_equal(const Program& prog, const PathState& old, const PathState& cur, Compare how);
+/// old: a checkpoint. Both at the same instruction. read: what paths from it looked at, when all have ended; null: what the program's
+/// text says may be looked at.
+bool states_equal(const Program& prog, const PathState& old, const PathState& cur, Compare how, const ValueSet* read = nullptr);
 
 }  // namespace ring3::verifier

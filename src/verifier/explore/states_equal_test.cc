@@ -171,6 +171,28 @@ TEST_F(StatesEqualTest, SlotsThatNothingLooksAtTellNoStatesApart) {
   EXPECT_TRUE(covers(cur, old)) << "its reference is compared elsewhere";
 }
 
+TEST_F(StatesEqualTest, OfASettledStateOnlyWhatWasReadCounts) {
+  PathState old = state(), cur = state();
+  old.reg(1) = range(0, 3, true);
+  set_pointer(cur.reg(1), RegKind::kCtx);
+  old.frame().stack = {bytes(SlotByte::kMisc), bytes(SlotByte::kZero)};
+  cur.frame().stack = {spilled(cur.reg(1)), bytes(SlotByte::kMisc)};
+  ValueSet read;
+  const auto matches = [&] { return states_equal(prog_, old, cur, Compare::kCovered, &read); };
+  EXPECT_TRUE(matches());
+  read.add_regs(0, 1u << 1);
+  EXPECT_FALSE(matches());
+  read = {};
+  read.add_slots(0, 1);
+  EXPECT_FALSE(matches());
+  read = {};
+  read.add_slots(0, 2);
+  EXPECT_FALSE(matches());
+  read = {};
+  cur.frame().stack[0] = bytes(SlotByte::kDynptr);
+  EXPECT_FALSE(matches()) << "it may be written over, which some objects refuse";
+}
+
 TEST_F(StatesEqualTest, IteratorsMatchByStateNotByDepth) {
   PathState old = state(), cur = state();
   StackSlot it = bytes(SlotByte::kIter);

@@ -28,10 +28,18 @@ std::uint16_t helper_reads(const Program& prog, const isa::Insn& insn) {
   return first_args(n);
 }
 
+std::uint16_t kfunc_reads(const Program& prog, const isa::Insn& insn) {
+  std::uint32_t index = 0;
+  const model::Kfunc* kfunc = prog.find_kfunc(insn, index);
+  const btf::Type* func = kfunc != nullptr && kfunc->btf != nullptr ? kfunc->btf->type(kfunc->func) : nullptr;
+  const btf::Type* proto = func != nullptr ? kfunc->btf->type(func->type) : nullptr;
+  return proto != nullptr ? first_args(proto->vlen) : kArgRegs;
+}
+
 std::uint16_t call_reads(const Program& prog, std::uint32_t idx) {
   const isa::Insn& insn = prog.insn(idx);
   if (insn.op == Op::kCallHelper) return helper_reads(prog, insn);
-  if (insn.op == Op::kCallKfunc) return kArgRegs;
+  if (insn.op == Op::kCallKfunc) return kfunc_reads(prog, insn);
   const auto target = static_cast<std::uint32_t>(std::int64_t{idx} + 1 + insn.jump);
   const SubprogInfo& callee = prog.subprogs[prog.subprog_starting(target)];
   if (callee.is_global) return callee.prototype_ok ? first_args(callee.args.size()) : kArgRegs;
@@ -61,6 +69,12 @@ void find_liveness(Program& prog) {
       changed |= live != prog.live_in[i];
       prog.live_in[i] = live;
     }
+  }
+  prog.reg_uses.resize(prog.size());
+  for (std::uint32_t i = 0; i < prog.size(); ++i) {
+    const isa::RegUse use = isa::reg_use(prog.insn(i));
+    const bool call = prog.insn(i).op == Op::kCallHelper || prog.insn(i).op == Op::kCallKfunc || prog.insn(i).op == Op::kCallSubprog;
+    prog.reg_uses[i] = {call ? call_reads(prog, i) : use.reads, use.writes};
   }
 }
 

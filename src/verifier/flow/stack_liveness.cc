@@ -56,7 +56,7 @@ std::uint64_t slots_of(std::int64_t lo, std::int64_t hi) {
 
 class Frames {
  public:
-  Frames(Program& prog, bool stores_forget) : prog_(prog), stores_forget_(stores_forget), held_(prog.size()) {}
+  explicit Frames(Program& prog) : prog_(prog), held_(prog.size()) {}
 
   void find(const SubprogInfo& sub) {
     Registers entry;
@@ -152,7 +152,7 @@ class Frames {
     if (base.kind == Held::Kind::kSomewhere) return {kEverySlot, 0};
     const std::int64_t lo = std::int64_t{base.off} + insn.off;
     const std::uint64_t slots = slots_of(lo, lo + insn.size);
-    if (store && stores_forget_ && insn.size == kSlotBytes && lo % kSlotBytes == 0 && slots != kEverySlot) return {0, slots};
+    if (store && prog_.stores_forget && insn.size == kSlotBytes && lo % kSlotBytes == 0 && slots != kEverySlot) return {0, slots};
     return {slots, 0};
   }
   Effect call(std::uint32_t i, const Registers& regs) const {
@@ -169,7 +169,7 @@ class Frames {
   /// A whole slot into a register that nothing reads: whatever is there may be loaded.
   bool looks_away(std::uint32_t i, const Held& base) const {
     const isa::Insn& insn = prog_.insn(i);
-    return stores_forget_ && insn.size == kSlotBytes && base.kind == Held::Kind::kAt && (base.off + insn.off) % kSlotBytes == 0 &&
+    return prog_.stores_forget && insn.size == kSlotBytes && base.kind == Held::Kind::kAt && (base.off + insn.off) % kSlotBytes == 0 &&
            (prog_.live_in[i + 1] >> insn.dst & 1) == 0;
   }
   Effect effect_of(std::uint32_t i) const {
@@ -199,7 +199,6 @@ class Frames {
   }
 
   Program& prog_;
-  const bool stores_forget_;
   std::vector<Registers> held_;  // before each instruction
   bool leaked_ = false;
 };
@@ -207,9 +206,8 @@ class Frames {
 }  // namespace
 
 void find_stack_liveness(Program& prog) {
-  const bool stores_forget = prog.allow_ptr_leaks && prog.allow_uninit_stack && !prog.fence_stores && !prog.follow_wrong_guesses;
   prog.stack_live.assign(prog.size(), 0);
-  Frames frames(prog, stores_forget);
+  Frames frames(prog);
   for (const SubprogInfo& sub : prog.subprogs) frames.find(sub);
 }
 

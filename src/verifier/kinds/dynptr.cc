@@ -69,6 +69,7 @@ Result<DynptrUse> use_dynptr(Step& step, unsigned regno, DynptrKind wanted) {
   const SlotObject& object = frame.stack[place.first].object;
   if (wanted != model::kDynptrAny && wanted != object.dynptr)
     return step.diag.refuse(Rule::kDynptrKind, {dynptr_text(wanted), regno - 1});
+  step.search.looks_at(step.path, place.frame, place.slots());
   if (&step.path.frame() == &frame) step.diag.scratched.slots |= std::uint64_t{1} << place.first;
   return DynptrUse{object.dynptr, object.id, object.ref_obj_id};
 }
@@ -95,6 +96,7 @@ Result<void> check_owned_dynptr(Step& step, unsigned regno) {
   const RegState& reg = step.reg(regno);
   if (reg.kind == RegKind::kDynptr) return step.diag.refuse(Rule::kDynptrConstRelease);
   const StackPlace place = RING3_TRY(stack_place(step, regno, kDynptrSlots, "dynptr"));
+  step.search.looks_at(step.path, place.frame, place.slots());
   const FrameState& frame = *step.path.frames[place.frame];
   const std::optional<std::uint32_t> first = dynptr_at(frame, place.first);
   if (first != place.first || frame.stack[place.first].object.ref_obj_id == 0)

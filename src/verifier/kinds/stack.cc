@@ -54,6 +54,18 @@ struct Span {
   bool exact;  // constant offset
 };
 
+std::uint64_t slots_of(const Span& span) {
+  std::uint64_t slots = 0;
+  for (std::uint32_t s = slot_of(span.hi - 1); span.lo < span.hi && s <= slot_of(span.lo); ++s) slots |= std::uint64_t{1} << s;
+  return slots;
+}
+
+/// A whole slot loaded into a register that nothing reads: whatever is there may be loaded.
+bool looks_away(const Step& step, const Access& access, std::int64_t off) {
+  return step.prog.stores_forget && access.value != kNoReg && access.size == kSlotBytes && off % kSlotBytes == 0 &&
+         (step.prog.live_in[step.idx + 1] >> access.value & 1) == 0;
+}
+
 Result<Span> check_bounds(Step& step, unsigned regno, std::int32_t off, std::uint32_t size, Why why) {
   const RegState& reg = step.reg(regno);
   const bool exact = reg.val.is_const();
@@ -119,6 +131,8 @@ Result<void> write_exact(Step& step, const Access& access, std::uint32_t frameno
   FrameState& frame = *step.path.frames[frameno];
   RING3_TRY(overwrite_dynptr(step, frameno, slot_of(off)));
   const bool at_slot = off % kSlotBytes == 0;
+  if (!step.prog.stores_forget) step.search.looks_at(step.path, frameno, std::uint64_t{1} << slot_of(off));
+  if (at_slot && access.size == kSlotBytes) step.path.written.add_slots(frameno, std::uint64_t{1} << slot_of(off));
   StackSlot& slot = frame.stack[slot_of(off)];
   if (!step.prog.allow_ptr_leaks && slot.is_spilled_pointer() && access.size != kSlotBytes)
     return step.diag.refuse(Rule::kCorruptSpill);
@@ -162,6 +176,7 @@ Result<void> write_somewhere(Step& step, const Access& access, std::uint32_t fra
   if (access.value != kNoReg && step.reg(static_cast<unsigned>(access.value)).is_pointer() && !step.prog.allow_ptr_leaks)
     return step.diag.refuse(Rule::kLeaksIntoMem, {access.value, "mem"});
   const bool zero = writes_zero(step, access);
+  if (!step.prog.stores_forget) step.search.looks_at(step.path, frameno, slots_of(span));
   bool zero_used = false;
   for (std::int64_t at = span.lo; at < span.hi; ++at) {
     StackSlot& slot = frame.stack[slot_of(at)];
@@ -263,6 +278,7 @@ Result<void> read_spilled(Step& step, const Access& access, std::uint32_t framen
 Result<void> read_exact(Step& step, const Access& access, std::uint32_t frameno, std::int64_t off) {
   FrameState& frame = *step.path.frames[frameno];
   touch(step, frame, slot_of(off));
+  if (!looks_away(step, access, off)) step.search.looks_at(step.path, frameno, slots_of({off, off + access.size, true}));
   if (frame.stack[slot_of(off)].is_spilled()) return read_spilled(step, access, frameno, off);
   const bool zero = RING3_TRY(read_bytes(step, frame, off, access.size));
   if (access.value == kNoReg) return {};
@@ -281,6 +297,7 @@ Result<void> check_constant_offset(Step& step, unsigned regno, const Span& span,
 Result<void> check_readable(Step& step, unsigned regno, std::int32_t off, std::uint32_t size, std::uint32_t frameno,
                             const Span& span, bool clobber, const char* how) {
   FrameState& frame = *step.path.frames[frameno];
+  step.search.looks_at(step.path, frameno, slots_of(span));
   for (std::int64_t at = span.lo; at < span.hi; ++at) {
     StackSlot& slot = frame.stack[slot_of(at)];
     SlotByte& b = slot.bytes[byte_of(at)];
@@ -323,6 +340,7 @@ Result<void> region_on_stack(Step& step, unsigned regno, std::uint32_t size, boo
   if (size == 0) return {};
   if (uninit && span.exact && purpose == Purpose::kWrite) {
     FrameState& frame = *step.path.frames[frameno];
+    if (!step.prog.stores_forget) step.search.looks_at(step.path, frameno, slots_of(span));
     for (std::int64_t at = span.lo; at < span.hi; ++at) {
       const StackSlot& slot = frame.stack[slot_of(at)];
       if (slot.bytes[byte_of(at)] == SlotByte::kDynptr) return step.diag.refuse(Rule::kDynptrPotentialWrite, {at});
@@ -342,6 +360,8 @@ void mark_region_written(Step& step, const RegState& ptr, std::uint32_t size) {
     if (slot.is_spilled()) scrub(slot);
     slot.bytes[byte_of(at)] = SlotByte::kMisc;
     touch(step, frame, slot_of(at));
+    const bool whole = at % kSlotBytes == 0 && at + kSlotBytes <= lo + size;
+    if (whole) step.path.written.add_slots(ptr.frameno, std::uint64_t{1} << slot_of(at));
   }
 }
 

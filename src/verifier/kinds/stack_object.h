@@ -12,6 +12,11 @@ struct StackPlace {
   std::uint32_t first = 0;   // slot at the lowest address; the others are first - 1, first - 2, …
   std::uint32_t count = 0;
 
+  std::uint64_t slots() const {
+    std::uint64_t mask = 0;
+    for (std::uint32_t i = 0; i < count; ++i) mask |= std::uint64_t{1} << (first - i);
+    return mask;
+  }
   /// Null: beyond what the frame has used so far.
   StackSlot* slot(PathState& path, std::uint32_t i) const {
     std::vector<StackSlot>& stack = path.frames[frame]->stack;

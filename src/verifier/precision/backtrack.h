@@ -16,18 +16,6 @@
 
 namespace ring3::verifier {
 
-/// Registers and stack slots, per frame.
-struct ValueSet {
-  std::uint16_t regs[kMaxFrames] = {};
-  std::uint64_t slots[kMaxFrames] = {};
-
-  bool empty() const {
-    for (std::uint32_t f = 0; f < kMaxFrames; ++f)
-      if (regs[f] != 0 || slots[f] != 0) return false;
-    return true;
-  }
-};
-
 /// Marks what determined `wanted` before the last instruction of path.history.
 /// include_last: the last history entry is part of the walk (the values are wanted after it).
 /// diag: log level 2 shows every step.

@@ -71,6 +71,7 @@ PathState PathState::fork(FramePool& pool) const {
   out.history = pool.make_history();
   out.history.assign(history.begin(), history.end());
   out.parent = parent;
+  out.written = written;
   out.insn_idx = insn_idx;
   out.prev_idx = prev_idx;
   out.rcu_depth = rcu_depth;

@@ -13,10 +13,9 @@
 
 #include "base/inline_vector.h"
 #include "verifier/state/frame_state.h"
+#include "verifier/state/value_set.h"
 
 namespace ring3::verifier {
-
-inline constexpr std::uint32_t kMaxFrames = 8;
 
 /// One acquired reference.
 struct Reference {
@@ -106,6 +105,7 @@ struct PathState {
   std::vector<Reference> refs;
   std::vector<HistoryEntry> history;       // since `parent`
   Checkpoint* parent = nullptr;            // last checkpoint on this path
+  ValueSet written;                        // overwritten since `parent`, whatever they held: reading them looks at nothing of its
   std::uint32_t insn_idx = 0;
   std::uint32_t prev_idx = 0;
   std::uint32_t rcu_depth = 0;
