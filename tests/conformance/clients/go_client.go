@@ -1,6 +1,6 @@
 // A static Go program on Debian's cilium/ebpf: a collection with global data, maps, a ring buffer, and pins where a path is given.
 //
-//	go_client OBJECT [PINS]
+//	go_client OBJECT DEVICE_PROGRAM [PINS]
 package main
 
 import (
@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
 	"github.com/cilium/ebpf/ringbuf"
 	"github.com/cilium/ebpf/rlimit"
 )
@@ -24,6 +25,32 @@ func expect(what string, condition bool) {
 	if !condition {
 		log.Fatal(what)
 	}
+}
+
+// A program at a device's hook (tcx, which this version knows by its number alone) is held by a link: it is replaced, pinned and unpinned.
+func links(object string, pins []string) {
+	const tcxIngress, loopback = ebpf.AttachType(46), 1
+	spec, err := ebpf.LoadCollectionSpec(object)
+	check("open", err)
+	programs := make([]*ebpf.Program, 2)
+	for i := range programs {
+		programs[i], err = ebpf.NewProgram(spec.Programs["drop"])
+		check("load for a device", err)
+		defer programs[i].Close()
+	}
+	held, err := link.AttachRawLink(link.RawLinkOptions{Target: loopback, Program: programs[0], Attach: tcxIngress})
+	check("attach", err)
+	check("update", held.Update(programs[1]))
+	_, err = link.AttachRawLink(link.RawLinkOptions{Target: 7, Program: programs[0], Attach: tcxIngress})
+	expect("no such device", err != nil)
+	if len(pins) > 0 {
+		check("pin a link", held.Pin(filepath.Join(pins[0], "go_link")))
+		check("unpin a link", held.Unpin())
+	}
+	check("close a link", held.Close())
+	again, err := link.AttachRawLink(link.RawLinkOptions{Target: loopback, Program: programs[0], Attach: tcxIngress})
+	check("attach again", err)
+	check("close it", again.Close())
 }
 
 func main() {
@@ -63,8 +90,9 @@ func main() {
 	check("info", err)
 	expect("the name", info.Name == "count")
 
-	if len(os.Args) > 2 {
-		path := filepath.Join(os.Args[2], "go_map")
+	links(os.Args[2], os.Args[3:])
+	if len(os.Args) > 3 {
+		path := filepath.Join(os.Args[3], "go_map")
 		check("pin", lengths.Pin(path))
 		again, err := ebpf.LoadPinnedMap(path, nil)
 		check("load pinned", err)

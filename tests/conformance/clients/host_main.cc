@@ -1,5 +1,5 @@
 // The host of scripts/conformance clients: listens on the socket it is given, says "ready", and ends with its standard input. Each
-// line it reads asks the policy: "choose N" answers what choose(N) says.
+// line it reads asks something: "choose N" what the policy's choose(N) says, "packet" what the programs at the hook of device 1 say of one.
 #include <unistd.h>
 
 #include <cstdio>
@@ -9,6 +9,7 @@
 
 #include "clients_host.h"
 #include "clients_host_btf.h"
+#include "ring3/hook.h"
 #include "ring3/runtime.h"
 
 extern "C" __u64 host_clock() { return 77; }
@@ -18,6 +19,17 @@ namespace {
 __u64 native_choose(__u64 seed) { return seed; }
 __u64 native_weigh(ticket* t) { return t->weight; }
 constexpr policy_ops kNative = {native_choose, native_weigh, "native"};
+
+/// Device 1 is the loopback device of every machine: tools that ask for the hooks of devices they see ask for this one.
+constexpr std::uint32_t kLoopback = 1;
+
+void say_verdict(const ring3::Hook& hook) {
+  const std::byte packet[64] = {};
+  const ring3::Result<std::uint32_t> verdict = hook.run(packet);
+  if (!verdict.ok()) std::printf("error\n");
+  else if (*verdict == ring3::kHookNext) std::printf("nobody\n");
+  else std::printf("verdict %u\n", *verdict);
+}
 
 class StderrLog final : public ring3::Log {
  public:
@@ -42,6 +54,8 @@ int main(int argc, char** argv) {
   auto policy = runtime->struct_ops<policy_ops>({.required = {&policy_ops::choose}, .fallback = &kNative});
   if (!policy.ok()) return fail("policy_ops", policy.error());
   if (auto added = runtime->kfunc<&host_clock>(); !added.ok()) return fail("host_clock", added.error());
+  const auto hook = ring3::Hook::add(*runtime, {.kind = ring3::HookKind::kTcxIngress, .device = kLoopback, .name = "in"});
+  if (!hook.ok()) return fail("hook", hook.error());
   if (auto listening = runtime->listen({.path = argv[1], .policy = nullptr}); !listening.ok())
     return fail(argv[1], listening.error());
   std::puts("ready");
@@ -49,9 +63,9 @@ int main(int argc, char** argv) {
   char line[64];
   while (std::fgets(line, sizeof line, stdin) != nullptr) {
     unsigned long long seed = 0;
-    if (std::sscanf(line, "choose %llu", &seed) != 1) continue;
-    auto guard = policy->enter();
-    std::printf("%llu\n", static_cast<unsigned long long>(guard->choose(seed)));
+    if (std::strcmp(line, "packet\n") == 0) say_verdict(*hook);
+    else if (std::sscanf(line, "choose %llu", &seed) == 1)
+      std::printf("%llu\n", static_cast<unsigned long long>(policy->enter()->choose(seed)));
     std::fflush(stdout);
   }
   return 0;
