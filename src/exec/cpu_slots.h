@@ -60,6 +60,26 @@ class CpuSlots {
     return lost_own();
   }
 
+  /// The short half of acquire(): leases the slot that is the thread's own and returns the thread, or null. After null the
+  /// caller has to acquire(), which also tells whoever waits that this attempt was none.
+  detail::SlotThread* acquire_own() noexcept {
+    detail::SlotThread* const me = detail::t_slot_thread;
+    if (__builtin_expect(me == nullptr || me->slots_id != id_ || me->inside.load(std::memory_order_relaxed) != nullptr, 0))
+      return nullptr;
+    auto* const slot = static_cast<Slot*>(me->own);
+    me->inside.store(slot, std::memory_order_release);
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    if (__builtin_expect(slot->holder.load(std::memory_order_acquire) == name_of(me), 1)) return me;
+    me->inside.store(nullptr, std::memory_order_release);
+    return nullptr;
+  }
+  /// What acquire_own() has leased.
+  void release_own(detail::SlotThread& me) noexcept {
+    me.inside.store(nullptr, std::memory_order_release);
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    if (__builtin_expect(waiters_.load(std::memory_order_relaxed) != 0, 0)) wake();
+  }
+
   /// By the thread that leased it.
   void release(std::uint32_t slot) noexcept {
     detail::SlotThread* const me = detail::t_slot_thread;
@@ -72,6 +92,12 @@ class CpuSlots {
 
   /// The slot acquire() would try first. Valid, but not protected by anything.
   std::uint32_t preferred() const noexcept;
+
+  /// For machine code that does what acquire_own() and release_own() do. A slot's holder is its first word.
+  std::uint64_t id() const noexcept { return id_; }
+  const std::atomic<std::uint32_t>& waiters() const noexcept { return waiters_; }
+  /// Somebody waits for what was just given back.
+  void wake() noexcept;
 
  private:
   struct alignas(64) Slot {
@@ -89,7 +115,6 @@ class CpuSlots {
   bool try_any(std::uint32_t first, std::uint32_t& slot) noexcept;
   bool try_take_away(std::uint32_t slot) noexcept;
   bool earns(detail::SlotThread& me, const Slot& slot) noexcept;
-  void wake() noexcept;
 
   const std::uint32_t count_;
   const std::unique_ptr<Slot[]> slots_;

@@ -7,6 +7,7 @@
 #include <memory>
 #include <span>
 
+#include "exec/fault.h"
 #include "exec/run_context.h"
 #include "ring3/result.h"
 #include "rewrite/xlated.h"
@@ -30,29 +31,19 @@ class Code {
   virtual ~Code() = default;
 
   /// Runs the program: r1 = ctx, and whatever it tail calls into. Never blocks longer than the program
-  /// does. The caller is inside a read section and, when the program touches per-CPU state, holds a CPU
-  /// slot (ProgramEntry does both). Callable from a helper of a running program.
+  /// does. The caller is inside a read section, has made `run` the thread's innermost and, when the program touches
+  /// per-CPU state, holds a CPU slot (ProgramEntry does all three). Callable from a helper of a running program.
   std::uint64_t run(RunContext& run, void* ctx) const {
     const Code* const outer = run.code;
     std::uint64_t result = 0;
     for (const Code* code = this; code != nullptr;) {
       run.code = code;
-      result = code->direct_ != nullptr ? call_direct(code->direct_, run, ctx) : code->enter(run, ctx);
+      result = code->enter_direct(run, ctx);
       code = run.tail_target;
       run.tail_target = nullptr;
     }
     run.code = outer;
     return result;
-  }
-
-  /// run() for a context that no other code runs in: nothing is there to be put back.
-  std::uint64_t run_outermost(RunContext& run, void* ctx) const {
-    run.code = this;
-    const std::uint64_t result = direct_ != nullptr ? call_direct(direct_, run, ctx) : enter(run, ctx);
-    if (__builtin_expect(run.tail_target == nullptr, 1)) return result;
-    const Code* const target = run.tail_target;
-    run.tail_target = nullptr;
-    return target->run(run, ctx);
   }
 
   /// Calls subprogram `subprog` (index into XlatedProgram::subprogs) on a frame of its own: how helpers
@@ -64,13 +55,27 @@ class Code {
                                      std::uint64_t r2 = 0, std::uint64_t r3 = 0, std::uint64_t r4 = 0,
                                      std::uint64_t r5 = 0) const = 0;
 
-  /// Subprogram `subprog` as a plain function, for helpers that call back often; null: use call_subprog(). It cannot fault,
-  /// and does not tail call.
+  /// Subprogram `subprog` as a plain function, for helpers that call back often; null: use call_subprog(). It does not
+  /// tail call.
   virtual rewrite::HelperFn plain_function(std::uint32_t /*subprog*/) const noexcept { return nullptr; }
   __attribute__((no_sanitize("undefined"))) static std::uint64_t call_plain(rewrite::HelperFn fn, RunContext& run,
                                                                             std::uint64_t r1, std::uint64_t r2) {
     return fn(r1, r2, 0, 0, 0, run);
   }
+
+  /// The main function as compiled, null where the tier has none. Who calls it has done what run() says, has set run.code,
+  /// and looks afterwards whether there is a run.tail_target to run() or something was thrown (thrown_result()).
+  rewrite::HelperFn direct() const noexcept { return direct_; }
+
+  /// What the program returns after its frames were left by an exception: run.thrown is set, and is not afterwards.
+  std::uint64_t thrown_result(RunContext& run) const {
+    run.thrown = false;
+    const std::uint64_t cookie = run.exception_cookie;
+    return exception_callback_ == rewrite::kNoSubprog ? cookie : call_subprog(run, exception_callback_, cookie);
+  }
+
+  /// The loads of this code that may fault: sorted by instruction. The handler looks at the innermost run's.
+  std::span<const FaultEntry> faults() const noexcept { return faults_; }
 
   /// Null where the tier has none. Callers of it need a read section and nothing else of what run() asks for.
   LeafFn leaf() const noexcept { return leaf_; }
@@ -87,22 +92,18 @@ class Code {
   /// caller, as the target replaces that one frame.
   virtual std::uint64_t enter(RunContext& run, void* ctx) const = 0;
 
-  /// What the program's result is after its frames were left by an exception.
-  std::uint64_t end_of_exception(RunContext& run, std::uint32_t callback) const {
-    run.thrown = false;
-    const std::uint64_t cookie = run.exception_cookie;
-    return callback == rewrite::kNoSubprog ? cookie : call_subprog(run, callback, cookie);
-  }
-
-  /// The C function enter() would only call, where a tier has one: saves the detour.
+  /// What enter() would only call, where a tier has one: saves the detour. An exception that leaves it is the caller's to end.
   rewrite::HelperFn direct_ = nullptr;
+  std::uint32_t exception_callback_ = rewrite::kNoSubprog;
+  std::span<const FaultEntry> faults_;
   LeafFn leaf_ = nullptr;
 
  private:
   /// The function is machine code without the marks a sanitizer looks for.
-  __attribute__((no_sanitize("undefined"))) static std::uint64_t call_direct(rewrite::HelperFn fn, RunContext& run,
-                                                                             void* ctx) {
-    return fn(reinterpret_cast<std::uintptr_t>(ctx), 0, 0, 0, 0, run);
+  __attribute__((no_sanitize("undefined"))) std::uint64_t enter_direct(RunContext& run, void* ctx) const {
+    if (direct_ == nullptr) return enter(run, ctx);
+    const std::uint64_t result = direct_(reinterpret_cast<std::uintptr_t>(ctx), 0, 0, 0, 0, run);
+    return __builtin_expect(run.thrown, 0) ? thrown_result(run) : result;
   }
 };
 

@@ -285,6 +285,7 @@ TEST_P(EngineTest, AccessesThatMayFaultDoNoHarm) {
   program->faulting = {3, 4, 5, 8, 10, 13, 14};
   auto code = engine_->compile(program).value();
   RunContext run;
+  RunScope scope(run);
   std::uint64_t memory[3] = {0, 0, 100};
   EXPECT_EQ(code->run(run, memory), 0xffffffffull + 6 + 9 + 100);
   EXPECT_EQ(memory[2], ~std::uint64_t{0});
@@ -413,6 +414,7 @@ TEST_P(EngineTest, ReadsZeroWhereAnUntrustedLoadFaults) {
   program->faulting = {0};
   auto code = engine_->compile(program).value();
   RunContext run;
+  RunScope scope(run);
   std::uint32_t memory[4] = {1, 2, 3, 4};
   EXPECT_EQ(code->run(run, memory), 3u);
   EXPECT_EQ(code->run(run, nullptr), 0u);

@@ -4,9 +4,9 @@
 #include <ucontext.h>
 
 #include <algorithm>
-#include <atomic>
 
 #include "base/mutex.h"
+#include "exec/engine.h"
 #include "exec/fault_routines.h"
 
 namespace ring3::exec {
@@ -24,14 +24,16 @@ unsigned guards RING3_GUARDED_BY(install_mutex) = 0;
 Chained chained[] = {{.signal = SIGSEGV, .former = {}, .left_in_chain = false},
                      {.signal = SIGBUS, .former = {}, .left_in_chain = false}};
 
-// Read by the handler: a plain slot of the thread, made without asking anybody.
-__attribute__((tls_model("initial-exec"))) constinit thread_local const FaultEntry* t_faults = nullptr;
-__attribute__((tls_model("initial-exec"))) constinit thread_local std::size_t t_fault_count = 0;
+/// Read by the handler: of the program that runs on this thread, whose instruction it must be.
+std::span<const FaultEntry> faults_of_run() noexcept {
+  const RunContext* const run = current_run();
+  return run != nullptr && run->code != nullptr ? run->code->faults() : std::span<const FaultEntry>();
+}
 
 const void* fixup_of(const void* insn) noexcept {
   for (const FaultEntry& entry : fault_table())
     if (entry.insn == insn) return entry.fixup;
-  const std::span<const FaultEntry> own(t_faults, t_fault_count);
+  const std::span<const FaultEntry> own = faults_of_run();
   const auto at = std::lower_bound(own.begin(), own.end(), insn,
                                    [](const FaultEntry& entry, const void* i) { return entry.insn < i; });
   return at != own.end() && at->insn == insn ? at->fixup : nullptr;
@@ -116,17 +118,6 @@ FaultGuard::~FaultGuard() {
   MutexLock lock(install_mutex);
   if (--guards == 0)
     for (Chained& c : chained) remove(c);
-}
-
-std::span<const FaultEntry> set_thread_faults(std::span<const FaultEntry> table) noexcept {
-  const std::span<const FaultEntry> before(t_faults, t_fault_count);
-  // The handler may look between any two of these: never a longer table than there is.
-  t_fault_count = 0;
-  std::atomic_signal_fence(std::memory_order_seq_cst);
-  t_faults = table.data();
-  std::atomic_signal_fence(std::memory_order_seq_cst);
-  t_fault_count = table.size();
-  return before;
 }
 
 bool copy_untrusted(void* to, std::uint64_t from, std::size_t bytes) noexcept {

@@ -2,7 +2,8 @@
 // through routines whose faulting instructions are in an exception table; a chained SIGSEGV/SIGBUS handler
 // sends a fault at one of them to its fix-up, so that it reads as zero (or fails) instead of killing the host.
 //
-// The handler looks only at the instruction pointer: a fault anywhere else is passed to the handler the host
+// The handler looks at the instruction pointer, in these routines and in the code of the thread's innermost run (Code::faults()):
+// nothing is shared and nothing is locked. A fault anywhere else is passed to the handler the host
 // had installed before. Works on any thread that does not block SIGSEGV and SIGBUS. A host that installs
 // its own handler after the first Runtime must pass on faults it does not know, as any library expects.
 #pragma once
@@ -27,10 +28,6 @@ struct FaultEntry {
   const void* insn;
   const void* fixup;
 };
-
-/// What compiled code the calling thread runs now may fault: sorted by insn, valid until replaced. Returns the
-/// table before. The handler looks at its own thread's table only, so nothing is shared and nothing is locked.
-std::span<const FaultEntry> set_thread_faults(std::span<const FaultEntry> table) noexcept;
 
 // All of these need a live FaultGuard; all are safe for any address, including non-canonical ones.
 

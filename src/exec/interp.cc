@@ -271,7 +271,9 @@ unreachable:
 
 class InterpCode final : public Code {
  public:
-  explicit InterpCode(InterpProgram program) : program_(std::move(program)) {}
+  explicit InterpCode(InterpProgram program) : program_(std::move(program)) {
+    exception_callback_ = program_.source->exception_callback;
+  }
 
   std::uint64_t call_subprog(RunContext& run, std::uint32_t subprog, std::uint64_t r1, std::uint64_t r2,
                              std::uint64_t r3, std::uint64_t r4, std::uint64_t r5) const override {
@@ -286,7 +288,7 @@ class InterpCode final : public Code {
   std::uint64_t enter(RunContext& run, void* ctx) const override {
     const std::uint64_t args[5] = {reinterpret_cast<std::uintptr_t>(ctx), 0, 0, 0, 0};
     const std::uint64_t result = interpret(program_, 0, args, true, run);
-    return run.thrown ? end_of_exception(run, program_.source->exception_callback) : result;
+    return run.thrown ? thrown_result(run) : result;
   }
 
  private:

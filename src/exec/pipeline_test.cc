@@ -133,6 +133,7 @@ TEST_F(PipelineTest, LegacyPacketLoadsReadNetworkOrderOrEndTheProgram) {
       std::memcpy(&packet->record(), &off, sizeof off);
       std::memset(reinterpret_cast<char*>(&packet->record()) + 4, 0, 4);
       RunContext run;
+      RunScope scope(run);
       return code->run(run, &packet->record());
     };
     EXPECT_EQ(run_at(4), 0x01020304u + 0x0304u);

@@ -1,6 +1,7 @@
 #include "exec/program_entry.h"
 
 #include <new>
+#include <utility>
 
 #include "base/fault_point.h"
 #include "maps/map.h"
@@ -8,8 +9,6 @@
 
 namespace ring3::exec {
 namespace {
-
-__attribute__((tls_model("initial-exec"))) constinit thread_local RunContext* t_current = nullptr;
 
 /// A slot an enclosing run of the same machine holds, or null. Another machine's slots are other slots.
 const RunContext* slot_holder(const RunContext* run, const Machine& machine) noexcept {
@@ -32,10 +31,12 @@ bool is_running(const RunContext* run, const ProgramEntry* entry) noexcept {
 
 }  // namespace
 
-RunContext* current_run() noexcept { return t_current; }
+constinit thread_local ThreadRuns t_runs;
+
+RunContext* current_run() noexcept { return t_runs.current; }
 
 std::uint32_t current_cpu(const Machine& machine) noexcept {
-  const RunContext* holder = slot_holder(t_current, machine);
+  const RunContext* holder = slot_holder(t_runs.current, machine);
   return holder != nullptr ? holder->cpu : machine.slots.preferred();
 }
 
@@ -43,6 +44,7 @@ std::uint32_t current_cpu(const Machine& machine) noexcept {
 struct ProgramEntry::Keeper {
   rcu::Deferred node;  // first: the deferred call gets its address
   std::unique_ptr<const Code> code;
+  ReadyCode ready;
 };
 
 ProgramEntry::ProgramEntry(Machine& machine, EntryOptions options) : machine_(machine), options_(options) {}
@@ -56,12 +58,14 @@ Result<void> ProgramEntry::set_code(std::unique_ptr<const Code> code) {
   Keeper* fresh = fault_point() ? nullptr : new (std::nothrow) Keeper{};
   if (fresh == nullptr) return Errno::kNoMem;
   fresh->code = std::move(code);
+  fresh->ready = {fresh->code->direct(), {fresh->code.get(), &machine_.host, this, this, &machine_}};
   Keeper* old = nullptr;
   {
     MutexLock lock(set_code_);
     old = keeper_;
     keeper_ = fresh;
     code_.store(fresh->code.get(), std::memory_order_release);
+    ready_.store(fresh->ready.fn != nullptr ? &fresh->ready : nullptr, std::memory_order_release);
     leaf_.store(options_.touches_percpu ? nullptr : fresh->code->leaf(), std::memory_order_release);
   }
   if (old != nullptr)
@@ -72,10 +76,7 @@ Result<void> ProgramEntry::set_code(std::unique_ptr<const Code> code) {
 
 inline RunContext ProgramEntry::context_of(const RunArgs& args, RunContext* outer) const noexcept {
   RunContext run;
-  run.host = &machine_.host;
-  run.entry = this;
-  run.root = this;
-  run.machine = &machine_;
+  run.begin({nullptr, &machine_.host, this, this, &machine_});
   run.outer = outer;
   run.attach_cookie = args.cookie;
   run.func_ip = args.func_ip;
@@ -101,7 +102,7 @@ std::uint64_t ProgramEntry::run_nested_or_measured(const RunArgs& args, RunConte
     lease_slot(run);
   }
 
-  t_current = &run;
+  t_runs.current = &run;
   std::uint64_t result;
   const bool is_sample = stats_.next_is_sampled();
   const bool all_are_timed = machine_.stats_users.load(std::memory_order_relaxed) != 0;
@@ -114,7 +115,7 @@ std::uint64_t ProgramEntry::run_nested_or_measured(const RunArgs& args, RunConte
     if (is_sample) stats_.count_sample(ns);
     if (all_are_timed) stats_.count_time(ns);
   }
-  t_current = outer;
+  t_runs.current = outer;
 
   if (run.owns_slot) machine_.slots.release(run.cpu);
   stats_.count_run();
@@ -123,45 +124,109 @@ std::uint64_t ProgramEntry::run_nested_or_measured(const RunArgs& args, RunConte
 
 std::uint64_t ProgramEntry::run(const RunArgs& args) const noexcept {
   rcu::InnerReadSection readers;
-  return run_nested_or_measured(args, t_current, code_.load(std::memory_order_acquire));
+  return run_nested_or_measured(args, t_runs.current, code_.load(std::memory_order_acquire));
 }
 
-/// A run that is not inside another, and is not measured.
-inline std::uint64_t ProgramEntry::run_plain(void* ctx, const Code* code) const noexcept {
-  RunContext run = context_of({}, nullptr);
-  if (options_.touches_percpu) lease_slot(run);
-  t_current = &run;
-  const std::uint64_t result = code->run_outermost(run, ctx);
-  t_current = nullptr;
-  if (run.owns_slot) machine_.slots.release(run.cpu);  // a tail call's target may have needed one
-  stats_.count_run();
+__attribute__((noinline, cold)) std::uint64_t ProgramEntry::run_slowly(void* ctx) const noexcept {
+  return run(RunArgs{.ctx = ctx});
+}
+
+/// The thread's count of runs, when the next one need not be timed.
+inline std::atomic<std::uint64_t>* ProgramEntry::unmeasured_runs() const noexcept {
+  std::atomic<std::uint64_t>* const runs = stats_.own_word();
+  if (__builtin_expect(runs == nullptr || RunStats::is_sampled(runs->load(std::memory_order_relaxed)) ||
+                           machine_.stats_users.load(std::memory_order_relaxed) != 0, 0))
+    return nullptr;
+  return runs;
+}
+
+/// Functions made of machine code lack the marks a sanitizer looks for.
+__attribute__((no_sanitize("undefined"))) static inline std::uint64_t call_leaf(LeafFn fn, void* ctx) { return fn(ctx); }
+__attribute__((no_sanitize("undefined"))) static inline std::uint64_t call_direct(rewrite::HelperFn fn, void* ctx,
+                                                                                  RunContext& run) {
+  return fn(reinterpret_cast<std::uintptr_t>(ctx), 0, 0, 0, 0, run);
+}
+
+/// The second half of the short way. Signals may come between any two steps, and their handlers may run programs: the
+/// context is taken before it is written, and given back after it is as it was made.
+/// A function of its own, so that neither half needs to save more than one register.
+template <bool kLeases>
+__attribute__((noinline)) std::uint64_t ProgramEntry::run_taken(void* ctx, const ReadyCode& ready, std::atomic<std::uint64_t>& runs,
+                                                                detail::SlotThread* leased) noexcept {
+  ThreadRuns* mine = &t_runs;
+  asm("" : "+r"(mine));  // kept in a register across the call, not asked for again
+  RunContext& run = mine->idle;
+  mine->current = &run;
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  run.begin(ready.start);
+  if constexpr (kLeases) {
+    run.cpu = leased->own_index;
+    run.holds_slot = run.owns_slot = true;
+  }
+  runs.store(runs.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  const std::uint64_t result = call_direct(ready.fn, ctx, run);
+  // A tail call's target may have needed a slot.
+  if (__builtin_expect(run.tail_target != nullptr || run.thrown || (!kLeases && run.owns_slot), 0)) return finish(result);
+  run.tail_calls = 0;
+  run.root = nullptr;
+  if constexpr (kLeases) run.holds_slot = run.owns_slot = false;
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  mine->current = nullptr;
+  if constexpr (kLeases) run.machine->slots.release_own(*leased);
   return result;
 }
 
-/// The function is machine code without the marks a sanitizer looks for.
-__attribute__((no_sanitize("undefined"))) static inline std::uint64_t call_leaf(LeafFn fn, void* ctx) { return fn(ctx); }
+/// The short way: nothing is in its way, and what the run needs is taken.
+template <bool kLeases>
+inline std::uint64_t ProgramEntry::run_ready(void* ctx) const noexcept {
+  const ReadyCode* const ready = ready_.load(std::memory_order_acquire);
+  std::atomic<std::uint64_t>* const runs = unmeasured_runs();
+  if (__builtin_expect(ready == nullptr || runs == nullptr || t_runs.current != nullptr || !rcu::known_to_read(), 0))
+    return run_slowly(ctx);
+  detail::SlotThread* leased = nullptr;
+  if constexpr (kLeases) {
+    leased = machine_.slots.acquire_own();
+    if (__builtin_expect(leased == nullptr, 0)) return run_slowly(ctx);
+  }
+  return run_taken<kLeases>(ctx, *ready, *runs, leased);
+}
+
+/// The rest of run_ready(), where something is left to do.
+__attribute__((noinline, cold)) std::uint64_t ProgramEntry::finish(std::uint64_t result) noexcept {
+  RunContext& run = t_runs.idle;
+  if (run.thrown) result = run.code->thrown_result(run);
+  if (const Code* const target = std::exchange(run.tail_target, nullptr)) result = target->run(run, run.tail_ctx);
+  const bool owns_slot = run.owns_slot;
+  const std::uint32_t cpu = run.cpu;
+  Machine& machine = *run.machine;
+  run.tail_calls = 0;
+  run.holds_slot = run.owns_slot = false;
+  run.root = nullptr;
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  t_runs.current = nullptr;
+  if (owns_slot) machine.slots.release(cpu);
+  return result;
+}
+
+std::uint64_t ProgramEntry::run_inside_plain(void* data, std::uint64_t* ctx) noexcept {
+  return static_cast<const ProgramEntry*>(data)->run_ready<false>(ctx);
+}
+std::uint64_t ProgramEntry::run_inside_leasing(void* data, std::uint64_t* ctx) noexcept {
+  return static_cast<const ProgramEntry*>(data)->run_ready<true>(ctx);
+}
 
 std::uint64_t ProgramEntry::run(void* ctx) const noexcept {
-  rcu::InnerReadSection readers;
+  rcu::InlineReadSection readers;
   const LeafFn fn = leaf_.load(std::memory_order_acquire);
-  if (fn == nullptr || is_measured()) return run_no_leaf(ctx);
-  const std::uint64_t result = call_leaf(fn, ctx);
-  stats_.count_run();
-  return result;
+  std::atomic<std::uint64_t>* const runs = unmeasured_runs();
+  if (__builtin_expect(fn == nullptr || runs == nullptr, 0)) return run_no_leaf(ctx);
+  runs->store(runs->load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  return call_leaf(fn, ctx);
 }
 
 /// Apart from run(), which then needs few registers.
 __attribute__((noinline)) std::uint64_t ProgramEntry::run_no_leaf(void* ctx) const noexcept {
-  const Code* const code = code_.load(std::memory_order_acquire);
-  RunContext* const outer = t_current;
-  const bool plain = outer == nullptr && code != nullptr && !is_measured();
-  return plain ? run_plain(ctx, code) : run_nested_or_measured(RunArgs{.ctx = ctx}, outer, code);
-}
-
-std::uint64_t ProgramEntry::run_inside(void* ctx) const noexcept {
-  const Code* const code = code_.load(std::memory_order_acquire);
-  const bool plain = t_current == nullptr && code != nullptr && rcu::known_to_read() && !is_measured();
-  return __builtin_expect(plain, 1) ? run_plain(ctx, code) : run(ctx);
+  return options_.touches_percpu ? run_ready<true>(ctx) : run_ready<false>(ctx);
 }
 
 std::uint64_t ProgramEntry::run_callback(std::uint32_t subprog, std::uint64_t r1, std::uint64_t r2,
@@ -169,7 +234,7 @@ std::uint64_t ProgramEntry::run_callback(std::uint32_t subprog, std::uint64_t r1
   rcu::InnerReadSection readers;
   const Code* const code = code_.load(std::memory_order_acquire);
   if (code == nullptr) return 0;
-  RunContext* const outer = t_current;
+  RunContext* const outer = t_runs.current;
   RunContext run = context_of({}, outer);
   run.code = code;
   if (const RunContext* holder = slot_holder(outer, machine_)) {
@@ -178,9 +243,9 @@ std::uint64_t ProgramEntry::run_callback(std::uint32_t subprog, std::uint64_t r1
   } else if (options_.touches_percpu) {
     lease_slot(run);
   }
-  t_current = &run;
+  t_runs.current = &run;
   const std::uint64_t result = code->call_subprog(run, subprog, r1, r2, r3);
-  t_current = outer;
+  t_runs.current = outer;
   if (run.owns_slot) machine_.slots.release(run.cpu);
   return result;
 }

@@ -6,6 +6,8 @@
 //   3. leases a CPU slot when the program touches per-CPU state, unless an outer run holds one;
 //   4. counts the run, and its time when it is this run's turn (run_stats.h) or while statistics are enabled;
 //   5. calls the current tier's code through one atomic pointer.
+// A run of compiled code that is not inside another, is not to be timed, and whose caller says nothing about it takes a short
+// way through all that (run_ready): in the context its thread keeps ready, and with the slot that is its thread's own.
 // A program that calls nothing and touches no per-CPU state can neither nest nor be asked who runs: of all this it needs
 // 1, 4 and 5, and code made for it (struct_ops thunks) does them in line.
 //
@@ -50,6 +52,12 @@ struct RunArgs {
   rewrite::PacketRecord* packet = nullptr;  // programs whose context is not the packet itself: netfilter
 };
 
+/// A compiled main function, and what its runs begin with.
+struct ReadyCode {
+  rewrite::HelperFn fn = nullptr;
+  RunStart start;
+};
+
 class ProgramEntry {
  public:
   ProgramEntry(Machine& machine, EntryOptions options);
@@ -62,8 +70,9 @@ class ProgramEntry {
   /// The same without arguments of the caller: the hot path of struct_ops.
   std::uint64_t run(void* ctx) const noexcept;
 
-  /// run(ctx) for callers who are inside a read section as a rule: struct_ops thunks.
-  std::uint64_t run_inside(void* ctx) const noexcept;
+  /// run(ctx) for callers who are inside a read section as a rule: struct_ops thunks. `this` as `data`.
+  using Inside = std::uint64_t (*)(void* data, std::uint64_t* ctx);
+  Inside run_inside() const noexcept { return options_.touches_percpu ? run_inside_leasing : run_inside_plain; }
 
   /// Runs subprogram `subprog` as a callback that nobody waits for (timers, work items); 0 without code. As run(), but no
   /// recursion guard: what is called is not what runs around it.
@@ -83,6 +92,11 @@ class ProgramEntry {
   /// Where code that enters a leaf by itself looks; see RunStats::own_runs() and Code::leaf(). The function is null
   /// while there is none.
   const std::atomic<LeafFn>& leaf_slot() const noexcept { return leaf_; }
+  /// The same for code that needs a run, and enters it in the thread's own (t_runs.idle) by itself.
+  const std::atomic<const ReadyCode*>& ready_slot() const noexcept { return ready_; }
+  /// Ends a run of ReadyCode::fn in t_runs.idle that has more to do after its return: a tail call, an exception, a slot to
+  /// give back. Returns the program's result.
+  static std::uint64_t finish(std::uint64_t result) noexcept;
   const RunStats& stats() const noexcept { return stats_; }
 
   RunTotals totals() const noexcept { return stats_.totals(); }
@@ -93,11 +107,16 @@ class ProgramEntry {
 
  private:
   struct Keeper;
-  bool is_measured() const noexcept {
-    return machine_.stats_users.load(std::memory_order_relaxed) != 0 || stats_.next_is_sampled();
-  }
+  std::atomic<std::uint64_t>* unmeasured_runs() const noexcept;
   std::uint64_t run_no_leaf(void* ctx) const noexcept;
-  std::uint64_t run_plain(void* ctx, const Code* code) const noexcept;
+  template <bool kLeases>
+  std::uint64_t run_ready(void* ctx) const noexcept;
+  template <bool kLeases>
+  static std::uint64_t run_taken(void* ctx, const ReadyCode& ready, std::atomic<std::uint64_t>& runs,
+                                 detail::SlotThread* leased) noexcept;
+  std::uint64_t run_slowly(void* ctx) const noexcept;
+  static std::uint64_t run_inside_plain(void* data, std::uint64_t* ctx) noexcept;
+  static std::uint64_t run_inside_leasing(void* data, std::uint64_t* ctx) noexcept;
   RunContext context_of(const RunArgs& args, RunContext* outer) const noexcept;
   std::uint64_t run_nested_or_measured(const RunArgs& args, RunContext* outer, const Code* code) const noexcept;
 
@@ -105,7 +124,8 @@ class ProgramEntry {
   const EntryOptions options_;
   Object* holder_ = nullptr;
   std::atomic<const Code*> code_{nullptr};
-  std::atomic<LeafFn> leaf_{nullptr};  // of code_, where this entry may use it
+  std::atomic<LeafFn> leaf_{nullptr};        // of code_, where this entry may use it
+  std::atomic<const ReadyCode*> ready_{nullptr};  // of code_, where the tier has a function to call
   Mutex set_code_;
   Keeper* keeper_ RING3_GUARDED_BY(set_code_) = nullptr;  // owns what code_ points to
   mutable RunStats stats_;

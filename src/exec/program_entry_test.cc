@@ -94,7 +94,7 @@ TEST_F(ProgramEntryTest, OneRunInManyIsTimedUnasked) {
   EXPECT_EQ(entry.totals().run_time_ns, 0u);  // nobody asked
   for (std::uint32_t i = 0; i < RunStats::kSampledEvery; ++i) {
     ring3::ReadSection readers;
-    entry.run_inside(nullptr);
+    entry.run_inside()(&entry, nullptr);
   }
   EXPECT_EQ(entry.totals().sampled_runs, 3u);
   EXPECT_EQ(entry.totals().runs, 3 * RunStats::kSampledEvery);
@@ -148,7 +148,9 @@ TEST_F(ProgramEntryTest, NestedRunsShareTheSlot) {
     return 1;
   });
   EXPECT_EQ(outer.run(nullptr), 1u);
-  for (std::uint32_t i = 0; i < 3; ++i) machine_.slots.acquire();  // all came back
+  std::uint32_t taken[3];  // all came back
+  for (std::uint32_t& slot : taken) slot = machine_.slots.acquire();
+  for (const std::uint32_t slot : taken) machine_.slots.release(slot);
 }
 
 TEST_F(ProgramEntryTest, AnotherMachinesSlotIsAnotherSlot) {

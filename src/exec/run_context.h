@@ -1,7 +1,8 @@
 // One run of one program on one thread: what helpers and tiers see of the world.
 //
-// A RunContext lives on the stack of ProgramEntry::run(). The runs of a thread form a chain (`outer`):
-// it is the recursion guard, and it lets nested runs share a CPU slot.
+// A RunContext lives on the stack of ProgramEntry::run(), or is the thread's own one that is kept ready (ThreadRuns). The
+// runs of a thread form a chain (`outer`): it is the recursion guard, it lets nested runs share a CPU slot, and a fault
+// handler finds the code that runs through it.
 #pragma once
 
 #include <cstdint>
@@ -18,6 +19,16 @@ class HostServices;
 class ProgramEntry;
 class SeqOutput;
 struct Machine;
+struct RunContext;
+
+/// What the runs of one program's code begin with. Made with the code; in the order of RunContext's first fields.
+struct RunStart {
+  const Code* code = nullptr;
+  HostServices* host = nullptr;
+  const ProgramEntry* entry = nullptr;
+  const ProgramEntry* root = nullptr;
+  Machine* machine = nullptr;
+};
 
 inline constexpr std::uint32_t kMaxTailCalls = 33;
 
@@ -28,26 +39,60 @@ struct RunContext {
   /// Written out, it makes compilers store field by field. Left to them, some clear the whole with `rep stos`, which takes
   /// longer than all the rest of entering a program.
   RunContext() noexcept {}
+  /// For static storage; a constexpr default constructor would bring `rep stos` back.
+  struct Static {};
+  constexpr explicit RunContext(Static) noexcept {}
 
+  const Code* code = nullptr;          // the code that runs now: whose subprograms callbacks name, and whose loads may fault
   HostServices* host = nullptr;        // clock, tasks, printk sink, …: the runtime that owns the program
   const ProgramEntry* entry = nullptr; // the program that was entered (tail calls change it)
-  std::uint32_t cpu = 0;               // slot while holds_slot; meaningless otherwise
-  std::uint32_t tail_calls = 0;
-  const Code* code = nullptr;          // the code that runs now: whose subprograms callbacks name
-  const Code* tail_target = nullptr;   // set by the tail call helper, taken by the tier at once
-  std::uint64_t attach_cookie = 0;
-
   const ProgramEntry* root = nullptr;  // the program entered first; what the recursion guard compares
   Machine* machine = nullptr;          // what the programs of one runtime share
-  RunContext* outer = nullptr;         // the run this one is nested in, on the same thread
+  std::uint32_t cpu = 0;               // slot while holds_slot; meaningless otherwise
+  std::uint32_t tail_calls = 0;
+  const Code* tail_target = nullptr;   // set by the tail call helper, taken by the tier at once
   bool holds_slot = false;             // `cpu` is leased, by this run or by an outer one
   bool owns_slot = false;              // … by this one, which gives it back
   bool thrown = false;                 // an exception is on its way to the program's end; see Code::call_subprog
+  RunContext* outer = nullptr;         // the run this one is nested in, on the same thread
+
+  std::uint64_t attach_cookie = 0;
   std::uint64_t func_ip = 0;           // bpf_get_func_ip: address of the traced function, 0: none
   ClientMemory* client = nullptr;      // memory of the client a syscall program runs for; null: none
   SeqOutput* seq = nullptr;            // where an iterator program's output goes; null: it is none
   rewrite::PacketRecord* packet = nullptr;  // what sk_buff pointers mean; null: the context is the packet
   std::uint64_t exception_cookie = 0;  // what was thrown, while `thrown`
+  void* tail_ctx = nullptr;            // r1 of the last tail call
+
+  void begin(const RunStart& start) noexcept {
+    code = start.code;
+    host = start.host;
+    entry = start.entry;
+    root = start.root;
+    machine = start.machine;
+  }
+};
+
+/// The runs of one thread. `idle` serves runs that are not inside another and whose caller says nothing about them, so that
+/// entering a program need not make a context: between two runs its fields are as made, but those that RunStart names;
+/// `root` is null, so that who interrupts a run that is just being entered (a signal handler) is not taken for its recursion.
+struct ThreadRuns {
+  RunContext* current = nullptr;  // the innermost run; null outside programs
+  RunContext idle{RunContext::Static{}};
+};
+
+extern constinit thread_local ThreadRuns t_runs __attribute__((tls_model("initial-exec")));
+
+/// Makes `run` the innermost run of the thread for a while. ProgramEntry does so by itself.
+class RunScope {
+ public:
+  explicit RunScope(RunContext& run) noexcept : before_(t_runs.current) { t_runs.current = &run; }
+  ~RunScope() { t_runs.current = before_; }
+  RunScope(const RunScope&) = delete;
+  RunScope& operator=(const RunScope&) = delete;
+
+ private:
+  RunContext* const before_;
 };
 
 /// The innermost run of the calling thread; null outside programs.

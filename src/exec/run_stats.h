@@ -46,9 +46,16 @@ class RunStats {
   /// The turn of a thread's run is when the lowest byte of its count is kSampledAt: the second run is the first one timed.
   static constexpr std::uint32_t kSampledEvery = 256;
   static constexpr std::uint8_t kSampledAt = 1;
+  static bool is_sampled(std::uint64_t runs) noexcept { return runs % kSampledEvery == kSampledAt; }
   bool next_is_sampled() const noexcept {
     const std::uint32_t ordinal = thread_ordinal();
-    return ordinal < kShards && shards_[ordinal].runs.load(std::memory_order_relaxed) % kSampledEvery == kSampledAt;
+    return ordinal < kShards && is_sampled(shards_[ordinal].runs.load(std::memory_order_relaxed));
+  }
+
+  /// The calling thread's own count of runs, for who counts one in line; null: it has none, or has not claimed it yet.
+  std::atomic<std::uint64_t>* own_word() noexcept {
+    const std::uint32_t ordinal = detail::t_ordinal;
+    return __builtin_expect(ordinal < kShards, 1) ? &shards_[ordinal].runs : nullptr;
   }
 
   void count_run() noexcept { add(&Shard::runs, 1); }

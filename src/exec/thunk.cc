@@ -13,10 +13,6 @@ namespace {
 
 constexpr std::size_t kThunkAlign = 16;
 
-std::uint64_t enter_program(void* entry, std::uint64_t* slots) {
-  return static_cast<const ProgramEntry*>(entry)->run_inside(slots);
-}
-
 bool is_valid(const ThunkShape& shape) {
   for (const ThunkArg& arg : shape.args)
     if (arg.bytes == 0 || arg.bytes > 16) return false;
@@ -34,10 +30,10 @@ std::size_t ThunkShape::slots() const {
 ThunkSet::ThunkSet(CodeMemory& memory, std::size_t max_pages) : memory_(memory), max_pages_(max_pages) {}
 
 Result<void*> ThunkSet::add(const ThunkShape& shape, ThunkTarget target, void* data) {
-  return add(shape, target, data, LeafWay{});
+  return add(shape, target, data, ProgramWay{});
 }
 
-Result<void*> ThunkSet::add(const ThunkShape& shape, ThunkTarget target, void* data, const LeafWay& way) {
+Result<void*> ThunkSet::add(const ThunkShape& shape, ThunkTarget target, void* data, const ProgramWay& way) {
   if (!is_valid(shape)) return Errno::kNotSupp;
   const std::vector<std::byte> code = RING3_TRY(emit_thunk(shape, target, data, way));
   if (code.size() > kPageBytes - used_) {
@@ -51,8 +47,15 @@ Result<void*> ThunkSet::add(const ThunkShape& shape, ThunkTarget target, void* d
 }
 
 Result<void*> ThunkSet::add(const ThunkShape& shape, const ProgramEntry& entry) {
-  const LeafWay way{.leaf = &entry.leaf_slot(), .measuring = &entry.machine().stats_users, .runs = entry.stats().own_runs()};
-  return add(shape, enter_program, const_cast<ProgramEntry*>(&entry), way);
+  ProgramWay way{.kind = ProgramWay::Kind::kLeaf, .code = &entry.leaf_slot(), .measuring = &entry.machine().stats_users,
+                 .runs = entry.stats().own_runs()};
+  // Code that is no leaf is not often replaced by code that is: its thunk does without the way there.
+  if (entry.code() != nullptr && entry.leaf_slot().load(std::memory_order_relaxed) == nullptr) {
+    way.kind = ProgramWay::Kind::kRun;
+    way.code = &entry.ready_slot();
+    if (entry.options().touches_percpu) way.slots = &entry.machine().slots;
+  }
+  return add(shape, entry.run_inside(), const_cast<ProgramEntry*>(&entry), way);
 }
 
 void ThunkSet::free_after_readers(std::unique_ptr<ThunkSet> set) noexcept {

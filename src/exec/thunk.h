@@ -21,7 +21,7 @@
 namespace ring3::exec {
 
 class ProgramEntry;
-struct LeafWay;
+struct ProgramWay;
 
 struct ThunkArg {
   std::uint8_t bytes = 8;   // 1 … 16; above 8 two slots
@@ -67,7 +67,7 @@ class ThunkSet {
   static void free_after_readers(std::unique_ptr<ThunkSet> set) noexcept;
 
  private:
-  Result<void*> add(const ThunkShape& shape, ThunkTarget target, void* data, const LeafWay& way);
+  Result<void*> add(const ThunkShape& shape, ThunkTarget target, void* data, const ProgramWay& way);
 
   CodeMemory& memory_;
   const std::size_t max_pages_;

@@ -4,7 +4,7 @@
 
 namespace ring3::exec {
 
-Result<std::vector<std::byte>> emit_thunk(const ThunkShape&, ThunkTarget, void*, const LeafWay&) { return Errno::kNotSupp; }
+Result<std::vector<std::byte>> emit_thunk(const ThunkShape&, ThunkTarget, void*, const ProgramWay&) { return Errno::kNotSupp; }
 
 }  // namespace ring3::exec
 

@@ -8,7 +8,11 @@
 #include <asmjit/x86.h>
 
 #include <bit>
+#include <cstddef>
 
+#include "exec/cpu_slots.h"
+#include "exec/program_entry.h"
+#include "exec/run_context.h"
 #include "exec/run_stats.h"
 #include "ring3/read_section.h"
 
@@ -19,58 +23,174 @@ namespace x86 = asmjit::x86;
 
 constexpr int kFirstStackArg = 16;  // above the saved rbp and the return address
 static_assert(ring3::detail::kOpenSections == 0xffffffff);
+static_assert(offsetof(RunContext, owns_slot) == offsetof(RunContext, holds_slot) + 1 &&
+              offsetof(RunContext, thrown) == offsetof(RunContext, owns_slot) + 1 &&
+              offsetof(RunContext, outer) >= offsetof(RunContext, holds_slot) + 4, "they are read and written together");
 
 class ThunkEmitter {
  public:
   explicit ThunkEmitter(x86::Assembler& a) : a_(a) {}
 
-  void emit(const ThunkShape& shape, ThunkTarget target, void* data, const LeafWay& way) {
+  void emit(const ThunkShape& shape, ThunkTarget target, void* data, const ProgramWay& way) {
     a_.endbr64();
     a_.push(x86::rbp);
     a_.mov(x86::rbp, x86::rsp);
     a_.sub(x86::rsp, static_cast<int>((shape.slots() * 8 + 15) / 16 * 16));
     for (const ThunkArg& arg : shape.args) save(arg);
-    const asmjit::Label otherwise = a_.newLabel(), called = a_.newLabel();
-    if (way.leaf != nullptr) enter_leaf(way, otherwise);
-    else call_target(target, data);
-    a_.bind(called);
+    switch (way.kind) {
+      case ProgramWay::Kind::kNone: call_target(target, data); break;
+      case ProgramWay::Kind::kLeaf: enter_leaf(way); break;
+      case ProgramWay::Kind::kRun: enter_run(way); break;
+    }
+    a_.bind(called_);
     narrow_result(shape);
     a_.leave();
     a_.ret();
-    if (way.leaf == nullptr) return;
-    a_.bind(otherwise);
+    if (way.kind == ProgramWay::Kind::kNone) return;
+    a_.bind(otherwise_);
     call_target(target, data);
-    a_.jmp(called);
+    a_.jmp(called_);
+    if (way.kind == ProgramWay::Kind::kRun) finish_run(way);
   }
 
  private:
-  /// The short way of exec/program_entry.h.
-  void enter_leaf(const LeafWay& way, const asmjit::Label& otherwise) {
-    a_.mov(x86::rdx, reinterpret_cast<std::uintptr_t>(way.leaf));
+  /// The way of a leaf. rdx: `code`; rax: what is called.
+  void enter_leaf(const ProgramWay& way) {
+    check(way);
+    count(way);
+    a_.mov(x86::rdi, x86::rsp);
+    a_.call(x86::rax);
+  }
+
+  /// ProgramEntry::run_ready(), step by step in its order; the reasons stand there.
+  void enter_run(const ProgramWay& way) {
+    check(way);
+    a_.cmp(of_thread(&t_runs, 8, offsetof(ThreadRuns, current)), 0);
+    a_.jne(otherwise_);
+    if (way.slots != nullptr) lease(*way.slots);
+    count(way);
+    a_.mov(x86::r9, thread_pointer());
+    a_.add(x86::r9, static_cast<std::int32_t>(distance(&t_runs.idle)));
+    a_.mov(of_thread(&t_runs, 8, offsetof(ThreadRuns, current)), x86::r9);
+    begin_run();
+    if (way.slots != nullptr) {
+      a_.mov(x86::ecx, x86::dword_ptr(x86::r10, offsetof(detail::SlotThread, own_index)));
+      a_.mov(x86::dword_ptr(x86::r9, offsetof(RunContext, cpu)), x86::ecx);
+      a_.mov(x86::dword_ptr(x86::r9, offsetof(RunContext, holds_slot)), 0x0101);  // whole: what is read of it below is part of it
+    }
+    a_.mov(x86::rdi, x86::rsp);
+    a_.call(x86::qword_ptr(x86::rax, offsetof(ReadyCode, fn)));
+
+    a_.cmp(of_run(8, offsetof(RunContext, tail_target)), 0);
+    a_.jne(unfinished_);
+    a_.movzx(x86::ecx, of_run(2, offsetof(RunContext, owns_slot)));  // and `thrown`
+    a_.cmp(x86::ecx, way.slots != nullptr ? 1 : 0);
+    a_.jne(unfinished_);
+    a_.xor_(x86::ecx, x86::ecx);
+    a_.mov(of_run(4, offsetof(RunContext, tail_calls)), x86::ecx);
+    a_.mov(of_run(8, offsetof(RunContext, root)), x86::rcx);
+    if (way.slots != nullptr) a_.mov(of_run(4, offsetof(RunContext, holds_slot)), x86::ecx);
+    a_.mov(of_thread(&t_runs, 8, offsetof(ThreadRuns, current)), x86::rcx);
+    if (way.slots != nullptr) give_back(*way.slots);
+  }
+
+  void finish_run(const ProgramWay& way) {
+    a_.bind(unfinished_);
+    a_.mov(x86::rdi, x86::rax);
+    call(&ProgramEntry::finish);
+    a_.jmp(called_);
+    if (way.slots == nullptr) return;
+    a_.bind(lost_);  // whoever waits is told by who leases in the long way
+    a_.mov(x86::qword_ptr(x86::r10, offsetof(detail::SlotThread, inside)), 0);
+    a_.jmp(otherwise_);
+    a_.bind(waited_for_);
+    a_.mov(x86::rdi, reinterpret_cast<std::uintptr_t>(way.slots));
+    a_.mov(x86::rsi, x86::rax);
+    call(&wake);
+    a_.jmp(called_);
+  }
+
+  static std::uint64_t wake(CpuSlots* slots, std::uint64_t result) {
+    slots->wake();
+    return result;
+  }
+
+  /// Whether the short way is open. rax: what stands in `code`; rcx, rsi: where the count is, and it.
+  void check(const ProgramWay& way) {
+    a_.mov(x86::rdx, reinterpret_cast<std::uintptr_t>(way.code));
     a_.mov(x86::rax, x86::qword_ptr(x86::rdx));
     a_.test(x86::rax, x86::rax);
-    a_.jz(otherwise);
+    a_.jz(otherwise_);
     a_.mov(x86::rcx, of_thread(&ring3::detail::t_reader, 8));
     a_.test(x86::rcx, x86::rcx);
-    a_.jz(otherwise);
+    a_.jz(otherwise_);
     a_.cmp(x86::dword_ptr(x86::rcx), 0);  // open sections are counted in the low half of a record
-    a_.je(otherwise);
+    a_.je(otherwise_);
     a_.mov(x86::rcx, reinterpret_cast<std::uintptr_t>(way.measuring));
     a_.cmp(x86::dword_ptr(x86::rcx), 0);
-    a_.jne(otherwise);
+    a_.jne(otherwise_);
     a_.mov(x86::ecx, of_thread(&detail::t_ordinal, 4));
     a_.cmp(x86::ecx, RunStats::kShards);
-    a_.jae(otherwise);
+    a_.jae(otherwise_);
     a_.shl(x86::ecx, std::countr_zero(RunStats::kShardBytes));
-    // The leaf's address and the counters are members of one entry.
-    const auto runs = static_cast<std::int32_t>(static_cast<const char*>(way.runs) - static_cast<const char*>(way.leaf));
+    a_.mov(x86::rsi, runs(way));
     static_assert(RunStats::kSampledEvery == 256, "the turn is told by one byte");
-    a_.mov(x86::rsi, x86::qword_ptr(x86::rdx, x86::rcx, 0, runs));
     a_.cmp(x86::sil, RunStats::kSampledAt);
-    a_.je(otherwise);
+    a_.je(otherwise_);
+  }
+
+  void count(const ProgramWay& way) {
     a_.inc(x86::rsi);
-    a_.mov(x86::qword_ptr(x86::rdx, x86::rcx, 0, runs), x86::rsi);
-    a_.mov(x86::rdi, x86::rsp);
+    a_.mov(runs(way), x86::rsi);
+  }
+
+  static x86::Mem runs(const ProgramWay& way) {
+    return x86::qword_ptr(x86::rdx, x86::rcx, 0,
+                          static_cast<std::int32_t>(static_cast<const char*>(way.runs) - static_cast<const char*>(way.code)));
+  }
+
+  /// CpuSlots::acquire_own(): r10 is the thread.
+  void lease(const CpuSlots& slots) {
+    a_.mov(x86::r10, of_thread(&detail::t_slot_thread, 8));
+    a_.test(x86::r10, x86::r10);
+    a_.jz(otherwise_);
+    a_.mov(x86::r11, slots.id());
+    a_.cmp(x86::qword_ptr(x86::r10, offsetof(detail::SlotThread, slots_id)), x86::r11);
+    a_.jne(otherwise_);
+    a_.cmp(x86::qword_ptr(x86::r10, offsetof(detail::SlotThread, inside)), 0);
+    a_.jne(otherwise_);
+    a_.mov(x86::r11, x86::qword_ptr(x86::r10, offsetof(detail::SlotThread, own)));
+    a_.mov(x86::qword_ptr(x86::r10, offsetof(detail::SlotThread, inside)), x86::r11);
+    a_.cmp(x86::qword_ptr(x86::r11), x86::r10);
+    a_.jne(lost_);
+  }
+
+  /// CpuSlots::release_own().
+  void give_back(const CpuSlots& slots) {
+    a_.mov(x86::r10, of_thread(&detail::t_slot_thread, 8));
+    a_.mov(x86::qword_ptr(x86::r10, offsetof(detail::SlotThread, inside)), x86::rcx);
+    a_.mov(x86::rcx, reinterpret_cast<std::uintptr_t>(&slots.waiters()));
+    a_.cmp(x86::dword_ptr(x86::rcx), 0);
+    a_.jne(waited_for_);
+  }
+
+  /// RunContext::begin(), of the run at r9 by the ReadyCode at rax.
+  void begin_run() {
+    static_assert(offsetof(RunStart, code) == offsetof(RunContext, code) && offsetof(RunStart, host) == offsetof(RunContext, host) &&
+                  offsetof(RunStart, entry) == offsetof(RunContext, entry) && offsetof(RunStart, root) == offsetof(RunContext, root) &&
+                  offsetof(RunStart, machine) == offsetof(RunContext, machine) && sizeof(RunStart) == 40);
+    constexpr int kStart = offsetof(ReadyCode, start);
+    a_.movups(x86::xmm0, x86::xmmword_ptr(x86::rax, kStart));
+    a_.movups(x86::xmm1, x86::xmmword_ptr(x86::rax, kStart + 16));
+    a_.mov(x86::rcx, x86::qword_ptr(x86::rax, kStart + 32));
+    a_.movups(x86::xmmword_ptr(x86::r9), x86::xmm0);
+    a_.movups(x86::xmmword_ptr(x86::r9, 16), x86::xmm1);
+    a_.mov(x86::qword_ptr(x86::r9, 32), x86::rcx);
+  }
+
+  template <typename Fn>
+  void call(Fn fn) {
+    a_.mov(x86::rax, std::bit_cast<std::uint64_t>(fn));
     a_.call(x86::rax);
   }
 
@@ -83,13 +203,25 @@ class ThunkEmitter {
 
   /// Thread-local storage of the initial-exec kind is equally far from every thread's pointer.
   template <typename T>
-  static x86::Mem of_thread(const T* variable, std::uint32_t bytes) {
-    std::uintptr_t thread;
+  static std::intptr_t distance(const T* variable) {
+    std::intptr_t thread;
     asm("mov %%fs:0, %0" : "=r"(thread));
-    x86::Mem mem = x86::ptr_abs(reinterpret_cast<std::uintptr_t>(variable) - thread, bytes);
+    return reinterpret_cast<std::intptr_t>(variable) - thread;
+  }
+
+  static x86::Mem in_thread(std::intptr_t off, std::uint32_t bytes) {
+    x86::Mem mem = x86::ptr_abs(static_cast<std::uintptr_t>(off), bytes);
     mem.setSegment(x86::fs);
     return mem;
   }
+  template <typename T>
+  static x86::Mem of_thread(const T* variable, std::uint32_t bytes, std::size_t off = 0) {
+    return in_thread(distance(variable) + static_cast<std::intptr_t>(off), bytes);
+  }
+  static x86::Mem of_run(std::uint32_t bytes, std::size_t off) {
+    return of_thread(&t_runs, bytes, offsetof(ThreadRuns, idle) + off);
+  }
+  static x86::Mem thread_pointer() { return in_thread(0, 8); }
 
   void save(const ThunkArg& arg) {
     const bool two = arg.bytes > 8;
@@ -138,6 +270,8 @@ class ThunkEmitter {
   }
 
   x86::Assembler& a_;
+  const asmjit::Label otherwise_ = a_.newLabel(), called_ = a_.newLabel(), unfinished_ = a_.newLabel(), lost_ = a_.newLabel(),
+                      waited_for_ = a_.newLabel();
   unsigned next_reg_ = 0;
   int next_stack_ = 0;
   int next_slot_ = 0;
@@ -145,7 +279,7 @@ class ThunkEmitter {
 
 }  // namespace
 
-Result<std::vector<std::byte>> emit_thunk(const ThunkShape& shape, ThunkTarget target, void* data, const LeafWay& way) {
+Result<std::vector<std::byte>> emit_thunk(const ThunkShape& shape, ThunkTarget target, void* data, const ProgramWay& way) {
   asmjit::CodeHolder code;
   if (code.init(asmjit::Environment::host()) != asmjit::kErrorOk) return Errno::kNoMem;
   x86::Assembler assembler(&code);

@@ -287,6 +287,8 @@ class Checker {
       return false;
     }
     exec::RunContext run;
+    run.code = &code;
+    exec::RunScope scope(run);
     const auto address = bytes == 0 ? 0 : reinterpret_cast<std::uintptr_t>(memory.data());
     const std::uint64_t got = code.call_subprog(run, 0, address, bytes);
     if (got == want.bits()) return true;

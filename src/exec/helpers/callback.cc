@@ -43,8 +43,9 @@ std::uint64_t for_each_map_elem(std::uint64_t map, std::uint64_t callback, std::
   return to_register(iterated.ops().data.for_each(iterated, call_for_element, &each, flags));
 }
 
-std::uint64_t tail_call(std::uint64_t, std::uint64_t program_array, std::uint64_t index, std::uint64_t, std::uint64_t,
+std::uint64_t tail_call(std::uint64_t ctx, std::uint64_t program_array, std::uint64_t index, std::uint64_t, std::uint64_t,
                         RunContext& run) {
+  run.tail_ctx = pointer_register<void>(ctx);
   const bool entered = enter_tail_call(run, *pointer_register<maps::Map>(program_array), static_cast<std::uint32_t>(index));
   return entered ? 0 : error_register(Errno::kNoEnt);  // a program that goes on sees r0 only as unreadable
 }

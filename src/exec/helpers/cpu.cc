@@ -20,24 +20,25 @@ std::uint64_t numa_node_id(std::uint64_t, std::uint64_t, std::uint64_t, std::uin
   return getcpu(&cpu, &node) == 0 ? node : 0;
 }
 
-/// splitmix64, one stream a thread, seeded by the system: fast, and no promise of secrecy (as the kernel's).
-struct RandomStream {
-  RandomStream() {
-    if (getrandom(&state, sizeof(state), GRND_NONBLOCK) != static_cast<ssize_t>(sizeof(state)))
-      state = reinterpret_cast<std::uint64_t>(this);
-  }
-  std::uint64_t next() {
-    std::uint64_t z = state += 0x9e3779b97f4a7c15;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-    return z ^ (z >> 31);
-  }
+/// State of splitmix64, one stream a thread, seeded by the system: fast, and no promise of secrecy (as the kernel's). 0: not yet
+/// seeded; the stream comes by it once in 2^64 numbers and is then seeded again.
+constinit thread_local std::uint64_t t_random __attribute__((tls_model("initial-exec"))) = 0;
+
+__attribute__((noinline, cold)) std::uint64_t seed() {
   std::uint64_t state = 0;
-};
+  if (getrandom(&state, sizeof(state), GRND_NONBLOCK) != static_cast<ssize_t>(sizeof(state)))
+    state = reinterpret_cast<std::uintptr_t>(&t_random);
+  return state;
+}
 
 std::uint64_t prandom_u32(std::uint64_t, std::uint64_t, std::uint64_t, std::uint64_t, std::uint64_t, RunContext&) {
-  thread_local RandomStream stream;
-  return static_cast<std::uint32_t>(stream.next() >> 32);
+  std::uint64_t z = t_random;
+  if (__builtin_expect(z == 0, 0)) z = seed();
+  z += 0x9e3779b97f4a7c15;
+  t_random = z;
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+  return static_cast<std::uint32_t>((z ^ (z >> 31)) >> 32);
 }
 
 constexpr rewrite::HelperCall kRows[] = {

@@ -25,6 +25,7 @@ Outcome run_on(Engine& engine, const std::shared_ptr<const rewrite::XlatedProgra
   if (!code) return out;
   for (std::size_t i = 0; i < out.memory.size(); ++i) out.memory[i] = static_cast<std::uint8_t>(i * 37 + 11);
   RunContext run;
+  RunScope scope(run);
   out.r0 = code.value()->run(run, out.memory.data());
   return out;
 }

@@ -31,18 +31,6 @@ namespace {
 
 using rewrite::HelperFn;
 
-/// The loads of one piece of code that may fault, while a thread runs it.
-class FaultScope {
- public:
-  explicit FaultScope(std::span<const FaultEntry> table) noexcept : outer_(set_thread_faults(table)) {}
-  ~FaultScope() { set_thread_faults(outer_); }
-  FaultScope(const FaultScope&) = delete;
-  FaultScope& operator=(const FaultScope&) = delete;
-
- private:
-  const std::span<const FaultEntry> outer_;
-};
-
 bool may_tail_call(const rewrite::XlatedProgram& program) {
   return std::any_of(program.helpers.begin(), program.helpers.end(), [](const auto& helper) { return helper.id == uapi::BPF_FUNC_tail_call; });
 }
@@ -61,12 +49,12 @@ class JitCode final : public Code {
     bytes_ = block_.bytes();
     for (const std::uint32_t off : function_offset_)
       functions_.push_back(reinterpret_cast<HelperFn>(reinterpret_cast<std::uintptr_t>(base + off)));
-    for (const jit::FaultPair& pair : code.faults) faults_.push_back({base + pair.insn, base + pair.fixup});
-    throws_ = throws(*source_);
-    plain_ = faults_.empty() && !may_tail_call(*source_);
-    if (!faults_.empty() || throws_) return;
+    for (const jit::FaultPair& pair : code.faults) fault_table_.push_back({base + pair.insn, base + pair.fixup});
+    faults_ = fault_table_;
+    plain_ = !may_tail_call(*source_);
     direct_ = functions_[0];
-    if (needs_no_run(*source_))
+    exception_callback_ = source_->exception_callback;
+    if (faults_.empty() && !throws(*source_) && needs_no_run(*source_))
       leaf_ = reinterpret_cast<LeafFn>(reinterpret_cast<std::uintptr_t>(base + function_offset_[0]));
   }
 
@@ -95,26 +83,22 @@ class JitCode final : public Code {
 
  protected:
   std::uint64_t enter(RunContext& run, void* ctx) const override {
-    const std::uint64_t result = call(functions_[0], reinterpret_cast<std::uintptr_t>(ctx), 0, 0, 0, 0, run);
-    return throws_ && run.thrown ? end_of_exception(run, source_->exception_callback) : result;
+    return call(functions_[0], reinterpret_cast<std::uintptr_t>(ctx), 0, 0, 0, 0, run);
   }
 
  private:
   __attribute__((no_sanitize("undefined"))) std::uint64_t call(HelperFn fn, std::uint64_t r1, std::uint64_t r2,
                                                                std::uint64_t r3, std::uint64_t r4, std::uint64_t r5,
                                                                RunContext& run) const {
-    if (faults_.empty()) return fn(r1, r2, r3, r4, r5, run);
-    FaultScope faults(faults_);
     return fn(r1, r2, r3, r4, r5, run);
   }
 
   const std::shared_ptr<const rewrite::XlatedProgram> source_;
   const CodeBlock block_;
   std::size_t bytes_ = 0;
-  bool throws_ = false;
   bool plain_ = false;  // its functions need nothing around them
   std::vector<HelperFn> functions_;
-  std::vector<FaultEntry> faults_;
+  std::vector<FaultEntry> fault_table_;
   const std::vector<std::uint32_t> insn_offset_;
   const std::vector<std::uint32_t> function_offset_;
 };

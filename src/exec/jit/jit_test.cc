@@ -104,6 +104,7 @@ TEST_F(JitTest, FaultingLoadsReadZeroOnAnyThread) {
   const auto run_both = [&] {
     for (int i = 0; i < 100; ++i) {
       RunContext run;
+      RunScope scope(run);
       EXPECT_EQ(code->run(run, memory), 106u);
       EXPECT_EQ(code->run(run, reinterpret_cast<void*>(0x8000'0000'0000'0000)), 0u);
       EXPECT_EQ(nested->run(run, nullptr), 5u);
