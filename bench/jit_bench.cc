@@ -4,8 +4,10 @@
 //
 //   jit_bench [--rounds N] [--filter TEXT] [--json FILE] [--dump NAME] OBJECT.o…
 //
-// Engines take turns in each round; a figure is the median of the rounds. User code is timed by the CPU time of the
-// thread, the kernel by itself. All engines have to give one result.
+// Engines take turns in each round, in an order that moves on from round to round; a figure is the median of the rounds, and a
+// ratio the median of the rounds' ratios, with its quartiles beside it and the ratio of the fastest rounds: what swings by
+// noise has quartiles far apart. Where the kernel puts a program changes its speed, so it is loaded anew every few rounds, and
+// so is ours. User code is timed by the CPU time of the thread, the kernel by itself. All engines have to give one result.
 #include <sys/mman.h>
 
 #include <algorithm>
@@ -28,7 +30,8 @@ namespace ring3::bench {
 namespace {
 
 constexpr std::size_t kPacketBytes = 1024;
-constexpr double kRoundNs = 2e6;
+constexpr double kRoundNs = 1e6;
+constexpr std::uint32_t kRoundsOfOneLoad = 4;
 
 struct Options : CommonOptions {
   std::string filter, dump;
@@ -91,6 +94,9 @@ struct Program {
   std::optional<KernelProgram> kernel;
   NativeProgram native = nullptr;
   double interpreter_ns = 0, jit_ns = 0, kernel_ns = 0, native_ns = 0, compile_ns = 0;
+  struct {
+    double median = 0, low = 0, high = 0, best = 0;  // the quartiles; of the fastest rounds
+  } to_kernel;
   std::size_t code_bytes = 0;
   std::string problem;
 };
@@ -137,15 +143,16 @@ class Bench {
   }
 
   void report(std::string_view object) {
-    fmt::print("{}\n{:<16} {:>6} {:>6} {:>9} {:>9} {:>9} {:>9} {:>7} {:>8} {:>8}\n", object, "program", "insns", "bytes",
-               "interp ns", "jit ns", "kernel ns", "native ns", "jit/K", "jit/int", "ns/insn");
+    fmt::print("{}\n{:<16} {:>6} {:>6} {:>9} {:>9} {:>9} {:>9} {:>7} {:>11} {:>6} {:>8} {:>8}\n", object, "program", "insns", "bytes",
+               "interp ns", "jit ns", "kernel ns", "native ns", "jit/K", "quartiles", "best", "jit/int", "ns/insn");
     Geomean slow_ratios, all_ratios;
     double compile_ns = 0;
     std::size_t insns = 0;
     for (const Program& p : programs_) {
-      const double to_kernel = p.kernel_ns > 0 ? p.jit_ns / p.kernel_ns : 0;
-      fmt::print("{:<16} {:>6} {:>6} {:>9.1f} {:>9.1f} {:>9.1f} {:>9.1f} {:>7.3f} {:>8.3f} {:>8.1f} {}\n", p.name, p.raw.size(),
-                 p.code_bytes, p.interpreter_ns, p.jit_ns, p.kernel_ns, p.native_ns, to_kernel, p.jit_ns / p.interpreter_ns,
+      const double to_kernel = p.to_kernel.median;
+      fmt::print("{:<16} {:>6} {:>6} {:>9.1f} {:>9.1f} {:>9.1f} {:>9.1f} {:>7.3f} {:>5.2f}-{:>5.2f} {:>6.2f} {:>8.3f} {:>8.1f} {}\n",
+                 p.name, p.raw.size(), p.code_bytes, p.interpreter_ns, p.jit_ns, p.kernel_ns, p.native_ns, to_kernel,
+                 p.to_kernel.low, p.to_kernel.high, p.to_kernel.best, p.jit_ns / p.interpreter_ns,
                  p.compile_ns / static_cast<double>(p.raw.size()), p.problem);
       compile_ns += p.compile_ns;
       insns += p.raw.size();
@@ -159,6 +166,12 @@ class Bench {
       // micro_v3: the row is of cpu v3
       records_.add(fmt::format("engine/geomean/baseline_vs_kernel/{}", object.substr(object.rfind('_') + 1)), *slow, "ratio");
     }
+    const auto worst = std::max_element(programs_.begin(), programs_.end(), [](const Program& a, const Program& b) { return a.to_kernel.median < b.to_kernel.median; });
+    if (worst != programs_.end() && worst->to_kernel.median > 0) {
+      fmt::print("worst: {} {:.3f} (quartiles {:.3f} to {:.3f}, fastest rounds {:.3f})\n", worst->name, worst->to_kernel.median,
+                 worst->to_kernel.low, worst->to_kernel.high, worst->to_kernel.best);
+      records_.add(fmt::format("engine/worst/baseline_vs_kernel/{}", object.substr(object.rfind('_') + 1)), worst->to_kernel.median, "ratio");
+    }
     if (insns > 0) fmt::print("compiling: {:.1f} ns an instruction\n", compile_ns / static_cast<double>(insns));
     for (const Program& p : programs_) record(object, p);
     programs_.clear();
@@ -169,8 +182,11 @@ class Bench {
  private:
   void record(std::string_view object, const Program& p) {
     const auto to = [&p](double ns) { return ns > 0 ? std::optional(p.jit_ns / ns) : std::nullopt; };
+    const auto if_any = [](double ratio) { return ratio > 0 ? std::optional(ratio) : std::nullopt; };
     records_.add(fmt::format("jit/{}/{}", object, p.name), p.jit_ns, "ns",
-                 {{"kernel", to(p.kernel_ns)}, {"interpreter", to(p.interpreter_ns)}, {"native", to(p.native_ns)}});
+                 {{"kernel", if_any(p.to_kernel.median)}, {"interpreter", to(p.interpreter_ns)}, {"native", to(p.native_ns)},
+                  {"kernel_low_quartile", if_any(p.to_kernel.low)}, {"kernel_high_quartile", if_any(p.to_kernel.high)},
+                  {"kernel_fastest", if_any(p.to_kernel.best)}});
   }
 
   std::uint64_t run(const exec::Code& code) {
@@ -224,20 +240,41 @@ class Bench {
     return static_cast<std::uint64_t>(kRoundNs / ns) + 1;
   }
 
+  /// New places for the code of both compilers.
+  void reload(Program& p) {
+    p.jit = jit_->compile(p.xlated).value();
+    if (!p.kernel) return;
+    if (auto again = KernelProgram::load(p.raw)) p.kernel = std::move(again);
+  }
+
   void measure_runs(Program& p) {
     const std::uint64_t interpreter_runs = runs_for(*p.interpreter), jit_runs = runs_for(*p.jit);
-    std::vector<double> interpreter, jit, kernel, native;
+    std::vector<double> interpreter, jit, kernel, native, ratios;
     for (std::uint32_t round = 0; round < options_.rounds; ++round) {
-      interpreter.push_back(time_runs(*p.interpreter, interpreter_runs));
-      jit.push_back(time_runs(*p.jit, jit_runs));
-      const auto k = p.kernel ? p.kernel->run(packet_.bytes(), static_cast<std::uint32_t>(jit_runs)) : std::nullopt;
-      if (k) kernel.push_back(k->ns);
-      if (p.native != nullptr) native.push_back(time_runs(p.native, jit_runs));
+      if (round % kRoundsOfOneLoad == 0) reload(p);
+      bool kernel_ran = false;
+      for (std::uint32_t turn = 0; turn < 4; ++turn) switch ((round + turn) % 4) {
+          case 0: interpreter.push_back(time_runs(*p.interpreter, interpreter_runs)); break;
+          case 1: jit.push_back(time_runs(*p.jit, jit_runs)); break;
+          case 2:
+            if (const auto k = p.kernel ? p.kernel->run(packet_.bytes(), static_cast<std::uint32_t>(jit_runs)) : std::nullopt) {
+              kernel.push_back(k->ns);
+              kernel_ran = true;
+            }
+            break;
+          default:
+            if (p.native != nullptr) native.push_back(time_runs(p.native, jit_runs));
+        }
+      if (kernel_ran) ratios.push_back(jit.back() / kernel.back());
     }
     p.interpreter_ns = median(interpreter);
     p.jit_ns = median(jit);
     p.kernel_ns = median(kernel);
     p.native_ns = median(native);
+    if (ratios.empty()) return;
+    std::sort(ratios.begin(), ratios.end());
+    p.to_kernel = {median(ratios), ratios[ratios.size() / 4], ratios[ratios.size() * 3 / 4],
+                   *std::min_element(jit.begin(), jit.end()) / *std::min_element(kernel.begin(), kernel.end())};
   }
 
   /// The machine code to NAME.bin, for a disassembler.
@@ -278,6 +315,7 @@ int run(const Options& options) {
 
 int main(int argc, char** argv) {
   ring3::bench::Options options;
+  options.rounds = 25;
   CLI::App app("Time of compiled programs and of compiling them, against the interpreter, the machine's kernel and native code");
   add_common_options(app, options);
   app.add_option("--filter", options.filter, "only programs whose name contains TEXT")->type_name("TEXT");

@@ -52,6 +52,8 @@ struct Case {
 
 constexpr const char* kNothing = "";
 constexpr const char* kLookup = "r1 = map[name:m]\nr2 = r10\nr2 += -8\ncall 1\nif r0 == 0 goto none\n";
+/// Where an entry may be missing: the kernel's LRU maps drop some while they are being filled. A miss is part of the row.
+constexpr const char* kLookupOrMiss = "r1 = map[name:m]\nr2 = r10\nr2 += -8\ncall 1\nr9 = r0\n";
 constexpr const char* kUpdate = "r1 = map[name:m]\nr2 = r10\nr2 += -8\nr3 = r10\nr3 += -16\nr4 = 0\ncall 2\n";
 constexpr const char* kRing = "r1 = map[name:m]\nr2 = 8\nr3 = 0\ncall 131\nif r0 == 0 goto none\n*(u64 *)(r0 +0) = r8\nr1 = r0\nr2 = 1\ncall 132\n";
 
@@ -65,8 +67,8 @@ const Case kCases[] = {
     {"hash/lookup/1k/key_16", {BPF_MAP_TYPE_HASH, 16, 8, 1024}, kLookup},
     {"hash/update/1k", {BPF_MAP_TYPE_HASH, 8, 8, 1024}, kUpdate},
     {"percpu_hash/lookup/1k", {BPF_MAP_TYPE_PERCPU_HASH, 8, 8, 1024}, kLookup},
-    {"lru_hash/lookup/1k", {BPF_MAP_TYPE_LRU_HASH, 8, 8, 1024}, kLookup},
-    {"lru_hash/lookup/64k", {BPF_MAP_TYPE_LRU_HASH, 8, 8, 65536}, kLookup},
+    {"lru_hash/lookup/1k", {BPF_MAP_TYPE_LRU_HASH, 8, 8, 1024}, kLookupOrMiss},
+    {"lru_hash/lookup/64k", {BPF_MAP_TYPE_LRU_HASH, 8, 8, 65536}, kLookupOrMiss},
     {"ringbuf/reserve+submit/8", {BPF_MAP_TYPE_RINGBUF, 0, 0, 1 << 20}, kRing},
     {"get_smp_processor_id", {}, "call 8\n"},
     {"ktime_get_ns", {}, "call 5\n"},
@@ -119,7 +121,8 @@ bpf_attr empty_attr() {
 /// Null: the machine's kernel.
 class Side {
  public:
-  Side(Runtime* runtime, const Case& c, const char* body) : runtime_(runtime), is_ring_(c.map.type == BPF_MAP_TYPE_RINGBUF) {
+  Side(Runtime* runtime, const Case& c, const char* body)
+      : runtime_(runtime), name_(c.name), is_ring_(c.map.type == BPF_MAP_TYPE_RINGBUF) {
     if (c.map.type != 0) make_map(c.map);
     if (c.map.type == 0 || map_ >= 0) load(c, body);
   }
@@ -134,8 +137,8 @@ class Side {
 
   bool works() const { return program_ >= 0; }
 
-  /// ns for one turn of the loop.
-  double run() {
+  /// ns for one turn of the loop. None: the program gave up, said once on stderr; the row goes on without this side.
+  std::optional<double> run() {
     double ns = 0;
     for (std::uint32_t i = 0; i < kRounds; ++i) {
       static thread_local std::uint64_t packet[16];
@@ -146,8 +149,8 @@ class Side {
       attr.test.repeat = kRunsAtOnce;
       const double start = thread_ns();
       if (bpf(BPF_PROG_TEST_RUN, attr) != 0 || attr.test.retval != 2) {
-        fmt::print(stderr, "the program does not run: {}\n", attr.test.retval);
-        std::exit(1);
+        fmt::print(stderr, "{}: the program of {} does not run: {}\n", name_, runtime_ != nullptr ? "this side" : "the kernel's side", attr.test.retval);
+        return std::nullopt;
       }
       ns += thread_ns() - start;
       if (is_ring_) drain();
@@ -212,6 +215,7 @@ class Side {
   }
 
   Runtime* const runtime_;
+  const char* const name_;
   const bool is_ring_;
   int map_ = -1, program_ = -1;
   void *consumer_ = nullptr, *producer_ = nullptr;
@@ -228,10 +232,17 @@ class OpsBench {
     Side kernel(nullptr, c, c.body), kernel_loop(nullptr, c, kNothing);
     if (!ours.works() || !our_loop.works()) return;
     std::vector<double> here, there;
+    bool kernel_runs = kernel.works() && kernel_loop.works();
     for (std::uint32_t round = 0; round < options_.rounds; ++round) {
-      here.push_back(ours.run() - our_loop.run());
-      if (kernel.works() && kernel_loop.works()) there.push_back(kernel.run() - kernel_loop.run());
+      const auto whole = ours.run(), loop = our_loop.run();
+      if (!whole || !loop) return fail();
+      here.push_back(*whole - *loop);
+      if (!kernel_runs) continue;
+      const auto kernel_whole = kernel.run(), kernel_empty = kernel_loop.run();
+      kernel_runs = kernel_whole && kernel_empty;
+      if (kernel_runs) there.push_back(*kernel_whole - *kernel_empty);
     }
+    if (!kernel_runs) there.clear();
     const double ns = median(here), kernel_ns = median(there);
     // What is hidden in the loop has no ratio.
     const bool has_ratio = kernel_ns > 1;
@@ -248,7 +259,8 @@ class OpsBench {
     fmt::print("\n");
   }
 
-  bool finish() const { return records_.write(options_.json); }
+  /// False: a row of ours did not run, or the records could not be written.
+  bool finish() const { return records_.write(options_.json) && all_ran_; }
 
  private:
   /// Operations per second of two threads with one map against one thread alone. By CPU time: what the map makes them wait
@@ -256,18 +268,21 @@ class OpsBench {
   double two_threads(Side& side) const {
     std::vector<double> ratios;
     for (std::uint32_t round = 0; round < options_.rounds; ++round) {
-      const double one = side.run();
-      double other = 0;
+      const auto one = side.run();
+      std::optional<double> other;
       std::thread thread([&] { other = side.run(); });
-      const double mine = side.run();
+      const auto mine = side.run();
       thread.join();
-      ratios.push_back(one / mine + one / other);
+      if (one && mine && other) ratios.push_back(*one / *mine + *one / *other);
     }
     return median(ratios);
   }
 
+  void fail() { all_ran_ = false; }
+
   const CommonOptions& options_;
   Runtime& runtime_;
+  bool all_ran_ = true;
   Records records_;
 };
 
