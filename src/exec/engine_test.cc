@@ -69,6 +69,10 @@ TEST_P(EngineTest, RunsStraightLinesAndLoops) {
   EXPECT_EQ(run_text("r3 = 0x123456789abcdef0 ll\nr0 = r3\nexit"), 0x123456789abcdef0u);
   EXPECT_EQ(run_text("r0 = 0\nr1 = 10\nloop: r0 += r1\nr1 += -1\nif r1 != 0 goto loop\nexit"), 55u);
   EXPECT_EQ(run_text("r0 = 1\ngotol over\nr0 = 2\nover: exit"), 1u);
+  // Ways out of a loop in front of its jump back: onwards, and to the head of a loop around it.
+  EXPECT_EQ(run_text("r0 = 0\nr1 = 10\nloop: r0 += r1\nr1 += -1\nif r1 == 0 goto out\ngoto loop\nout: exit"), 55u);
+  EXPECT_EQ(run_text("r0 = 0\nr1 = 4\nouter: r1 += -1\nif r1 == 0 goto out\nr2 = 5\ninner: r0 += r1\nr2 += -1\n"
+                     "if r2 == 0 goto outer\ngoto inner\nout: exit"), 30u);
 }
 
 TEST_P(EngineTest, GivesEachFrameAStackAndKeepsCalleeSavedRegisters) {

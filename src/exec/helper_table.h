@@ -10,5 +10,7 @@ namespace ring3::exec {
 
 /// The helper with this enum bpf_func_id, or null. The address is stable for the process's life.
 const rewrite::HelperCall* find_helper(std::uint32_t id) noexcept;
+/// The same for runtimes whose clock is the machine's: what tells the time asks it without a way through the host.
+const rewrite::HelperCall* find_helper_of_machine_clock(std::uint32_t id) noexcept;
 
 }  // namespace ring3::exec

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/try.h"
-#include "uapi/bpf.h"
+#include "rewrite/tail_calls.h"
 
 namespace ring3::exec {
 namespace {
@@ -19,7 +19,7 @@ std::int64_t address(Pointer pointer) {
 void set_helper(const rewrite::HelperCall& helper, bool may_throw, Step& step) {
   step.imm = address(helper.fn);
   if (may_throw) step.kind = kStepHelperMayThrow;
-  if (helper.id == uapi::BPF_FUNC_tail_call) step.kind = kStepTailCall;
+  if (rewrite::is_tail_call(helper)) step.kind = kStepTailCall;
 }
 
 /// Whatever a wide immediate named before rewriting, it is a value now: all kinds run as the plain row.

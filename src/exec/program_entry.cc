@@ -251,11 +251,15 @@ std::uint64_t ProgramEntry::run_callback(std::uint32_t subprog, std::uint64_t r1
 }
 
 bool enter_tail_call(RunContext& run, maps::Map& program_array, std::uint32_t index) noexcept {
-  if (index >= program_array.max_entries() || run.tail_calls >= kMaxTailCalls) return false;
+  if (index >= program_array.max_entries()) return false;
+  return enter_tail_call(run, static_cast<Object*>(program_array.ops().data.lookup(program_array, &index)));
+}
+
+bool enter_tail_call(RunContext& run, Object* program) noexcept {
+  if (run.tail_calls >= kMaxTailCalls) return false;
   ++run.tail_calls;
-  auto* object = static_cast<Object*>(program_array.ops().data.lookup(program_array, &index));
-  if (object == nullptr) return false;
-  const ProgramEntry* target = static_cast<Runnable*>(object)->entry();
+  if (program == nullptr) return false;
+  const ProgramEntry* target = static_cast<Runnable*>(program)->entry();
   const Code* code = target != nullptr ? target->code() : nullptr;
   if (code == nullptr) return false;
   // The program that calls may have done without a slot; the rest of the run may not.

@@ -148,5 +148,7 @@ class Runnable : public Object {
 /// slot, index out of range, limit of kMaxTailCalls reached). A target that touches per-CPU state gets its slot here.
 /// program_array: a program array, whose DataOps::lookup gives the slot's Object*.
 bool enter_tail_call(RunContext& run, maps::Map& program_array, std::uint32_t index) noexcept;
+/// The same of what a slot of a program array holds, which may be null.
+bool enter_tail_call(RunContext& run, Object* program) noexcept;
 
 }  // namespace ring3::exec

@@ -1,6 +1,7 @@
 // Program arrays as the run path sees them: what bpf_tail_call jumps to.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 
 #include "maps/map.h"
@@ -10,5 +11,9 @@ namespace ring3::maps {
 /// The program in a slot (ObjectKind::kProg), or null: index out of range, or slot empty. map is a program
 /// array. Inside a read section, which also is how long the program stays.
 Object* target(Map& map, std::uint32_t index) noexcept;
+
+/// Where code that looks by itself finds the slots: max_entries() of them, as long as the map. Each is loaded as a whole, with
+/// what target() says of it.
+const std::atomic<Object*>* slots_of(const Map& map) noexcept;
 
 }  // namespace ring3::maps

@@ -140,8 +140,10 @@ Result<Compiled> compile(const verifier::ProgramInput& in, const verifier::Verif
   ObjectTypes objects = RING3_TRY(object_types(verified, host, log));
   std::vector<const maps::AllocatedType*> object_places;
   for (const auto& type : objects) object_places.push_back(type.get());
+  const rewrite::FindHelper find =
+      host.machine().host.clock_is_manual() ? &exec::find_helper : &exec::find_helper_of_machine_clock;
   auto xlated = std::make_shared<const rewrite::XlatedProgram>(
-      RING3_TRY(rewrite::rewrite({in, verified, *p.facts, maps, &exec::find_helper, object_places}, log)));
+      RING3_TRY(rewrite::rewrite({in, verified, *p.facts, maps, find, object_places}, log)));
   auto entry = std::make_unique<exec::ProgramEntry>(
       host.machine(), exec::EntryOptions{.touches_percpu = xlated->touches_percpu, .may_sleep = xlated->may_sleep});
   std::unique_ptr<exec::Code> code = RING3_TRY(host.engine().compile(xlated));

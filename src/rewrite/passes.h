@@ -32,6 +32,7 @@ Result<void> convert_context(Rewriting& r);
 Result<void> add_member_code(Rewriting& r);
 Result<void> arena_accesses(Rewriting& r);
 Result<void> inline_lookups(Rewriting& r);
+Result<void> inline_tail_calls(Rewriting& r);
 Result<void> mask_arithmetic(Rewriting& r);
 Result<void> resolve_calls(Rewriting& r);
 Result<void> guard_tail_calls(Rewriting& r);

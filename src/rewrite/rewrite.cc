@@ -12,8 +12,8 @@ using Pass = Result<void> (*)(Rewriting&);
 
 // Dead code first: what is never run need not be resolvable. Calls last: earlier passes know helpers by id.
 constexpr Pass kPasses[] = {
-    remove_dead_code, add_member_code, resolve_immediates, convert_context, arena_accesses, inline_lookups, mask_arithmetic, resolve_calls, load_packets,
-    guard_tail_calls, finish,
+    remove_dead_code, add_member_code,   resolve_immediates, convert_context, arena_accesses,   inline_lookups,
+    inline_tail_calls, mask_arithmetic,  resolve_calls,      load_packets,    guard_tail_calls, finish,
 };
 
 Result<void> run_passes(Rewriting& r) {

@@ -6,6 +6,7 @@
 //   arena_accesses       pointers into an arena become the host's, for one access each
 //   add_member_code      what a host wants run before and after the programs of a struct_ops member
 //   inline_lookups       map lookups become the map kind's own instructions
+//   inline_tail_calls    tail calls look their program up themselves
 //   mask_arithmetic      amounts that move pointers are kept in range when the CPU guesses wrong
 //   load_packets         legacy loads by skb[…] become a call and a way out
 //   remove_dead_code     what the verifier never walked goes; branches that go one way only become jumps

@@ -3,6 +3,7 @@
 #include "exec/helpers/rows.h"
 #include "exec/program_entry.h"
 #include "maps/map.h"
+#include "rewrite/tail_calls.h"
 
 namespace ring3::exec {
 namespace {
@@ -50,6 +51,11 @@ std::uint64_t tail_call(std::uint64_t ctx, std::uint64_t program_array, std::uin
   return entered ? 0 : error_register(Errno::kNoEnt);  // a program that goes on sees r0 only as unreadable
 }
 
+std::uint64_t enter_tail(std::uint64_t ctx, std::uint64_t program, std::uint64_t, std::uint64_t, std::uint64_t, RunContext& run) {
+  run.tail_ctx = pointer_register<void>(ctx);
+  return enter_tail_call(run, pointer_register<Object>(program)) ? 0 : error_register(Errno::kNoEnt);
+}
+
 constexpr rewrite::HelperCall kRows[] = {
     RING3_HELPER(loop, loop),
     RING3_HELPER(for_each_map_elem, for_each_map_elem),
@@ -59,5 +65,10 @@ constexpr rewrite::HelperCall kRows[] = {
 }  // namespace
 
 HelperRows callback_helpers() { return kRows; }
+
+HelperRows tail_call_helpers() {
+  static constexpr rewrite::HelperCall kEnter[] = {{rewrite::kEnterTailHelper, "bpf_tail_call", enter_tail}};
+  return kEnter;
+}
 
 }  // namespace ring3::exec

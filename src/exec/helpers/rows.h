@@ -15,6 +15,8 @@ HelperRows map_helpers();
 HelperRows lock_helpers();
 HelperRows callback_helpers();
 HelperRows clock_helpers();
+HelperRows machine_clock_helpers();  // in the place of clock_helpers()
+HelperRows tail_call_helpers();      // not among the numbers of enum bpf_func_id
 HelperRows cpu_helpers();
 HelperRows task_helpers();
 HelperRows print_helpers();

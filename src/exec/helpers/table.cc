@@ -27,10 +27,16 @@ Table join() {
 const rewrite::HelperCall* find_helper(std::uint32_t id) noexcept {
   static const Table table = join();
   if (id < table.size()) return table[id];
-  for (const HelperRows rows : {packet_load_helpers(), weak_helpers()})
+  for (const HelperRows rows : {packet_load_helpers(), weak_helpers(), tail_call_helpers()})
     for (const rewrite::HelperCall& row : rows)
       if (row.id == id) return &row;
   return nullptr;
+}
+
+const rewrite::HelperCall* find_helper_of_machine_clock(std::uint32_t id) noexcept {
+  for (const rewrite::HelperCall& row : machine_clock_helpers())
+    if (row.id == id) return &row;
+  return find_helper(id);
 }
 
 }  // namespace ring3::exec

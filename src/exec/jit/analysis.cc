@@ -1,5 +1,6 @@
 #include "exec/jit/analysis.h"
 
+#include "rewrite/tail_calls.h"
 #include "uapi/bpf.h"
 
 namespace ring3::exec::jit {
@@ -16,7 +17,7 @@ void note_call(const rewrite::XlatedProgram& program, bool throwing, const Insn&
   shape.needs_run = true;
   if (inlined != InlineHelper::kNone) return;
   shape.may_throw |= throwing;  // it may call back
-  if (program.helpers[static_cast<std::size_t>(insn.imm)].id == uapi::BPF_FUNC_tail_call) shape.tail_calls = true;
+  if (rewrite::is_tail_call(program.helpers[static_cast<std::size_t>(insn.imm)])) shape.tail_calls = true;
 }
 
 void pass_on_the_run(const rewrite::XlatedProgram& program, const CheckedProgram& checked, ProgramShape& out) {

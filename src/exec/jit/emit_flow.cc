@@ -5,7 +5,7 @@
 
 #include "exec/jit/emitter.h"
 #include "exec/jit/jumps.h"
-#include "uapi/bpf.h"
+#include "rewrite/tail_calls.h"
 
 namespace ring3::exec::jit {
 namespace {
@@ -95,7 +95,7 @@ void Emitter::call_helper(std::uint32_t idx, const Insn& insn) {
   upper_zero_ &= ~kLostByCalls;
   if (loop_over_callback(idx)) return;
   if (helper.needs_run) a_.mov(kScratch, x86::qword_ptr(x86::rbp, frame_.run));
-  const bool tail = helper.id == uapi::BPF_FUNC_tail_call;
+  const bool tail = rewrite::is_tail_call(helper);
   if (tail && frame_.tail_ctx != 0) {
     a_.mov(x86::rax, x86::qword_ptr(kScratch, static_cast<int>(offsetof(RunContext, entry))));
     a_.mov(x86::qword_ptr(x86::rbp, frame_.tail_ctx), x86::rdi);
@@ -137,7 +137,7 @@ void Emitter::call_subprog(std::uint32_t idx) {
   if (shape.may_throw) leave_if_thrown();
 }
 
-/// An exception leaves frame by frame; the one who entered the main function ends it (Code::end_of_exception).
+/// An exception leaves frame by frame; the one who entered the main function ends it (Code::thrown_result).
 void Emitter::throw_exception() {
   a_.mov(kScratch, x86::qword_ptr(x86::rbp, frame_.run));
   a_.mov(x86::byte_ptr(kScratch, static_cast<int>(offsetof(RunContext, thrown))), 1);

@@ -214,16 +214,23 @@ bool Emitter::select(std::uint32_t idx, const Insn& insn) {
   return true;
 }
 
-/// A conditional jump over a jump is the opposite conditional jump.
+/// A conditional jump over a jump is the opposite conditional jump; so is one that leaves a loop, before the jump back.
 bool Emitter::jump_the_other_way(std::uint32_t idx, const Insn& insn) {
   const std::uint32_t over = next_kept(idx);
   if (over == 0 || program_.insns[over].op != Op::kJa) return false;
   const std::uint32_t skip = target_of(idx, insn);
-  if (skip <= over || !nothing_between(over + 1, skip)) return false;
   const std::uint32_t target = target_of(over, program_.insns[over]);
+  const bool falls_through = skip > over && nothing_between(over + 1, skip);
+  // A way out of a loop in front of the jump back: most turns then take one jump, not one and look at another.
+  const bool leaves_loop = target <= idx && (skip > idx || skip < target);
+  if (!falls_through && !leaves_loop) return false;
   if (!is_in_flags(insn, std::exchange(flags_, {}))) compare(insn);
   if (is_near(over, target)) a_.short_();
   a_.j(x86::negateCond(condition(insn.op)), label_of(target));
+  if (!falls_through) {
+    if (is_near(over, skip)) a_.short_();
+    a_.jmp(label_of(skip));
+  }
   next_idx_ = over + 1;
   return true;
 }

@@ -12,6 +12,7 @@
 
 #include "exec/jit/emitter.h"
 #include "exec/jit/tail_call.h"
+#include "rewrite/tail_calls.h"
 #include "uapi/bpf.h"
 
 namespace ring3::exec {
@@ -32,7 +33,7 @@ namespace {
 using rewrite::HelperFn;
 
 bool may_tail_call(const rewrite::XlatedProgram& program) {
-  return std::any_of(program.helpers.begin(), program.helpers.end(), [](const auto& helper) { return helper.id == uapi::BPF_FUNC_tail_call; });
+  return std::any_of(program.helpers.begin(), program.helpers.end(), rewrite::is_tail_call);
 }
 
 /// Calls nothing that looks at the run. (A program that asks for its CPU slot does.)

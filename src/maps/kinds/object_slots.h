@@ -31,6 +31,7 @@ class ObjectSlots {
     for (std::uint32_t i = 0; slots_ && i < count_; ++i) exchange(i, nullptr);
   }
   std::uint32_t count() const { return count_; }
+  const std::atomic<Object*>* data() const { return slots_.get(); }
   std::uint64_t bytes() const { return std::uint64_t{count_} * sizeof(std::atomic<Object*>); }
 
  private:

@@ -25,6 +25,8 @@ void* lookup(Map& m, const void* key) noexcept { return as_fd_array(m).slots.get
 
 }  // namespace
 
+const std::atomic<Object*>* slots_of(const Map& map) noexcept { return static_cast<const FdArray&>(map).slots.data(); }
+
 Object* target(Map& map, std::uint32_t index) noexcept { return as_fd_array(map).slots.get(index); }
 
 const MapOps prog_array_ops = {
