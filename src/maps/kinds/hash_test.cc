@@ -269,6 +269,39 @@ TEST(HashTest, PreallocatedNeverAllocatesOnTheRunPath) {
   EXPECT_FALSE(fault.fired());
 }
 
+/// The order of a walk is the order of the buckets: who does not know the seed cannot choose keys that meet in one.
+std::vector<std::uint32_t> walk(FakeHost& host, std::uint32_t flags) {
+  constexpr std::uint32_t kKeys = 500;
+  auto m = make(host, spec(BPF_MAP_TYPE_HASH, 4, 8, kKeys, flags)).value();
+  for (std::uint32_t k = 0; k < kKeys; ++k) {
+    std::uint64_t v = k;
+    EXPECT_EQ(update(*m, k, v), 0);
+  }
+  return keys<std::uint32_t>(*m);
+}
+
+TEST(HashTest, EveryMapHasASeedUnlessItWantsNone) {
+  FakeHost host;
+  EXPECT_EQ(walk(host, BPF_F_ZERO_SEED), walk(host, BPF_F_ZERO_SEED));
+  EXPECT_NE(walk(host, 0), walk(host, 0));
+}
+
+TEST(HashTest, MemoryIsThatOfTheElementsWhereTheyAreMadeOnDemand) {
+  FakeHost host;
+  auto prealloc = make(host, spec(BPF_MAP_TYPE_HASH, 4, 1000, 100)).value();
+  auto on_demand = make(host, spec(BPF_MAP_TYPE_HASH, 4, 1000, 100, BPF_F_NO_PREALLOC)).value();
+  const std::uint64_t full = prealloc->memory_bytes(), empty = on_demand->memory_bytes();
+  EXPECT_GT(full, 100'000u);
+  EXPECT_LT(empty, 100'000u);
+  std::array<std::byte, 1000> value{};
+  for (std::uint32_t k = 0; k < 50; ++k) {
+    EXPECT_EQ(update(*prealloc, k, value), 0);
+    EXPECT_EQ(update(*on_demand, k, value), 0);
+  }
+  EXPECT_EQ(prealloc->memory_bytes(), full);
+  EXPECT_GE(on_demand->memory_bytes(), empty + 50'000);
+}
+
 class PerCpuHashFlavour : public HashFlavour {};
 INSTANTIATE_TEST_SUITE_P(PerCpuHashTest, PerCpuHashFlavour, ::testing::Values(0u, std::uint32_t{BPF_F_NO_PREALLOC}));
 
