@@ -227,7 +227,9 @@ Result<Explorer::Visit> Explorer::visit(PathState& path) {
       if (!loops || prog_.marked(idx, kMarkMayGoto)) {
         if (!makes_progress(old->state, path) && states_equal(prog_, old->state, path, Compare::kExact))
           return diag_.refuse(Rule::kInfiniteLoop, {idx});
-        if (!force && jumps_ - jumps_at_checkpoint_ < kLoopJumps && insns - insns_at_checkpoint_ < kLoopInsns) add = false;
+        // The states of a loop are seldom alike, unless it has branches that paths come out of.
+        const bool forked = forks_ != forks_at_checkpoint_;
+        if (!force && !forked && jumps_ - jumps_at_checkpoint_ < kLoopJumps && insns - insns_at_checkpoint_ < kLoopInsns) add = false;
       }
     } else if (settled ? states_equal(prog_, old->state, path, Compare::kCovered, &old->read)
                        : states_equal(prog_, old->state, path, Compare::kWithin)) {
@@ -260,6 +262,7 @@ Result<Explorer::Visit> Explorer::visit(PathState& path) {
 
 void Explorer::keep(PathState& path) {
   jumps_at_checkpoint_ = jumps_;
+  forks_at_checkpoint_ = forks_;
   insns_at_checkpoint_ = out_.stats.insns_processed;
   // The history so far is the checkpoint's; the path starts a new one, in the memory it has.
   PathState state = path.fork(frames_);
@@ -275,6 +278,7 @@ PathState* Explorer::fork(const PathState& path, std::uint32_t insn_idx, std::ui
     diag_.refuse(Rule::kTooManyBranches, {pending_.size()});
     return nullptr;
   }
+  ++forks_;
   pending_.push_back(path.fork(frames_));
   PathState& other = pending_.back();
   other.insn_idx = insn_idx;

@@ -60,7 +60,8 @@ class Explorer final : public Search {
   Checkpoints checkpoints_;
   std::vector<PathState> pending_;
   std::uint32_t jumps_ = 0;             // walked in all
-  std::uint32_t jumps_at_checkpoint_ = 0, insns_at_checkpoint_ = 0;
+  std::uint32_t forks_ = 0;
+  std::uint32_t jumps_at_checkpoint_ = 0, insns_at_checkpoint_ = 0, forks_at_checkpoint_ = 0;
 };
 
 /// One instruction of one path.
