@@ -37,4 +37,15 @@ struct PointerText {
 void print_value(const Btf& btf, TypeId id, std::span<const std::byte> bytes, ValueStyle style, TextSink& out,
                  std::span<const PointerText> pointers = {});
 
+/// How show_value() writes: the flags of bpf_snprintf_btf().
+struct ShowStyle {
+  bool compact = false;       // no lines
+  bool nameless = false;      // no member names, no casts
+  bool raw_pointers = false;  // as they are; otherwise hidden behind pointer_key
+  bool zeros = false;         // what is zero too
+  std::uint64_t pointer_key = 0;
+};
+/// The form of bpf_snprintf_btf(): "(struct item){.id = (__u32)7,}". bytes as in print_value().
+void show_value(const Btf& btf, TypeId id, std::span<const std::byte> bytes, const ShowStyle& style, TextSink& out);
+
 }  // namespace ring3::btf

@@ -3,7 +3,9 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 
+#include "btf/btf.h"
 #include "exec/code_memory.h"
 #include "exec/cpu_slots.h"
 #include "exec/fault.h"
@@ -25,6 +27,8 @@ struct Machine {
   CodeMemory code;  // thunks and compiled programs
   Worker worker;    // what may block
   Timers timers;    // ends first
+  /// What bpf_snprintf_btf() takes type ids of; null: nothing. Set before programs run.
+  std::shared_ptr<const btf::Btf> host_btf;
   /// Holders of BPF_ENABLE_STATS; run time is measured while it is above zero.
   std::atomic<std::uint32_t> stats_users{0};
 };

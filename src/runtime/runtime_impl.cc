@@ -75,6 +75,7 @@ Result<void> RuntimeImpl::publish_btf(const BtfBlob& blob) {
   const Birth birth{.uid = ::getuid(), .pid = ::getpid(), .time_ns = now_ns()};
   host_btf_ = prog::BtfObject::make(objects_, btf, birth, "vmlinux", true);
   RING3_TRY(objects_.publish(*host_btf_));
+  machine_.host_btf = btf;
   auto facts = std::make_shared<model::Facts>();
   facts->host_btf = std::move(btf);
   add_own_kfuncs(*facts);

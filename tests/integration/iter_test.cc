@@ -168,6 +168,31 @@ TEST_F(Iter, ElementsAreReadAndWritten) {
   EXPECT_EQ(link(wide, &scope, sizeof scope), -EACCES);
 }
 
+TEST_F(Iter, ValuesAreShownByTheHostsTypes) {
+  array(5);
+  const std::string type = std::to_string(host_btf_->find("bpf_map", btf::Kind::kStruct));
+  const auto show = [&](const std::string& flags, const std::string& bytes = "16", const std::string& type_id = "") {
+    return "r6 = *(u64 *)(r1 +0)\nr7 = *(u64 *)(r1 +8)\nr0 = 0\nif r7 == 0 goto out\n*(u64 *)(r10 -16) = r7\nr2 = " +
+           (type_id.empty() ? type : type_id) + "\n*(u32 *)(r10 -8) = r2\nr2 = 0\n*(u32 *)(r10 -4) = r2\nr1 = *(u64 *)(r6 +0)\n" +
+           "r2 = r10\nr2 += -16\nr3 = " + bytes + "\nr4 = " + flags + "\ncall bpf_seq_printf_btf\nif r0 == 0 goto out\n" +
+           "*(u64 *)(r10 -16) = r0\nr1 = *(u64 *)(r6 +0)\nr2 = r10\nr2 += -16\nr3 = 4\ncall bpf_seq_write\nr0 = 0\nout:\nexit";
+  };
+  const auto text = [&](const std::string& program) {
+    const long fd = load("bpf_map", program);
+    EXPECT_GT(fd, 0) << bpf().log();
+    return read_all(open(link(fd)));
+  };
+  const std::string named = text(show("1"));
+  EXPECT_EQ(named.rfind("(struct bpf_map){", 0), 0u) << named;
+  EXPECT_NE(named.find(".max_entries = (unsigned int)5,"), std::string::npos) << named;
+  EXPECT_EQ(named.find('\n'), std::string::npos) << named;
+  const std::string lines = text(show("0"));
+  EXPECT_NE(lines.find("{\n .map_type = (unsigned int)2,\n"), std::string::npos) << lines;
+  EXPECT_EQ(numbers(text(show("16"))).at(0), static_cast<std::uint32_t>(-EINVAL)) << "an unknown flag";
+  EXPECT_EQ(numbers(text(show("0", "12"))).at(0), static_cast<std::uint32_t>(-EINVAL));
+  EXPECT_EQ(numbers(text(show("0", "16", "999999"))).at(0), static_cast<std::uint32_t>(-EINVAL));
+}
+
 TEST_F(Iter, AnswersOfTheProgramAreLinuxs) {
   array(1);
   // 1: the same element again, later. Nothing was written before it, so there is nothing to give out.

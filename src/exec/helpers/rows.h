@@ -35,6 +35,7 @@ HelperRows object_helpers();
 HelperRows deferred_helpers();
 HelperRows dynptr_helpers();
 HelperRows seq_helpers();
+HelperRows show_helpers();
 
 /// What a helper returns for an error: the negated errno as a 64-bit register.
 constexpr std::uint64_t error_register(Errno e) { return static_cast<std::uint64_t>(std::int64_t{to_syscall(e)}); }

@@ -14,7 +14,8 @@ Table join() {
   for (const HelperRows rows : {map_helpers(), callback_helpers(), clock_helpers(), cpu_helpers(), task_helpers(),
                                 print_helpers(), text_helpers(), probe_helpers(), trace_helpers(), packet_helpers(), network_helpers(), vlan_helpers(),
                                 lock_helpers(), ringbuf_helpers(), storage_helpers(), event_helpers(),
-                                object_helpers(), deferred_helpers(), dynptr_helpers(), seq_helpers()})
+                                object_helpers(), deferred_helpers(), dynptr_helpers(), seq_helpers(),
+                                show_helpers()})
     for (const rewrite::HelperCall& row : rows) {
       RING3_CHECK(row.id < table.size() && table[row.id] == nullptr, "a helper has one row");
       table[row.id] = &row;
