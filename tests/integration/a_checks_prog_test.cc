@@ -55,8 +55,7 @@ TEST_F(StructOps, A_24_NullableArgument) {
   EXPECT_EQ(calc_.table.load()->maybe(nullptr), 77u);
 }
 
-/// Everything of A-25 but storing the pointer in a map, which waits for kptr fields.
-TEST_F(StructOps, OwnedArgumentIsReleasedExactlyOnce) {
+TEST_F(StructOps, A_25_OwnedArgumentIsReleasedExactlyOnce) {
   const auto take = [&](std::string_view text) {
     return bpf().load({.text = text, .member = kTake, .type = "owner_ops"});
   };
