@@ -39,9 +39,9 @@ class Witness {
   /// where they should be, spilled values and zeroes on the stack. Pointers of other kinds are not looked at.
   /// True as well when the walk had more states than are kept.
   bool covers(const ConcreteState& run) const;
-  /// Some state stored to the stack at an offset it did not know. What was spilled there counts as ordinary bytes from then on; a state
-  /// that knew the offset still has it, and may be refused what is done with it: less known, more allowed, as on Linux.
-  bool stored_somewhere() const;
+  /// Some state accessed the stack at an offset it did not know. Addresses spilled there count as ordinary bytes then; a state that knew
+  /// the offset has them as addresses, and may be refused what is done with them: less known, more allowed, as on Linux.
+  bool accessed_somewhere() const;
   /// Lines that say what was believed at an instruction.
   std::string text(std::uint32_t idx) const;
 

@@ -69,8 +69,10 @@ Witness::~Witness() = default;
 void Witness::Impl::record(const Program& prog, const PathState& path) {
   if (path.speculative) return;
   const isa::Insn& insn = prog.insn(path.insn_idx);
-  const RegState& base = path.reg(insn.dst);
-  stored_somewhere |= insn.op == isa::Op::kStore && base.kind == RegKind::kStack && !base.val.is_const();
+  const bool load = insn.op == isa::Op::kLoad || insn.op == isa::Op::kLoadSx;
+  const RegState& base = path.reg(load ? insn.src : insn.dst);
+  const bool access = load || insn.op == isa::Op::kStore || insn.op >= isa::Op::kAtomicAdd;
+  accessed_somewhere |= access && base.kind == RegKind::kStack && !base.val.is_const();
   if (++count > kMostStates) return;
   at.resize(prog.size());
   State state;
@@ -88,7 +90,7 @@ bool Witness::covers(const ConcreteState& run) const {
   return false;
 }
 
-bool Witness::stored_somewhere() const { return impl_->stored_somewhere; }
+bool Witness::accessed_somewhere() const { return impl_->accessed_somewhere; }
 
 std::string Witness::text(std::uint32_t idx) const {
   std::string out;

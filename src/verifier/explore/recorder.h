@@ -22,7 +22,7 @@ struct Witness::Impl {
   std::vector<std::vector<State>> at;  // per instruction
   std::size_t count = 0;
   bool with_text = false;
-  bool stored_somewhere = false;
+  bool accessed_somewhere = false;
 };
 
 }  // namespace ring3::verifier
