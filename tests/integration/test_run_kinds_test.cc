@@ -266,6 +266,22 @@ TEST_F(TestRunKinds, NetfilterRefusesWhatDoesNotFitItsHook) {
   EXPECT_EQ(run(attr), -EINVAL);
 }
 
+TEST_F(TestRunKinds, NetfilterReadsItsPacketThroughADynptr) {
+  if (host_btf_->find("bpf_dynptr_from_skb", btf::Kind::kFunc) == 0) GTEST_SKIP() << "the host's BTF has no such function";
+  const long program = load("r1 = *(u64 *)(r1 +8)\nr2 = 0\nr3 = r10\nr3 += -16\ncall bpf_dynptr_from_skb\nif r0 != 0 goto no\n"
+                            "r1 = r10\nr1 += -24\nr2 = 1\nr3 = r10\nr3 += -16\nr4 = 9\nr5 = 0\ncall bpf_dynptr_read\nif r0 != 0 goto no\n"
+                            "r0 = *(u8 *)(r10 -24)\nif r0 != 17 goto no\nr0 = 1\nexit\nno:\nr0 = 0\nexit",
+                            uapi::BPF_PROG_TYPE_NETFILTER, uapi::BPF_NETFILTER);
+  ASSERT_GT(program, 0) << bpf().log();
+  const auto data = frame();
+  HookState state{kAtPreRouting, 2, {}};
+  uapi::bpf_attr attr = attr_of(program);
+  set_data(attr, data);
+  set_ctx(attr, state);
+  ASSERT_EQ(run(attr), 0);
+  EXPECT_EQ(attr.test.retval, 1u) << "the protocol of the IP header";
+}
+
 TEST_F(TestRunKinds, XdpFlags) {
   const long program = load("r0 = 2\nexit", uapi::BPF_PROG_TYPE_XDP);
   ASSERT_GT(program, 0) << bpf().log();

@@ -11,6 +11,7 @@
 
 #include "btf/records.h"
 #include "model/kfunc_args.h"
+#include "uapi/bpf.h"
 #include "verifier/call/kfunc_call.h"
 #include "verifier/domain/scalar_alu.h"
 #include "verifier/kinds/access.h"
@@ -104,6 +105,17 @@ Result<void> refuse_memory(Step& step, unsigned i, const KfuncCall& call) {
   return step.diag.refuse(Rule::kKfuncArgMem, {i, none ? "UNKNOWN" : btf::kind_row(pointee->kind).text, none ? "" : pointee->name, ""});
 }
 
+/// The ABI shows a struct of the kernel's as another one: who wants the one may be given the other.
+bool is_shown_as(std::string_view shown, std::string_view kernels) {
+  return (shown == "__sk_buff" && kernels == "sk_buff") || (shown == "xdp_md" && kernels == "xdp_buff");
+}
+
+/// Only a netfilter run knows which packet such a pointer means (exec::RunArgs::packet); everywhere else it would be taken for a
+/// context.
+bool has_packet_behind(const Step& step, const KfuncCall& call) {
+  return call.special == model::KfuncSpecial::kDynptrFromSkb && step.prog.kind->type == uapi::BPF_PROG_TYPE_NETFILTER;
+}
+
 Result<void> check_struct_arg(Step& step, unsigned i, const KfuncArg& arg, const KfuncCall& call) {
   const unsigned regno = i + 1;
   const RegState& reg = step.reg(regno);
@@ -128,6 +140,10 @@ Result<void> check_struct_arg(Step& step, unsigned i, const KfuncArg& arg, const
   if (reg.has(model::kUntrusted | model::kUserMem | model::kPercpuPtr | model::kMaybeNull))
     return step.diag.refuse(Rule::kKfuncArgStruct, {i, kind_name(reg), "ptr_ or socket"});
   const std::string_view have = step.prog.btf_name(reg.btf, reg.btf_type);
+  if (reg.off == 0 && !release && is_shown_as(wanted.name, have)) {
+    if (!has_packet_behind(step, call)) step.out.not_runnable = "the kernel's packet given as a context";
+    return {};
+  }
   const bool exact = release || is_nocast_alias(have, wanted.name);
   if (!struct_holds(step.prog, *step.prog.btfs[reg.btf], reg.btf_type, reg.off, *call.kfunc.btf, arg.type, exact))
     return step.diag.refuse(Rule::kKfuncArgType, {call.proto.name, i, "STRUCT", wanted.name, regno, "STRUCT", have});
