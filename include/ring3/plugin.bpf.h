@@ -53,6 +53,19 @@ extern int bpf_rbtree_add_impl(struct bpf_rb_root *root, struct bpf_rb_node *nod
 extern struct bpf_rb_node *bpf_rbtree_remove(struct bpf_rb_root *root, struct bpf_rb_node *node) __ksym;
 extern struct bpf_rb_node *bpf_rbtree_first(struct bpf_rb_root *root) __ksym;
 
+/* The threads of the host's process. Of struct task_struct (pid, tgid, comm) a plug-in declares what it reads, with
+ * __attribute__((preserve_access_index)). A walk is made, and read, inside a read section: bpf_for_each(task, ...) of newer
+ * libbpf headers, or by hand. */
+struct task_struct;
+struct bpf_iter_task { unsigned long long __opaque[3]; } __attribute__((aligned(8)));
+enum { RING3_TASKS_OF_ALL = 1 /* every thread */, RING3_TASKS_OF_PROCESS = 2 /* those of the argument's process */ };
+extern struct task_struct *bpf_task_acquire(struct task_struct *task) __ksym;
+extern struct task_struct *bpf_task_from_pid(int pid) __ksym;
+extern void bpf_task_release(struct task_struct *task) __ksym;
+extern int bpf_iter_task_new(struct bpf_iter_task *it, struct task_struct *task, unsigned int flags) __ksym;
+extern struct task_struct *bpf_iter_task_next(struct bpf_iter_task *it) __ksym;
+extern void bpf_iter_task_destroy(struct bpf_iter_task *it) __ksym;
+
 /* 0: BPF_TYPE_ID_LOCAL */
 #define bpf_obj_new(type) ((type *)bpf_obj_new_impl(__builtin_btf_type_id(*(type *)0, 0), 0))
 #define bpf_obj_drop(object) bpf_obj_drop_impl(object, 0)

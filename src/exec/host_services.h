@@ -11,7 +11,6 @@ namespace ring3::exec {
 struct TaskView {
   std::uint32_t tgid, tid, uid, gid;
   char comm[16];
-  void* object;  // host struct for bpf_get_current_task_btf, or null
 };
 
 class HostServices {

@@ -10,6 +10,7 @@
 #include "exec/cpu_slots.h"
 #include "exec/fault.h"
 #include "exec/host_services.h"
+#include "exec/tasks.h"
 #include "exec/timers.h"
 #include "object/worker.h"
 
@@ -25,6 +26,7 @@ struct Machine {
   HostServices& host;
   CpuSlots slots;
   CodeMemory code;  // thunks and compiled programs
+  Tasks tasks;      // the threads of the process
   Worker worker;    // what may block
   Timers timers;    // ends first
   /// What bpf_snprintf_btf() takes type ids of; null: nothing. Set before programs run.

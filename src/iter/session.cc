@@ -68,7 +68,7 @@ Result<void> Session::gather() {
 
 Result<std::size_t> Session::read(std::span<char> out) {
   if (!walk_) {
-    WalkWorld world{program_->table(), *btf_};
+    WalkWorld world{program_->table(), *btf_, program_->entry()->machine().tasks};
     walk_ = make_walk(target_, world, scope_);
   }
   if (given_ == output_.size() && !ended_) {

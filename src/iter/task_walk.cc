@@ -1,76 +1,57 @@
-// Tasks: the threads of the host's process, in order of their number. The list is taken when the walk starts; threads
-// that ended since are passed over.
-#include <dirent.h>
-#include <fcntl.h>
+// Tasks: the threads of the host's process (exec/tasks.h), in order of their number. Which there are is looked up when the
+// walk starts; threads that ended since are passed over.
 #include <unistd.h>
 
-#include <algorithm>
-#include <cstdlib>
-#include <string>
-#include <vector>
+#include <utility>
 
-#include "base/owned_fd.h"
-#include "btf/host_view.h"
+#include "exec/tasks.h"
 #include "iter/walk.h"
+#include "object/rcu.h"
 
 namespace ring3::iter {
 namespace {
 
-std::vector<std::uint32_t> thread_numbers() {
-  std::vector<std::uint32_t> out;
-  DIR* dir = ::opendir("/proc/self/task");
-  if (dir == nullptr) return out;
-  while (const dirent* entry = ::readdir(dir))
-    if (const long number = std::strtol(entry->d_name, nullptr, 10); number > 0)
-      out.push_back(static_cast<std::uint32_t>(number));
-  ::closedir(dir);
-  std::sort(out.begin(), out.end());
-  return out;
-}
-
-/// False: the thread has ended.
-bool read_name(std::uint32_t tid, std::string& name) {
-  const OwnedFd file(::open(("/proc/self/task/" + std::to_string(tid) + "/comm").c_str(), O_RDONLY | O_CLOEXEC));
-  char text[64];
-  const ssize_t n = file ? ::read(file.get(), text, sizeof text) : -1;
-  if (n <= 0) return false;
-  name.assign(text, static_cast<std::size_t>(text[n - 1] == '\n' ? n - 1 : n));
-  return true;
-}
-
 class TaskWalk final : public Walk {
  public:
-  TaskWalk(const WalkWorld& world, const WalkScope& scope) : view_(world.btf, "task_struct"), threads_(thread_numbers()) {
-    const auto self = static_cast<std::uint32_t>(::getpid());
-    std::erase_if(threads_, [&](std::uint32_t tid) {
-      return (scope.tid != 0 && tid != scope.tid) || (scope.pid != 0 && self != scope.pid);
-    });
+  TaskWalk(exec::Tasks& tasks, const WalkScope& scope) : tasks_(tasks), scope_(scope) {
+    const rcu::ReadSection readers;
+    tasks_.refresh();
   }
+  ~TaskWalk() override { TaskWalk::let_go(); }
   Result<bool> hold() override {
-    std::string name;
-    while (at_ < threads_.size() && !read_name(threads_[at_], name)) ++at_;
-    if (at_ == threads_.size()) return false;
-    view_.clear();
-    view_.set("pid", threads_[at_]);
-    view_.set("tgid", static_cast<std::uint64_t>(::getpid()));
-    view_.set_text("comm", name);
+    const rcu::ReadSection readers;
+    while (held_ == nullptr) {
+      void* const task = is_in_scope() ? tasks_.after(behind_) : nullptr;
+      if (task == nullptr) return false;
+      const std::uint32_t number = exec::Tasks::number(task);
+      if ((scope_.tid == 0 || number == scope_.tid) && exec::Tasks::acquire(task)) held_ = task;
+      else behind_ = number;
+    }
     return true;
   }
-  void step() override { ++at_; }
-  void arguments(std::span<std::uint64_t> out) override {
-    out[0] = at_ < threads_.size() ? reinterpret_cast<std::uintptr_t>(view_.data()) : 0;
+  void let_go() noexcept override {
+    if (held_ != nullptr) exec::Tasks::release(std::exchange(held_, nullptr));
   }
+  void step() override {
+    if (held_ != nullptr) behind_ = exec::Tasks::number(held_);
+    TaskWalk::let_go();
+  }
+  void arguments(std::span<std::uint64_t> out) override { out[0] = reinterpret_cast<std::uintptr_t>(held_); }
 
  private:
-  btf::HostView view_;
-  std::vector<std::uint32_t> threads_;
-  std::size_t at_ = 0;
+  /// A host is one process.
+  bool is_in_scope() const { return scope_.pid == 0 || scope_.pid == static_cast<std::uint32_t>(::getpid()); }
+
+  exec::Tasks& tasks_;
+  const WalkScope scope_;
+  std::uint32_t behind_ = 0;  // the place is behind the thread of this number
+  void* held_ = nullptr;      // with a reference
 };
 
 }  // namespace
 
 std::unique_ptr<Walk> walk_tasks(const WalkWorld& world, const WalkScope& scope) {
-  return std::make_unique<TaskWalk>(world, scope);
+  return std::make_unique<TaskWalk>(world.tasks, scope);
 }
 
 }  // namespace ring3::iter

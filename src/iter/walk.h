@@ -12,6 +12,10 @@
 #include "object/object_table.h"
 #include "ring3/result.h"
 
+namespace ring3::exec {
+class Tasks;
+}
+
 namespace ring3::iter {
 
 /// What a link may narrow a walk to.
@@ -41,6 +45,7 @@ std::size_t argument_count(model::IterTarget target);
 struct WalkWorld {
   ObjectTable& objects;
   const btf::Btf& btf;  // the host's; outlives the walk
+  exec::Tasks& tasks;
 };
 std::unique_ptr<Walk> make_walk(model::IterTarget target, const WalkWorld& world, const WalkScope& scope);
 

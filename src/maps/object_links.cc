@@ -203,6 +203,8 @@ void tree_link(RbRoot* root, RbNode* node, RbNode* parent, RbNode** link, bool i
   set_owner(&node->owner, root);
 }
 
+RbNode* tree_next(RbNode* node) noexcept { return successor(node); }
+
 bool tree_remove(RbRoot* root, RbNode* node) noexcept {
   if (__atomic_load_n(&node->owner, __ATOMIC_ACQUIRE) != reinterpret_cast<std::uintptr_t>(root)) return false;
   if (root->least == node) root->least = successor(node);

@@ -81,6 +81,22 @@ bool tree_add(RbRoot* root, RbNode* node, Sharing sharing, Less less) noexcept {
 /// False: the node is not in this tree.
 bool tree_remove(RbRoot* root, RbNode* node) noexcept;
 inline RbNode* tree_first(const RbRoot* root) noexcept { return root->least; }
+/// In order; null: it is the last.
+RbNode* tree_next(RbNode* node) noexcept;
+/// The first node of which `is_behind` holds, as it does of all behind it; null: none.
+template <typename Behind>
+RbNode* tree_after(const RbRoot* root, Behind is_behind) noexcept {
+  RbNode* found = nullptr;
+  for (RbNode* n = root->top; n != nullptr;) {
+    if (is_behind(n)) {
+      found = n;
+      n = n->left;
+    } else {
+      n = n->right;
+    }
+  }
+  return found;
+}
 /// Empties the tree; the nodes stay linked by `right`, in order, and whoever walks them calls node_left() for each.
 RbNode* tree_take_all(RbRoot* root) noexcept;
 

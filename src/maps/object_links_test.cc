@@ -111,6 +111,13 @@ TEST(TreeTest, StaysBalancedAndInOrder) {
   }
   std::vector<Item*> want, got;
   for (auto& [key, item] : model) want.push_back(item);
+  for (RbNode* n = tree_first(&root); n != nullptr; n = tree_next(n)) got.push_back(of(n));
+  EXPECT_EQ(got, want);
+  got.clear();
+  for (int key = -1; key <= 100; ++key) {
+    const auto next = model.upper_bound(key);
+    EXPECT_EQ(of(tree_after(&root, [&](RbNode* n) { return of(n)->key > key; })), next == model.end() ? nullptr : next->second);
+  }
   for (RbNode* n = tree_take_all(&root); n != nullptr; n = n->right) got.push_back(of(n));
   EXPECT_EQ(got, want);
   EXPECT_EQ(tree_first(&root), nullptr);

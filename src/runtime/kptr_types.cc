@@ -4,8 +4,10 @@
 // A row of kptr_rows_ never moves and lives as long as the runtime, so a map may keep its address.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstdio>
 #include <memory>
 #include <new>
 #include <utility>
@@ -103,6 +105,8 @@ Result<void> RuntimeImpl::add_kptr(const KptrDef& def) {
     Errno code{};
     if (const std::string why = misfit(def, btf, type, code); !why.empty())
       return refuse(code, fmt::format("kptr {}: {}", def.name, why));
+    if (const KptrRow* known = kptr_row(&btf, type); known != nullptr && known->is_own)
+      std::erase_if(facts.kptr_types, [&](const model::KptrType& own) { return own.type == type; });
     for (const model::KptrType& known : facts.kptr_types)
       if (known.type == type) return refuse(Errno::kExist, fmt::format("kptr {}: registered already", def.name));
     if (facts.kptr_types.size() == kMaxKptrTypes)
@@ -128,6 +132,32 @@ Result<void> RuntimeImpl::add_kptr(const KptrDef& def) {
   });
 }
 
+/// Programs may own the runtime's tasks, as they may own what the host registers, unless struct task_struct is something of
+/// the host's own: then a pointer to one may lead to an object of the host.
+Result<bool> RuntimeImpl::start_tasks(model::Facts& facts) {
+  const auto gone = [](void* self, const void* task) { static_cast<RuntimeImpl*>(self)->storage_owner_gone(task); };
+  RING3_TRY(machine_.tasks.start(*facts.host_btf, gone, this));
+  const btf::TypeId type = facts.host_btf->find("task_struct", Kind::kStruct);
+  const std::vector<std::string_view> tags = facts.host_btf->decl_tags(type, -1);
+  if (type == 0 || std::find(tags.begin(), tags.end(), "ring3:task") == tags.end()) return false;
+  model::KptrType task;
+  task.name = "task_struct";
+  task.btf = facts.host_btf;
+  task.type = type;
+  task.rcu_safe = true;
+  task.acquire.call = [](void (*)(), void* object) { return exec::Tasks::acquire(object); };
+  task.release.call = [](void (*)(), void* object) { return exec::Tasks::release(object), true; };
+  task.print = [](void (*)(), const void* object, char* text, std::size_t bytes) {
+    return std::snprintf(text, bytes, "%u", exec::Tasks::number(object));
+  };
+  MutexLock lock(kptr_mutex_);
+  KptrRow& row = kptr_rows_.emplace_back(KptrRow{std::move(task), &machine_.worker});
+  row.count.call = [](detail::AnyCountFn::Fn, const void* object) { return exec::Tasks::references(object); };
+  row.is_own = true;
+  facts.kptr_types.push_back(row.type);
+  return true;
+}
+
 std::vector<const KptrRow*> RuntimeImpl::kptr_rows() {
   MutexLock lock(kptr_mutex_);
   std::vector<const KptrRow*> rows;
@@ -137,9 +167,10 @@ std::vector<const KptrRow*> RuntimeImpl::kptr_rows() {
 
 const KptrRow* RuntimeImpl::kptr_row(const btf::Btf* btf, btf::TypeId type) {
   MutexLock lock(kptr_mutex_);
+  const KptrRow* found = nullptr;  // the newest: a host's own comes after the runtime's
   for (const KptrRow& row : kptr_rows_)
-    if (row.type.btf.get() == btf && row.type.type == type) return &row;
-  return nullptr;
+    if (row.type.btf.get() == btf && row.type.type == type) found = &row;
+  return found;
 }
 
 std::string RuntimeImpl::object_text(const model::Field& field, const void* object) {

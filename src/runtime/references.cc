@@ -66,6 +66,10 @@ class Collector {
     }
     each_object(runtime_.objects(), ObjectKind::kMap, [this](Object& o) { add_map(static_cast<maps::Map&>(o)); });
     find_storage_rings();
+    // The runtime's own type is told of where it is used.
+    for (const auto& [row, place] : index_)
+      if (row->is_own && report_.types[place].owned == 0 && report_.types[place].weak == 0)
+        report_.types.erase(report_.types.begin() + static_cast<std::ptrdiff_t>(place));
     return std::move(report_);
   }
 

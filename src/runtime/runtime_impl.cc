@@ -31,9 +31,12 @@ std::unique_ptr<exec::Engine> make_engine(const RuntimeOptions& options, exec::C
   return exec::make_best_engine(memory, {.blind_constants = options.blind_constants});
 }
 
+bool is_of_tasks(std::string_view name) { return name.starts_with("bpf_task_") || name.starts_with("bpf_iter_task_"); }
+
 /// Those of Linux's own functions that this runtime has and the host's BTF names.
-void add_own_kfuncs(model::Facts& facts) {
+void add_own_kfuncs(model::Facts& facts, bool has_tasks) {
   for (const model::KernelKfunc& row : model::kernel_kfuncs()) {
+    if (!has_tasks && is_of_tasks(row.name)) continue;
     const rewrite::HelperFn fn = exec::find_own_kfunc(row.name);
     const btf::TypeId func = fn != nullptr ? facts.host_btf->find(row.name, btf::Kind::kFunc) : 0;
     if (func == 0) continue;
@@ -78,7 +81,7 @@ Result<void> RuntimeImpl::publish_btf(const BtfBlob& blob) {
   machine_.host_btf = btf;
   auto facts = std::make_shared<model::Facts>();
   facts->host_btf = std::move(btf);
-  add_own_kfuncs(*facts);
+  add_own_kfuncs(*facts, RING3_TRY(start_tasks(*facts)));
   // What iterator programs are given is made by this runtime and stays as long as they run.
   facts->member_trust.push_back({"bpf_iter_meta", "seq", model::MemberTrust::kTrusted});
   MutexLock lock(facts_mutex_);
@@ -141,6 +144,7 @@ void RuntimeImpl::shut_down() noexcept {
   kernel_.reset();
   host_btf_ = nullptr;
   rcu::drain();
+  machine_.tasks.stop();
   machine_.worker.drain();  // what readers kept from sleeping
   rcu::drain();
 }

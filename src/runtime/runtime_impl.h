@@ -47,6 +47,7 @@ struct KptrRow {
   detail::AnyCountFn count{};
   std::uint64_t (*alive)() = nullptr;
   WeakType weak{};
+  bool is_own = false;  // the runtime's own tasks: a host that registers the type itself takes its place
 };
 
 /// Something that lives beside a runtime and must stop before it ends: the control socket.
@@ -148,6 +149,8 @@ class RuntimeImpl final : public maps::MapHost, public prog::ProgramHost, public
 
   explicit RuntimeImpl(const RuntimeOptions& options);
   Result<void> publish_btf(const BtfBlob& blob);
+  /// Whether programs may own tasks and ask for them.
+  Result<bool> start_tasks(model::Facts& facts);
   Errno refuse(Errno e, std::string_view text);
   /// A copy of the facts with a change; loads that are under way keep the old ones.
   template <typename Change>

@@ -837,6 +837,10 @@ struct bpf_iter_bits {
   __u64 __opaque[2];
 };
 
+struct bpf_iter_task {
+  __u64 __opaque[3];
+};
+
 struct bpf_insn {
   __u8 code;
   __u8 dst_reg : 4;

@@ -34,6 +34,13 @@ int bpf_iter_bits_new(struct bpf_iter_bits *it, const __u64 *unsafe_ptr__ign, __
 int *bpf_iter_bits_next(struct bpf_iter_bits *it) RING3_KFUNC;
 void bpf_iter_bits_destroy(struct bpf_iter_bits *it) RING3_KFUNC;
 
+struct task_struct *bpf_task_acquire(struct task_struct *p) RING3_KFUNC;
+void bpf_task_release(struct task_struct *p) RING3_KFUNC;
+struct task_struct *bpf_task_from_pid(int pid) RING3_KFUNC;
+int bpf_iter_task_new(struct bpf_iter_task *it, struct task_struct *task__nullable, unsigned int flags) RING3_KFUNC;
+struct task_struct *bpf_iter_task_next(struct bpf_iter_task *it) RING3_KFUNC;
+void bpf_iter_task_destroy(struct bpf_iter_task *it) RING3_KFUNC;
+
 int bpf_dynptr_from_skb(struct __sk_buff *s, __u64 flags, struct bpf_dynptr *ptr__uninit) RING3_KFUNC;
 int bpf_dynptr_from_xdp(struct xdp_md *x, __u64 flags, struct bpf_dynptr *ptr__uninit) RING3_KFUNC;
 void *bpf_dynptr_slice(const struct bpf_dynptr *p, __u32 offset, void *buffer__opt, __u32 buffer__szk) RING3_KFUNC;

@@ -142,3 +142,22 @@ int note(struct __sk_buff *skb) {
   session_put(session);
   return n && n->seen == 1 ? 0 : 1;
 }
+
+struct task_struct {
+  int pid;
+  int tgid;
+} __attribute__((preserve_access_index));
+
+/* Threads beside the first one. */
+SEC("tc")
+int count_threads(struct __sk_buff *skb) {
+  struct bpf_iter_task it;
+  struct task_struct *task;
+  int others = 0;
+
+  bpf_iter_task_new(&it, 0, RING3_TASKS_OF_ALL);
+  while ((task = bpf_iter_task_next(&it)))
+    if (task->pid != task->tgid) others++;
+  bpf_iter_task_destroy(&it);
+  return others;
+}

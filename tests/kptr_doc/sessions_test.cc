@@ -1,8 +1,10 @@
 // The host and the programs of docs/kptr.md do what the page says.
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <thread>
 
 #include "sessions_btf.h"
 #include "sessions_host.h"
@@ -110,6 +112,22 @@ TEST_F(KptrDoc, UsesAreCounted) {
   EXPECT_EQ(uses[0].weak, 1u);
   EXPECT_EQ(uses[0].alive, 1u);
   EXPECT_EQ(sessions_->find(7)->refs(), 4u);
+}
+
+TEST_F(KptrDoc, ThreadsAreCounted) {
+  LOADED(object, "sessions.bpf.o");
+  const long before = run(object, "count_threads");
+  EXPECT_GE(before, 0);
+  std::atomic<bool> counted{false};
+  std::atomic<int> begun{0};
+  std::thread other([&] {
+    ++begun;
+    while (!counted) std::this_thread::yield();
+  });
+  while (begun == 0) std::this_thread::yield();
+  EXPECT_EQ(run(object, "count_threads"), before + 1);
+  counted = true;
+  other.join();
 }
 
 TEST_F(KptrDoc, ARingThroughStorageIsRefused) {

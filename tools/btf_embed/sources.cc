@@ -31,6 +31,15 @@ struct bpf_struct_ops_common_value {
 struct bpf_struct_ops_common_value *ring3_mention_common;
 )";
 
+// What programs see of the runtime's tasks. A host whose header has a struct of that name means something of its own.
+constexpr const char* kTask = R"(
+struct task_struct {
+  int pid;
+  int tgid;
+  char comm[16];
+} __attribute__((btf_decl_tag("ring3:task")));
+)";
+
 void mention(std::string& out, const char* keyword, const std::vector<std::string>& names, int& n) {
   for (const std::string& name : names)
     out += std::string(keyword) + name + " *ring3_mention_" + std::to_string(n++) + ";\n";
@@ -48,8 +57,9 @@ std::string uses_source(const std::string& header_path, const Declarations& decl
       "#ifdef __LINUX_BPF_H__\n"
       "#error \"a host's header must not include <linux/bpf.h>: ring3_add_btf() brings those records\"\n"
       "#endif\n"
-      "#include \"bpf_abi.h\"\n"
-      "#include \"bpf_kfuncs.h\"\n";
+      "#include \"bpf_abi.h\"\n";
+  if (!contains(decls.structs, "task_struct")) out += kTask;
+  out += "#include \"bpf_kfuncs.h\"\n";
   out += kCommonRecords;
   int n = 0;
   mention(out, "struct ", decls.structs, n);

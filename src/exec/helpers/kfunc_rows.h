@@ -14,6 +14,7 @@ KfuncRows object_kfuncs();
 KfuncRows link_kfuncs();
 KfuncRows section_kfuncs();
 KfuncRows iterator_kfuncs();
+KfuncRows task_kfuncs();
 KfuncRows dynptr_kfuncs();
 KfuncRows work_kfuncs();
 KfuncRows arena_kfuncs();

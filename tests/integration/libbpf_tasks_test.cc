@@ -1,0 +1,148 @@
+// Programs compiled by clang that walk, keep and annotate the host's threads.
+#include <gtest/gtest.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <thread>
+#include <vector>
+
+#include "object/rcu.h"
+#include "runtime/runtime_impl.h"
+#include "test_host_btf.h"
+#include "tests/integration/libbpf_door.h"
+#include "tests/integration/world.h"
+
+namespace ring3::test {
+namespace {
+
+/// A thread that stays until it is let go.
+class Waiting {
+ public:
+  Waiting() : thread_([this] {
+    tid_ = static_cast<int>(::syscall(SYS_gettid));
+    while (!go_) std::this_thread::yield();
+  }) {
+    while (tid_ == 0) std::this_thread::yield();
+  }
+  ~Waiting() { end(); }
+  int tid() const { return tid_; }
+  void end() {
+    go_ = true;
+    if (thread_.joinable()) thread_.join();
+  }
+
+ private:
+  std::atomic<int> tid_{0};
+  std::atomic<bool> go_{false};
+  std::thread thread_;
+};
+
+class TaskPrograms : public World {
+ protected:
+  int run(ObjectFile& object, const char* program) {
+    const std::uint8_t packet[64] = {};
+    uapi::bpf_attr attr = BpfClient::zero();
+    attr.test.prog_fd = static_cast<std::uint32_t>(object.program(program));
+    attr.test.data_in = reinterpret_cast<std::uintptr_t>(packet);
+    attr.test.data_size_in = sizeof packet;
+    const long done = bpf().bpf(uapi::BPF_PROG_TEST_RUN, attr);
+    return done == 0 ? static_cast<int>(attr.test.retval) : static_cast<int>(done);
+  }
+  struct Globals {
+    int wanted, threads, processes, met;
+  };
+  Globals globals(ObjectFile& object) {
+    Globals out{};
+    EXPECT_EQ(bpf().lookup(object.bss(), &out), 0);
+    return out;
+  }
+  void want(ObjectFile& object, int tid) {
+    const Globals in{tid, 0, 0, 0};
+    EXPECT_EQ(bpf().update(object.bss(), &in), 0);
+  }
+  exec::Tasks& tasks() { return runtime_->impl().machine().tasks; }
+
+  LibbpfDoor door_{*runtime_, test_host_btf};
+};
+
+TEST_F(TaskPrograms, WalkTheThreads) {
+  ObjectFile object(RING3_MODULE_DIR "/tasks.bpf.o");
+  ASSERT_EQ(object.load(), 0) << door_.take_text() << log_.take();
+  Waiting thread;
+  want(object, thread.tid());
+  EXPECT_EQ(run(object, "walk"), 0);
+  const Globals before = globals(object);
+  EXPECT_EQ(before.met, 1);
+  EXPECT_EQ(before.processes, 1);
+  EXPECT_GE(before.threads, 2);
+  thread.end();
+  EXPECT_EQ(run(object, "walk"), 0);
+  EXPECT_EQ(globals(object).met, 0);
+  EXPECT_EQ(run(object, "current_is"), 0);
+}
+
+TEST_F(TaskPrograms, ATaskInAMapIsKeptBeyondItsThread) {
+  {
+    ObjectFile object(RING3_MODULE_DIR "/tasks.bpf.o");
+    ASSERT_EQ(object.load(), 0) << door_.take_text() << log_.take();
+    Waiting thread;
+    want(object, thread.tid());
+    EXPECT_EQ(run(object, "keep_wanted"), 0);
+    EXPECT_EQ(run(object, "keep_wanted"), 0);
+    thread.end();
+    EXPECT_EQ(run(object, "walk"), 0);  // notices
+    rcu::drain();
+    want(object, thread.tid());
+    EXPECT_EQ(run(object, "look"), 0);
+    const std::vector<KptrUse> uses = runtime_->kptr_uses().value();
+    bool listed = false;
+    for (const KptrUse& use : uses) listed |= use.type == "task_struct" && use.owned == 1;
+    EXPECT_TRUE(listed);
+  }
+  (void)bpf().next_id(uapi::BPF_MAP_GET_NEXT_ID, 0);
+  rcu::drain();
+  tasks().stop();
+  rcu::drain();
+  EXPECT_LE(tasks().alive(), 1u) << "this thread's own";
+}
+
+/// behaviour.md C-27 for the runtime's tasks: a task that its own storage keeps goes when its thread does.
+TEST_F(TaskPrograms, C_27_StorageOfAThread) {
+  ObjectFile object(RING3_MODULE_DIR "/tasks.bpf.o");
+  ASSERT_EQ(object.load(), 0) << door_.take_text() << log_.take();
+  void* task = nullptr;
+  {
+    Waiting thread;
+    {
+      rcu::ReadSection readers;
+      task = tasks().find(static_cast<std::uint32_t>(thread.tid()));
+    }
+    ASSERT_NE(task, nullptr);
+    EXPECT_EQ(exec::Tasks::references(task), 2u) << "the table's and this one";
+    uapi::bpf_attr attr = BpfClient::zero();
+    attr.link_create.prog_fd = static_cast<std::uint32_t>(object.program("note_all"));
+    attr.link_create.attach_type = uapi::BPF_TRACE_ITER;
+    const long link = bpf().bpf(uapi::BPF_LINK_CREATE, attr);
+    ASSERT_GE(link, 0) << log_.take();
+    for (int turn = 0; turn < 2; ++turn) {
+      uapi::bpf_attr create = BpfClient::zero();
+      create.iter_create.link_fd = static_cast<std::uint32_t>(link);
+      const long stream = bpf().bpf(uapi::BPF_ITER_CREATE, create);
+      ASSERT_GE(stream, 0) << log_.take();
+      char text[16];
+      EXPECT_EQ(::read(static_cast<int>(stream), text, sizeof text), 0);
+      bpf().close(stream);
+    }
+    bpf().close(link);
+    EXPECT_EQ(exec::Tasks::references(task), 3u) << "and its own storage's";
+    thread.end();
+  }
+  EXPECT_EQ(run(object, "walk"), 0);  // notices
+  rcu::drain();
+  EXPECT_EQ(exec::Tasks::references(task), 1u);
+  exec::Tasks::release(task);
+}
+
+}  // namespace
+}  // namespace ring3::test
