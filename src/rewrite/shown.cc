@@ -1,5 +1,6 @@
 #include "rewrite/shown.h"
 
+#include "isa/encode.h"
 #include "model/kernel_kfuncs.h"
 #include "uapi/bpf.h"
 
@@ -87,6 +88,7 @@ class View {
   ShownProgram make() {
     for (std::uint32_t i = 0; i < loaded_.size(); ++i) parts_[i].insns = {loaded_[i]};
     for (const verifier::Subprog& sub : verified_.subprogs) rewrite(sub);
+    show_member_code();
     return lay_out();
   }
 
@@ -97,6 +99,7 @@ class View {
     std::int32_t jump_at = -1;     // which of insns leads …
     std::uint32_t target = 0;      // … to this loaded slot
     bool is_call = false;          // its displacement is in imm
+    bool is_inner = false;         // it stays inside its function, so never leads to what was put in front of that
   };
 
   void replace(std::uint32_t idx, Sequence insns) {
@@ -117,11 +120,53 @@ class View {
     const std::int32_t counter = -(depth + 8);
     for (std::uint32_t i = sub.start_idx; i < sub.end_idx; ++i) rewrite_insn(i, saves, counter);
     if (budget) {
-      Sequence& first = parts_[sub.start_idx].insns;
-      first.insert(first.begin(), raw(kStoreConstant, isa::kFrameReg, 0, counter, kBudget));
-      if (parts_[sub.start_idx].jump_at >= 0) ++parts_[sub.start_idx].jump_at;
-      entry_shift_.push_back(sub.start_idx);
+      put_in_front(sub.start_idx, {raw(kStoreConstant, isa::kFrameReg, 0, counter, kBudget)});
     }
+  }
+
+  void put_in_front(std::uint32_t start, const Sequence& front) {
+    Part& first = parts_[start];
+    first.insns.insert(first.insns.begin(), front.begin(), front.end());
+    if (first.jump_at >= 0) first.jump_at += static_cast<std::int32_t>(front.size());
+    entry_shift_.push_back({start, static_cast<std::uint32_t>(front.size())});
+  }
+
+  /// What a host wants run around the member's programs: see member_code.cc, which makes it run.
+  void show_member_code() {
+    const model::AttachTarget& target = program_.target;
+    if (target.kind != model::AttachTarget::Kind::kStructOpsMember || target.ops == nullptr || verified_.subprogs.empty()) return;
+    const model::StructOpsMember& member = target.ops->members[target.member];
+    Sequence front = encoded(member.prologue);
+    if (!member.epilogue.empty()) {
+      const auto slot = -static_cast<std::int32_t>((verified_.subprogs.front().counted_stack_bytes + 7) / 8 * 8 + 8);
+      front.push_back(store(slot, 1));
+      Sequence end{load(1, slot)};
+      const Sequence rest = encoded(member.epilogue);
+      end.insert(end.end(), rest.begin(), rest.end());
+      show_epilogue(end);
+    }
+    if (!front.empty()) put_in_front(0, front);
+  }
+
+  void show_epilogue(const Sequence& end) {
+    std::uint32_t first = UINT32_MAX;
+    for (std::uint32_t i = 0; i < verified_.subprogs.front().end_idx; ++i) {
+      if (program_.insns[i].op != Op::kExit) continue;
+      if (first == UINT32_MAX) {
+        first = i;
+        replace(i, end);
+        continue;
+      }
+      replace(i, {raw(kJmp32 | kJa, 0, 0, 0, 0)});
+      parts_[i].jump_at = 0;
+      parts_[i].target = first;
+      parts_[i].is_call = parts_[i].is_inner = true;
+    }
+  }
+
+  static Sequence encoded(const std::vector<Insn>& insns) {
+    Result<Sequence> slots = isa::encode(insns);  // registration has decoded them
+    return slots.ok() ? std::move(slots).value() : Sequence{};
   }
 
   void rewrite_insn(std::uint32_t i, std::int32_t saves, std::int32_t counter) {
@@ -137,6 +182,7 @@ class View {
         replace(i, {load(kHidden, counter), jump(true, kJeq, kHidden, 0, 0), raw(kAlu64 | kSub, kHidden, 0, 0, 1), store(counter, kHidden)});
         parts_[i].jump_at = 1;
         parts_[i].target = target_of(i);
+        parts_[i].is_inner = true;
         return;
       case Op::kCallHelper: case Op::kCallKfunc: rewrite_call(i, saves); return;
       case Op::kJa: case Op::kJeq: case Op::kJne: case Op::kJgt: case Op::kJge: case Op::kJlt: case Op::kJle: case Op::kJset:
@@ -144,6 +190,7 @@ class View {
         parts_[i].jump_at = 0;
         parts_[i].target = target_of(i);
         parts_[i].is_call = insn.op == Op::kCallSubprog || (insn.op == Op::kJa && insn.bits == 32);
+        parts_[i].is_inner = insn.op != Op::kCallSubprog;
         return;
       case Op::kLdImm64:
         if (insn.pseudo() != isa::Pseudo::kFunc) return;
@@ -201,8 +248,8 @@ class View {
   void aim(Part& part, const std::vector<std::uint32_t>& start, std::uint32_t i) const {
     RawInsn& jump = part.insns[static_cast<std::size_t>(part.jump_at)];
     std::int64_t to = start[part.target];
-    if (!part.is_call || program_.insns[i].op == Op::kJa)
-      for (const std::uint32_t entry : entry_shift_) to += entry == part.target ? 1 : 0;
+    if (part.is_inner)
+      for (const Entry& entry : entry_shift_) to += entry.start == part.target ? entry.insns : 0;
     const auto by = static_cast<std::int32_t>(to - (std::int64_t{start[i]} + part.jump_at + 1));
     if (part.is_call) jump.imm = by;
     else jump.off = static_cast<std::int16_t>(by);
@@ -213,7 +260,8 @@ class View {
   const verifier::VerifiedProgram& verified_;
   const model::Facts& facts_;
   std::vector<Part> parts_;
-  std::vector<std::uint32_t> entry_shift_;  // starts of functions with an instruction in front
+  struct Entry { std::uint32_t start, insns; };
+  std::vector<Entry> entry_shift_;  // functions with instructions in front
 };
 
 }  // namespace

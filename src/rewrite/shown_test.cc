@@ -25,6 +25,7 @@ class ShownTest : public ::testing::Test {
       verified_.subprogs = {{.start_idx = 0, .end_idx = static_cast<std::uint32_t>(insns_.size()), .counted_stack_bytes = 8}};
     verifier::ProgramInput in;
     in.insns = insns_;
+    in.target = target_;
     return show(slots_, in, verified_, facts_);
   }
   static std::size_t at(const ShownProgram& shown, std::uint32_t loaded) { return shown.start[loaded]; }
@@ -32,6 +33,7 @@ class ShownTest : public ::testing::Test {
   std::vector<std::pair<std::uint32_t, std::uint8_t>> pairs_;
   verifier::VerifiedProgram verified_;
   bool subprogs_given_ = false;
+  model::AttachTarget target_;
 
  private:
   std::vector<RawInsn> slots_;
@@ -50,6 +52,23 @@ TEST_F(ShownTest, WhatNeedsNothingStaysAndDivisionsAreGuarded) {
   EXPECT_EQ(at(by_register, 3) - at(by_register, 2), 8u);
   EXPECT_EQ(at(by_register, 4) - at(by_register, 3), 4u);
   EXPECT_EQ(by_register.insns[at(by_register, 2)].dst, 11);
+}
+
+TEST_F(ShownTest, AMembersCodeStandsAroundItsPrograms) {
+  model::StructOpsType ops;
+  ops.members.resize(1);
+  ops.members[0].prologue = isa::decode(isa::assemble("r6 = *(u64 *)(r1 +0)\nr6 += 1\n").value(), nullptr).value();
+  ops.members[0].epilogue = isa::decode(isa::assemble("r0 = 7\nexit\n").value(), nullptr).value();
+  target_ = {.kind = model::AttachTarget::Kind::kStructOpsMember, .ops = &ops};
+  // Back to the start, and two exits.
+  const ShownProgram shown = show_text("l:\nif r1 == 0 goto l\nif r1 == 1 goto out\nr0 = 0\nexit\nout:\nr0 = 1\nexit\n");
+  ASSERT_EQ(shown.insns.size(), 11u);
+  EXPECT_EQ(shown.insns[2].code, 0x7b);                         // r1 is kept …
+  EXPECT_EQ(shown.insns[2].off, -16);                           // … below the 8 bytes the program uses
+  EXPECT_EQ(shown.insns[3].off, -1);                            // not to the prologue
+  EXPECT_EQ(shown.insns[at(shown, 3)].code, 0x79);              // the first exit: r1 comes back, then the epilogue
+  EXPECT_EQ(shown.insns[10].code, 0x06);                        // the other one leads there
+  EXPECT_EQ(10 + 1 + shown.insns[10].imm, static_cast<int>(at(shown, 3)));
 }
 
 TEST_F(ShownTest, JumpsLeadWhereTheyLed) {
