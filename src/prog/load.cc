@@ -29,13 +29,20 @@ struct Prepared {
   std::shared_ptr<const model::Facts> facts;
 };
 
+bool ends_well(const isa::RawInsn& last) {
+  constexpr std::uint8_t kExit = 0x95, kJa = 0x05, kLongJa = 0x06;
+  return last.code == kExit || last.code == kJa || last.code == kLongJa;
+}
+
 Result<Prepared> prepare(const LoadRequest& request, DescriptorSource& descriptors, ProgramHost& host,
                          verifier::LogSink& log) {
   Prepared p;
   isa::FieldError error;
   Result<std::vector<isa::Insn>> decoded = isa::decode(request.insns, &error);
   if (!decoded.ok()) {
-    log.write(error.message + "\n");
+    // Linux looks at a program's end before it looks at its instructions.
+    if (!request.insns.empty() && !ends_well(request.insns.back())) log.write("last insn is not an exit or jmp\n");
+    else log.write(error.message + "\n");
     return decoded.error();
   }
   p.insns = std::move(decoded).value();
