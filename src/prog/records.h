@@ -16,6 +16,16 @@ namespace ring3::prog {
 
 inline constexpr std::uint32_t kMaxRecordBytes = 252;
 
+/// Of records of rec_size bytes, of which the first known_bytes are known, one says something behind those.
+inline bool has_unknown_tail(std::span<const std::byte> bytes, std::uint32_t rec_size, std::size_t known_bytes) {
+  if (rec_size <= known_bytes) return false;
+  for (std::size_t off = 0; off + rec_size <= bytes.size(); off += rec_size) {
+    const auto tail = bytes.subspan(off + known_bytes, rec_size - known_bytes);
+    if (std::any_of(tail.begin(), tail.end(), [](std::byte b) { return b != std::byte{0}; })) return true;
+  }
+  return false;
+}
+
 /// Splits `bytes` into records of rec_size and copies the known head of each; the tail must be zero.
 /// Errors: kInval the size; kTooBig a tail. what: for the log.
 template <typename Record>

@@ -20,7 +20,8 @@ constexpr std::array kNextIdOut = {RING3_FIELD(next_id)};
 constexpr std::array kBatchOut = {RING3_SUBFIELD(batch, count)};
 constexpr std::array kInfoOut = {RING3_SUBFIELD(info, info_len)};
 constexpr std::array kBtfLoadOut = {RING3_FIELD(btf_log_true_size)};
-constexpr std::array kProgLoadOut = {RING3_FIELD(log_true_size)};
+constexpr std::array kProgLoadOut = {RING3_FIELD(log_true_size), RING3_FIELD(func_info_rec_size), RING3_FIELD(line_info_rec_size),
+                                     RING3_FIELD(core_relo_rec_size)};
 constexpr std::array kTestRunOut = {RING3_SUBFIELD(test, retval), RING3_SUBFIELD(test, data_size_out),
                                     RING3_SUBFIELD(test, duration), RING3_SUBFIELD(test, ctx_size_out)};
 constexpr std::array kQueryOut = {RING3_SUBFIELD(query, attach_flags), RING3_SUBFIELD(query, count),

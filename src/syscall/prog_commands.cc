@@ -8,6 +8,7 @@
 #include "model/rights.h"
 #include "prog/check.h"
 #include "prog/load.h"
+#include "prog/records.h"
 #include "prog/test_run.h"
 #include "syscall/call_memory.h"
 #include "syscall/handlers.h"
@@ -113,11 +114,22 @@ Result<prog::LoadRequest> read_request(Call& call, const uapi::bpf_attr& attr) {
   return request;
 }
 
-Result<Ref<prog::Program>> load(Call& call, const uapi::bpf_attr& attr, CommandLog& log) {
+/// A client whose records are larger than ours, and say something there, learns how much of them is known.
+void tell_record_size(std::span<const std::byte> records, std::uint32_t known_bytes, std::uint32_t& rec_size) {
+  if (prog::has_unknown_tail(records, rec_size, known_bytes)) rec_size = known_bytes;
+}
+
+Result<Ref<prog::Program>> load(Call& call, uapi::bpf_attr& attr, CommandLog& log) {
   RING3_TRY(check_unsupported(log, attr));
   const prog::LoadRequest request = RING3_TRY(read_request(call, attr));
   CallDescriptors descriptors(call, attr.fd_array);
-  return prog::load(request, descriptors, call.kernel().services().program_host(), log.text);
+  Result<Ref<prog::Program>> loaded = prog::load(request, descriptors, call.kernel().services().program_host(), log.text);
+  if (!loaded.ok() && loaded.error() == Errno::kTooBig) {
+    tell_record_size(request.func_info, sizeof(uapi::bpf_func_info), attr.func_info_rec_size);
+    tell_record_size(request.line_info, sizeof(uapi::bpf_line_info), attr.line_info_rec_size);
+    tell_record_size(request.core_relos, sizeof(uapi::bpf_core_relo), attr.core_relo_rec_size);
+  }
+  return loaded;
 }
 
 std::string_view name_of(const uapi::bpf_attr& attr) {
