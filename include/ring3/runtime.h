@@ -14,6 +14,7 @@
 #include "ring3/struct_ops.h"
 #include "ring3/struct_ops_host.h"
 #include "ring3/test_run.h"
+#include "ring3/variable.h"
 
 namespace ring3 {
 
@@ -91,6 +92,21 @@ class Runtime {
     return add_kfunc(detail::KfuncThunk<Fn, decltype(Fn)>::def(options));
   }
 
+  /// Lets programs read a variable of the host, declared in its header with RING3_VARIABLE: `rt->variable<&limiter_config>()`. It
+  /// outlives the runtime; the host may change it at any time, and a program sees single words whole.
+  /// Errors: kNoEnt no such variable in the BTF; kInval another size there, or a per-CPU one; kExist registered already.
+  template <auto* Variable>
+  Result<void> variable() {
+    return add_variable(detail::variable_def<Variable>());
+  }
+  /// The same for one declared with RING3_PERCPU, which bpf_this_cpu_ptr() and bpf_per_cpu_ptr() read: `copies` objects of T, each
+  /// `stride_bytes` behind the one before, at least one for each CPU there can be (RuntimeOptions::possible_cpus).
+  /// Errors: as above; kInval too few copies, or a variable that is none per CPU.
+  template <typename T>
+  Result<void> percpu_variable(std::string_view name, const T* first, std::size_t copies, std::size_t stride_bytes = sizeof(T)) {
+    return add_variable({.name = name, .first = first, .size_bytes = sizeof(T), .copies = copies, .stride_bytes = stride_bytes});
+  }
+
   /// Lets programs own references to the host struct T (by its name in the host's BTF) and keep them in maps:
   /// `rt->kptr<cache_obj>({.acquire = obj_get, .release = obj_put})`. ring3/counted.h has options for objects with a
   /// counter of ring3's and for std::shared_ptr.
@@ -143,6 +159,7 @@ class Runtime {
   explicit Runtime(std::unique_ptr<RuntimeImpl> impl);
   Result<detail::SingleInstance*> add_policy(const void* options, detail::MakePolicy make);
   Result<void> add_kfunc(const KfuncDef& def);
+  Result<void> add_variable(const VariableDef& def);
   Result<void> add_kptr(const KptrDef& def);
 
   std::unique_ptr<RuntimeImpl> impl_;

@@ -113,11 +113,17 @@ struct StructOpsDef {
   std::vector<Code> epilogues;       ///< run in the place of every exit of the main function; end with exit
   struct Writable { std::string type; std::size_t off, size; };
   std::vector<Writable> writable;    ///< fields of host structs its programs may write
+  /// Arguments declared as pointers to the struct `type` always point to an `as`, which begins with it.
+  struct Known { std::string type, as; };
+  std::vector<Known> known;
   std::vector<std::uint32_t> helpers;  ///< helper ids beyond the base set
   /// Clients may run programs of the type by hand (BPF_PROG_TEST_RUN). Structs that members get pointers to are then made
   /// of the client's bytes, so kfuncs must take any of them for good. Members that get or give references, or structs with
   /// pointers inside, are refused all the same.
   bool test_run = false;
+  /// Helpers of `helpers` that the programs of one member may not call.
+  struct Denied { std::size_t member; std::uint32_t helper; };
+  std::vector<Denied> denied;
   StructOpsHost* host = nullptr;     ///< outlives the runtime
 };
 

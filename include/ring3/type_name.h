@@ -37,4 +37,18 @@ constexpr std::string_view function_name() {
   return name;
 }
 
+/// The last component of the name of the object Ptr points to.
+template <auto* Ptr>
+constexpr std::string_view object_name() {
+  constexpr std::string_view f = __PRETTY_FUNCTION__;
+  constexpr std::size_t start = f.find("Ptr = ") + 6;
+  constexpr std::size_t semi = f.find(';', start);
+  constexpr std::size_t end = semi == std::string_view::npos ? f.rfind(']') : semi;
+  std::string_view name = f.substr(start, end - start);
+  if (const std::size_t colon = name.rfind(':'); colon != std::string_view::npos) name.remove_prefix(colon + 1);
+  while (!name.empty() && (name.front() == '(' || name.front() == '&' || name.front() == ' ')) name.remove_prefix(1);
+  while (!name.empty() && name.back() == ')') name.remove_suffix(1);
+  return name;
+}
+
 }  // namespace ring3::detail

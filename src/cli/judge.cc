@@ -10,6 +10,7 @@
 
 #include "base/try.h"
 #include "model/kernel_kfuncs.h"
+#include "runtime/judged_ops.h"
 #include "syscall/bpf.h"
 #include "syscall/caller.h"
 #include "uapi/bpf.h"
@@ -42,11 +43,6 @@ constexpr FlagWord kFlagWords[] = {
 constexpr std::string_view kStoredByKernel[] = {"task_struct", "cgroup", "bpf_cpumask", "bpf_crypto_ctx"};
 
 void give_back(void*) {}
-
-bool is_function(const btf::Btf& btf, TypeId member) {
-  const btf::Type& pointer = *btf.type(btf.skip_modifiers(member));
-  return pointer.kind == Kind::kPtr && btf.type(btf.skip_modifiers(pointer.type))->kind == Kind::kFuncProto;
-}
 
 /// "a,b" → flags. Empty: a word is wrong.
 std::optional<std::uint32_t> flags_of(std::string_view words, std::string& why) {
@@ -133,12 +129,9 @@ void Judge::offer_tables() {
   for (TypeId id = host.first_id(); id < host.end_id(); ++id) {
     const btf::Type& type = *host.type(id);
     if (type.kind != Kind::kStruct || !type.name.starts_with(kTablePrefix)) continue;
-    StructOpsDef def;
-    def.name = type.name.substr(kTablePrefix.size());
-    const TypeId table = host.find(def.name, Kind::kStruct);
-    if (table == 0) continue;
-    for (const btf::Member& member : host.members(table))
-      if (is_function(host, member.type)) def.sleepable.push_back(member.bit_off / 8);
+    const std::string_view name = type.name.substr(kTablePrefix.size());
+    if (host.find(name, Kind::kStruct) == 0) continue;
+    StructOpsDef def = judged_struct_ops(host, name);
     def.host = &table_;
     (void)runtime_->impl().add_struct_ops(def);  // one that is no table is not offered
   }

@@ -1,7 +1,7 @@
 // A runtime that judges programs and runs none, for `ring3 verify`. libbpf's bpf(2) calls come to it in the process.
 //
 // Its types are those of a BTF file. Of a kernel's BTF, the kernel's own functions and storable structs are known
-// (model/kernel_kfuncs.def). A host's BTF names its functions and struct_ops tables but says nothing about what the host's
+// (model/kernel_kfuncs.def), and of its struct_ops types what their BTF does not say (model/kernel_struct_ops.def). A host's BTF names its functions and struct_ops tables but says nothing about what the host's
 // code registers: such functions have no flags unless Kfunc words say so, every member of a table is supported and may sleep,
 // and references to every struct may be stored that the object declares so. assumed() lists what was taken so.
 #pragma once

@@ -83,6 +83,15 @@ struct Kfunc {
 };
 struct KfuncRef { std::uint32_t index; };  // into Facts::kfuncs
 
+/// A variable of the host that programs may read: a VAR of its BTF. A per-CPU one is as many copies as there are possible CPUs.
+struct HostVariable {
+  std::string name;
+  btf::TypeId var = 0;
+  const void* first = nullptr;
+  std::uint32_t stride_bytes = 0;    // per CPU: from one copy to the next; 0: there is one
+  bool percpu() const { return stride_bytes != 0; }
+};
+
 /// A host's function on one of its objects, whatever its C++ signature is. False: it refused.
 struct ObjectCall {
   void (*fn)() = nullptr;
@@ -116,11 +125,14 @@ struct StructOpsMember {
   bool sleepable_allowed = false;
   std::uint32_t nullable_args = 0;      // bit per argument: __nullable
   std::uint32_t ref_args = 0;           // bit per argument: __ref
+  std::vector<std::uint32_t> denied_helpers;  // of the type's, those this member's programs may not call
   // The host's own code around its programs, ready to run: r1 points to the arguments in both.
   std::vector<isa::Insn> prologue;
   std::vector<isa::Insn> epilogue;      // ends with exit
 };
 struct WritableField { std::string type_name; std::uint32_t off, size; };
+/// Arguments that are declared as pointers to one struct and always point to another, which begins with it.
+struct KnownArgument { btf::TypeId declared, is; };
 struct StructOpsType {
   std::string name;
   std::shared_ptr<const btf::Btf> btf;
@@ -128,6 +140,7 @@ struct StructOpsType {
   std::vector<StructOpsMember> members;
   std::vector<WritableField> writable;  // fields of host structs its programs may write
   bool test_run = false;                // clients may run its programs by hand
+  std::vector<KnownArgument> known_args;
   std::vector<std::uint32_t> allowed_helpers;  // beyond the base set
 };
 
@@ -156,6 +169,11 @@ struct MemberTrustRow {
 struct Facts {
   std::shared_ptr<const btf::Btf> host_btf;
   std::vector<Kfunc> kfuncs;
+  /// Functions and variables of the types are there, though nobody knows where: programs are judged, and those that name one
+  /// do not run.
+  bool types_alone = false;
+  std::uint32_t possible_cpus = 0;  // 0: not known
+  std::vector<std::shared_ptr<const HostVariable>> variables;  // each stays where it is: per-CPU ones are named by their address
   std::vector<KptrType> kptr_types;
   std::vector<std::shared_ptr<const StructOpsType>> struct_ops;
   std::vector<MemberTrustRow> member_trust;

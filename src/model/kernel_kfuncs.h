@@ -38,6 +38,7 @@ enum class KfuncSpecial : std::uint8_t {
   kWqSetCallback,    // callback runs later and may sleep
   kIteratorsOnly,    // of tracing programs only iterators call it
   kIterCssTask,      // only LSM and iterator programs, or sleepable ones
+  kSession,          // of probes that run before and after a function: only programs of such
   kArena,            // result and argument 2 are addresses in the arena of argument 1
 };
 

@@ -27,14 +27,14 @@ enum ProgView : ProgViews {
   kViewLwtXmit = 1ull << 14,
   kViewSockOps = 1ull << 15,
   kViewSkSkb = 1ull << 16,
-  kViewCgroupDevice = 1ull << 17,
+  kViewDeviceUntyped = 1ull << 17,  // loaded without an attach type
   kViewSkMsg = 1ull << 18,
   kViewRawTp = 1ull << 19,
   kViewSeg6Local = 1ull << 20,
   kViewLirc = 1ull << 21,
   kViewSkReuseport = 1ull << 22,
   kViewFlowDissector = 1ull << 23,
-  kViewCgroupSysctl = 1ull << 24,
+  kViewSysctlUntyped = 1ull << 24,  // the same
   kViewRawTpWritable = 1ull << 25,
   kViewSockoptGet = 1ull << 26,
   kViewSockoptSet = 1ull << 27,
@@ -64,10 +64,14 @@ enum ProgView : ProgViews {
   kViewUnixRecvMsg = 1ull << 51,
   kViewUnixPeerName = 1ull << 52,
   kViewUnixSockName = 1ull << 53,
+  kViewDeviceTyped = 1ull << 54,
+  kViewSysctlTyped = 1ull << 55,
 };
 
 // Groups, by what their members share.
-constexpr ProgViews kViewAll = (1ull << 54) - 1;
+constexpr ProgViews kViewAll = (1ull << 56) - 1;
+constexpr ProgViews kViewCgroupDevice = kViewDeviceUntyped | kViewDeviceTyped;
+constexpr ProgViews kViewCgroupSysctl = kViewSysctlUntyped | kViewSysctlTyped;
 constexpr ProgViews kViewAnyXdp = kViewXdp | kViewXdpDevmap;
 constexpr ProgViews kViewLwt = kViewLwtIn | kViewLwtOut | kViewLwtXmit;
 constexpr ProgViews kViewAnyLwt = kViewLwt | kViewSeg6Local;

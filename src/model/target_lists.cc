@@ -44,6 +44,7 @@ bool helper_allows_target(const HelperProto& helper, ProgViews view, std::string
       return (view & kViewTraceProbe) == 0 || !function.starts_with("bpf_sk_storage");
     case uapi::BPF_FUNC_setsockopt:
     case uapi::BPF_FUNC_getsockopt:
+      if ((view & kViewTraceIter) != 0) return is_on(kSocketIterators, function);
       if ((view & kViewLsmCgroup) == 0) return true;
       return is_on(kLockedSockoptHooks, function) || is_on(kUnlockedSockoptHooks, function);
     default: return true;

@@ -18,6 +18,7 @@ enum class TargetList : std::uint8_t {
   kNeverReturning,        // functions that never return: no fexit, no fmod_ret
   kUntraceable,           // functions no tracing program may attach to
   kUntrustedHooks,        // LSM hooks whose arguments may be half made or half gone
+  kSocketIterators,       // iterators whose programs may use get/setsockopt: each socket is locked while it is shown
   kModifiable,            // functions that are no hook and whose result programs may replace
 };
 

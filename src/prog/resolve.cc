@@ -60,15 +60,25 @@ class Resolver {
       case isa::Pseudo::kFunc:
         out_.wide.push_back({.idx = idx, .pseudo = isa::Pseudo::kFunc});
         return {};
-      case isa::Pseudo::kBtfId:
-        out_.wide.push_back({.idx = idx, .pseudo = isa::Pseudo::kBtfId});
-        return {};
+      case isa::Pseudo::kBtfId: return resolve_host_symbol(idx);
       case isa::Pseudo::kMapFd:
       case isa::Pseudo::kMapIdx:
       case isa::Pseudo::kMapValue:
       case isa::Pseudo::kMapIdxValue: return resolve_map(idx);
     }
     return fail(Errno::kInval, "unrecognized bpf_ld_imm64 insn");
+  }
+
+  /// A variable or function by its id in the host's BTF, or in the BTF that the second half names: the host has but one.
+  Result<void> resolve_host_symbol(std::uint32_t idx) {
+    const std::int32_t fd = request_.insns[idx + 1].imm;
+    if (fd != 0) {
+      Result<DescribedObject> btf = descriptors_.object(fd);
+      const bool of_host = btf.ok() && btf->object->kind() == ObjectKind::kBtf && static_cast<BtfObject*>(btf->object.get())->is_kernel();
+      if (!of_host) return fail(Errno::kInval, "invalid module BTF object FD specified.");
+    }
+    out_.wide.push_back({.idx = idx, .pseudo = isa::Pseudo::kBtfId, .btf_id = static_cast<btf::TypeId>(request_.insns[idx].imm)});
+    return {};
   }
 
   Result<void> resolve_map(std::uint32_t idx) {

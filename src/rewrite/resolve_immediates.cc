@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/try.h"
+#include "model/host_symbols.h"
 #include "rewrite/passes.h"
 
 namespace ring3::rewrite {
@@ -49,7 +50,14 @@ Result<void> resolve(Rewriting& r, std::uint32_t idx) {
       set_value(insn, RING3_TRY(direct_value(*map, find_wide(r.in, idx)->value_off)));
       return {};
     }
-    case Pseudo::kBtfId: return r.refuse(Errno::kInval, idx, "host variables have no address here");
+    case Pseudo::kBtfId: {
+      const verifier::WideImmediate* wide = find_wide(r.in, idx);
+      if (wide == nullptr) return r.refuse(Errno::kInval, idx, "a host symbol that was not resolved");
+      const std::uint64_t value = model::symbol_value(model::find_host_symbol(r.in.facts, wide->btf_id));
+      if (value == 0) return r.refuse(Errno::kInval, idx, "a host symbol without an address here");
+      set_value(insn, value);
+      return {};
+    }
   }
   return r.refuse(Errno::kInval, idx, "unknown wide immediate");
 }

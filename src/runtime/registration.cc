@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/try.h"
+#include "model/host_symbols.h"
 #include "runtime/prototype.h"
 #include "runtime/runtime_impl.h"
 
@@ -101,6 +102,27 @@ Result<void> RuntimeImpl::add_kfunc(const KfuncDef& def) {
     kfunc.prog_types = def.options.prog_types;
     kfunc.address = reinterpret_cast<void*>(def.call);
     facts.kfuncs.push_back(std::move(kfunc));
+    return {};
+  });
+}
+
+Result<void> RuntimeImpl::add_variable(const VariableDef& def) {
+  const auto refuse_it = [&](Errno e, std::string_view why) { return refuse(e, fmt::format("variable {}: {}", def.name, why)); };
+  return change_facts([&](model::Facts& facts) -> Result<void> {
+    const btf::Btf& btf = *facts.host_btf;
+    const btf::TypeId var = btf.find(def.name, Kind::kVar);
+    if (var == 0) return refuse_it(Errno::kNoEnt, "no such variable in the host's BTF (is it declared RING3_VARIABLE or RING3_PERCPU in the host's header?)");
+    const std::size_t bytes = btf.size_of(btf.type(var)->type).value_or(0);
+    if (bytes != def.size_bytes) return refuse_it(Errno::kInval, fmt::format("{} bytes in C++ and {} in the BTF", def.size_bytes, bytes));
+    const bool percpu = model::is_percpu_variable(btf, var);
+    if (percpu != (def.copies != 0)) return refuse_it(Errno::kInval, percpu ? "the header declares it RING3_PERCPU" : "the header does not declare it RING3_PERCPU");
+    if (percpu && def.copies < cpus_) return refuse_it(Errno::kInval, fmt::format("{} copies for {} possible CPUs", def.copies, cpus_));
+    if (percpu && (def.stride_bytes < bytes || def.stride_bytes > UINT32_MAX)) return refuse_it(Errno::kInval, "its copies overlap");
+    if (def.first == nullptr) return refuse_it(Errno::kInval, "it has no address");
+    for (const auto& known : facts.variables)
+      if (known->var == var) return refuse_it(Errno::kExist, "registered already");
+    facts.variables.push_back(std::make_shared<const model::HostVariable>(model::HostVariable{
+        std::string(def.name), var, def.first, percpu ? static_cast<std::uint32_t>(def.stride_bytes) : 0}));
     return {};
   });
 }

@@ -45,6 +45,10 @@ Result<detail::SingleInstance*> Runtime::add_policy(const void* options, detail:
   return without_throwing([&] { return impl_->add_policy(options, make); });
 }
 
+Result<void> Runtime::add_variable(const VariableDef& def) {
+  return without_throwing([&] { return impl_->add_variable(def); });
+}
+
 Result<void> Runtime::add_kfunc(const KfuncDef& def) {
   return without_throwing([&] { return impl_->add_kfunc(def); });
 }

@@ -81,6 +81,8 @@ Result<void> RuntimeImpl::publish_btf(const BtfBlob& blob) {
   machine_.host_btf = btf;
   auto facts = std::make_shared<model::Facts>();
   facts->host_btf = std::move(btf);
+  facts->types_alone = accept_unrunnable_;
+  facts->possible_cpus = cpus_;
   add_own_kfuncs(*facts, RING3_TRY(start_tasks(*facts)));
   // What iterator programs are given is made by this runtime and stays as long as they run.
   facts->member_trust.push_back({"bpf_iter_meta", "seq", model::MemberTrust::kTrusted});

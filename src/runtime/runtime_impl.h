@@ -80,6 +80,7 @@ class RuntimeImpl final : public maps::MapHost, public prog::ProgramHost, public
   Result<void> add_struct_ops(const StructOpsDef& def);
   Result<detail::SingleInstance*> add_policy(const void* options, detail::MakePolicy make);
   Result<void> add_kfunc(const KfuncDef& def);
+  Result<void> add_variable(const VariableDef& def);
   Result<void> add_kptr(const KptrDef& def);
   /// Of every registered kptr type.
   std::vector<const KptrRow*> kptr_rows();

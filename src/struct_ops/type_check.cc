@@ -20,6 +20,7 @@ constexpr std::string_view kWrapperPrefix = "bpf_struct_ops_";
 constexpr std::string_view kCommonName = "bpf_struct_ops_common_value";
 constexpr std::size_t kMaxNameBytes = 128;
 constexpr std::size_t kMaxMembers = 64;
+constexpr int kMaxFirstMembers = 8;  // structs that begin with structs
 
 /// What a member does that the client left out, when the host gave no stub.
 std::uint64_t return_zero(void*, std::uint64_t*) { return 0; }
@@ -39,8 +40,10 @@ class TypeCheck {
     RING3_TRY(check_offsets(def_.annotated, "annotated"));
     RING3_TRY(take_code(def_.prologues, &model::StructOpsMember::prologue, "prologue"));
     RING3_TRY(take_code(def_.epilogues, &model::StructOpsMember::epilogue, "epilogue"));
+    for (const StructOpsDef::Denied& denied : def_.denied) RING3_TRY(take_denied(denied));
     mark_padding();
     RING3_TRY(check_writable());
+    RING3_TRY(check_known());
     facts_.allowed_helpers = def_.helpers;
     out_->facts = std::make_shared<const model::StructOpsType>(std::move(facts_));
     out_->host = def_.host;
@@ -258,6 +261,35 @@ class TypeCheck {
           {field.type, static_cast<std::uint32_t>(field.off), static_cast<std::uint32_t>(field.size)});
     }
     return {};
+  }
+
+  Result<void> take_denied(const StructOpsDef::Denied& denied) {
+    RING3_TRY(check_offsets({denied.member}, "denied"));
+    for (std::size_t i = 0; i < out_->members.size(); ++i)
+      if (out_->members[i].off == denied.member) facts_.members[i].denied_helpers.push_back(denied.helper);
+    return {};
+  }
+
+  Result<void> check_known() {
+    if (def_.test_run && !def_.known.empty())
+      return fail(Errno::kInval, "arguments that a client makes are no more than their types say: test_run and known exclude each other");
+    for (const StructOpsDef::Known& known : def_.known) {
+      const btf::TypeId declared = btf_.find(known.type, Kind::kStruct), is = btf_.find(known.as, Kind::kStruct);
+      if (declared == 0 || is == 0 || !begins_with(is, declared))
+        return fail(Errno::kInval, fmt::format("a struct {} is no struct {}: it does not begin with one", known.as, known.type));
+      facts_.known_args.push_back({declared, is});
+    }
+    return {};
+  }
+
+  bool begins_with(btf::TypeId type, btf::TypeId first) const {
+    for (int depth = 0; type != first; ++depth) {
+      if (depth == kMaxFirstMembers || btf_.type(type)->kind != Kind::kStruct || btf_.type(type)->vlen == 0) return false;
+      const btf::Member member = btf_.member(type, 0);
+      if (member.bit_off != 0) return false;
+      type = btf_.skip_modifiers(member.type);
+    }
+    return true;
   }
 
   /// Bytes of the wrapper that no member of the header and no member of the ops struct covers.

@@ -145,6 +145,22 @@ TEST_F(TypeCheckTest, RefusesWhatTheHostGotWrong) {
   EXPECT_EQ(refused(btf, {.name = "t"}), Errno{});
 }
 
+TEST_F(TypeCheckTest, WhatArgumentsAreKnownToBeBeginsWithWhatTheyAreDeclaredAs) {
+  OpsBtf btf;
+  const auto small = btf.b.add_struct("small", 4, {{"a", btf.u32_, 0}});
+  const auto large = btf.b.add_struct("large", 8, {{"small", small, 0}, {"b", btf.u32_, 32}});
+  btf.ops("t", 8, {{"f", btf.fn(0, {btf.b.add_ptr(small)}), 0}});
+  EXPECT_EQ(refused(btf, {.name = "t", .known = {{"large", "small"}}}), Errno::kInval);
+  EXPECT_TRUE(said("a struct small is no struct large"));
+  EXPECT_EQ(refused(btf, {.name = "t", .known = {{"small", "large"}}, .test_run = true}), Errno::kInval);
+  EXPECT_TRUE(said("exclude each other"));
+  EXPECT_EQ(refused(btf, {.name = "t", .denied = {{4, 1}}}), Errno::kInval);
+  const OpsType* type = accepted(btf, {.name = "t", .known = {{"small", "large"}}, .denied = {{0, 1}}});
+  ASSERT_NE(type, nullptr);
+  EXPECT_EQ(type->facts->known_args.at(0).is, large);
+  EXPECT_EQ(type->facts->members[0].denied_helpers, std::vector<std::uint32_t>{1});
+}
+
 TEST_F(TypeCheckTest, RefusesASecondRegistration) {
   OpsBtf btf;
   btf.ops("t", 8, {{"f", btf.fn(0, {}), 0}});

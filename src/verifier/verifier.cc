@@ -15,6 +15,7 @@
 #include "verifier/diag/report.h"
 #include "verifier/explore/explorer.h"
 #include "verifier/flow/flow.h"
+#include "verifier/kinds/host_symbol.h"
 #include "verifier/kinds/owned_args.h"
 
 namespace ring3::verifier {
@@ -159,6 +160,7 @@ class Run {
         return diag_.refuse(Rule::kMapFieldForProg, {"tracing progs cannot use bpf_wq yet"});
     }
     RING3_TRY(find_arena());
+    RING3_TRY(check_host_symbols(prog_, diag_));
     for (const WideImmediate& w : prog_.in.wide) {
       const bool names_map = w.pseudo != isa::Pseudo::kBtfId && w.pseudo != isa::Pseudo::kFunc;
       if (names_map && w.map >= prog_.in.maps.size()) return diag_.refuse(Rule::kWideImmediate);

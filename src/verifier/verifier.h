@@ -28,6 +28,7 @@ struct WideImmediate {
   isa::Pseudo pseudo;          // kMapFd (also for index forms), kMapValue, kBtfId or kFunc
   std::uint32_t map = 0;       // index into ProgramInput::maps
   std::uint32_t value_off = 0; // kMapValue: byte offset into the value
+  btf::TypeId btf_id = 0;      // kBtfId: VAR or FUNC of the host's BTF
 };
 
 struct FuncInfo { std::uint32_t insn_idx; btf::TypeId type; };

@@ -46,6 +46,10 @@ struct sample_ops {
 struct sample_item *sample_first(__u32 slot) RING3_KFUNC;
 void sample_put(struct sample_item *item) RING3_KFUNC;
 
+extern struct sample_item sample_default RING3_VARIABLE;
+extern __u64 sample_hits RING3_PERCPU;
+extern int sample_not_shown;
+
 /* Stub of a member: its parameter names are annotations. */
 int sample_ops__admit(struct sample_item *item__nullable, __u32 bytes);
 

@@ -120,6 +120,20 @@ __u64 thing_color(struct thing *thing) RING3_KFUNC;
 struct counted_thing *counted_thing_find(__u64 key) RING3_KFUNC;
 struct counted_thing *counted_thing_get(struct counted_thing *thing) RING3_KFUNC;
 void counted_thing_put(struct counted_thing *thing) RING3_KFUNC;
+/* Variables that programs read. */
+struct test_limits {
+  __u64 most, least;
+};
+struct test_counts {
+  __u64 hits, misses;
+};
+extern struct test_limits test_limits RING3_VARIABLE;
+extern __u32 test_level RING3_VARIABLE;
+extern __u32 test_unregistered RING3_VARIABLE;
+extern struct test_counts test_counts RING3_PERCPU;
+
+/* Length of a string that never changes. */
+__u32 host_length(const char *text__str) RING3_KFUNC;
 /* Replaces the instance that is running. */
 int host_swap(void) RING3_KFUNC;
 /* For registrations that must fail. */

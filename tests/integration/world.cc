@@ -28,6 +28,11 @@ struct box* box_get() {
   static struct box one = {7};
   return &one;
 }
+struct test_limits test_limits = {9, 4};
+__u32 test_level = 3;
+__u32 test_unregistered = 0;
+__u32 host_length(const char* text) { return static_cast<__u32>(std::strlen(text)); }
+
 int host_swap() { return HostFunctions::swap != nullptr ? HostFunctions::swap() : -1; }
 
 }  // extern "C"
@@ -127,6 +132,7 @@ World::World() {
   EXPECT_TRUE((runtime_->kfunc<&thing_color>({.flags = kfunc::kTrustedArgs}).ok())) << log_.take();
   EXPECT_TRUE((runtime_->kfunc<&host_swap>().ok())) << log_.take();
   EXPECT_TRUE((runtime_->kfunc<&box_get>({.flags = kfunc::kAcquire | kfunc::kRetNull}).ok())) << log_.take();
+  EXPECT_TRUE((runtime_->kfunc<&host_length>().ok())) << log_.take();
   EXPECT_TRUE((runtime_->kptr<&thing_put>().ok())) << log_.take();
   client_ = std::make_unique<BpfClient>(*runtime_, *host_btf_);
 }

@@ -31,6 +31,8 @@ class Completer {
     for (TypeId id = 1; id < from_.end_id() && error.empty(); ++id)
       if (is_ops(id)) add_wrapper(id, error);
     if (!error.empty()) return {};
+    add_variables(kVariables, ".data");
+    add_variables(kPercpuVariables, ".data..percpu");
     add_iterators(to_, from_, ids_);
     return to_.finish();
   }
@@ -105,6 +107,22 @@ class Completer {
     }
     const TypeId proto = to_.add_proto(ids_[from_.type(t.type)->type], params);
     to_.add_func(t.name, proto, Linkage::kGlobal);
+  }
+
+  // The variables the header marks, in the section where clients look for them. Offsets there mean nothing to anybody.
+  void add_variables(const char* marked, const char* section) {
+    const TypeId given = from_.find(marked, Kind::kDatasec);
+    if (given == btf::kVoid) return;
+    std::vector<btf::SecVar> places;
+    std::uint32_t end = 0;
+    for (const btf::SecVar& place : from_.section_vars(given)) {
+      const btf::Type& var = *from_.type(place.var);
+      const std::uint32_t bytes = from_.size_of(var.type).value_or(0);
+      end = (end + kCacheLine - 1) / kCacheLine * kCacheLine;
+      places.push_back({to_.add_var(var.name, ids_[var.type], Linkage::kGlobal), end, bytes});
+      end += bytes;
+    }
+    to_.add_datasec(section, end, places);
   }
 
   void add_nameless_enum(const std::vector<std::pair<std::string, std::int64_t>>& values) {

@@ -12,6 +12,8 @@ namespace ring3::btf_embed {
 
 /// Marks: what ring3/host.h puts on ops structs, and the function that mentions everything.
 inline constexpr const char* kStructOpsTag = "ring3:struct_ops";
+inline constexpr const char* kVariables = ".ring3.data";  // sections: a compiler keeps no tags of what is declared only
+inline constexpr const char* kPercpuVariables = ".ring3.percpu";
 inline constexpr const char* kUsesFunction = "ring3_mention_all";
 
 /// The compiler's types without its variables, sections and the mentioning function; functions as global

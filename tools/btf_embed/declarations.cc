@@ -69,6 +69,8 @@ class Reader {
         take_nameless_enum(d);
     } else if (kind == "TypedefDecl") {
       out_.typedefs.push_back(name);
+    } else if (kind == "VarDecl" && has_inner(d, "SectionAttr")) {
+      if (std::find(out_.variables.begin(), out_.variables.end(), name) == out_.variables.end()) out_.variables.push_back(name);
     } else if (kind == "FunctionDecl" && !has_inner(d, "CompoundStmt") && text(d, "storageClass") != "static") {
       if (in_folder(file) || has_inner(d, "BTFDeclTagAttr")) take_function(d, name);
     }

@@ -18,6 +18,7 @@ struct Function {
 struct Declarations {
   std::vector<std::string> structs, unions, enums, typedefs;  // with a name, defined
   std::vector<std::string> host_structs;                      // those of structs the header itself defines
+  std::vector<std::string> variables;                         // in a section
   std::vector<Function> functions;                            // declared in the header's folder, or tagged
   std::vector<std::vector<std::pair<std::string, std::int64_t>>> nameless_enums;  // of the header itself
 };

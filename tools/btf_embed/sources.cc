@@ -70,6 +70,8 @@ std::string uses_source(const std::string& header_path, const Declarations& decl
   int at = 0;
   for (const Function& f : decls.functions)
     out += "  case " + std::to_string(at++) + ":\n    return (void *)" + f.name + ";\n";
+  for (const std::string& variable : decls.variables)
+    out += "  case " + std::to_string(at++) + ":\n    return (void *)&" + variable + ";\n";
   out += "  }\n  return 0;\n}\n";
   return out;
 }

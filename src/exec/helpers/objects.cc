@@ -4,6 +4,7 @@
 #include "exec/helpers/kfunc_rows.h"
 #include "exec/machine.h"
 #include "exec/run_context.h"
+#include "model/host_symbols.h"
 
 namespace ring3::exec {
 namespace {
@@ -47,16 +48,23 @@ constexpr OwnKfunc kKfuncs[] = {
     {"bpf_rdonly_cast", same},
 };
 
+/// A CPU's copy of a variable of the host or of an object of the program.
+std::uint64_t copy_of(std::uint64_t named, std::uint32_t cpu) {
+  if (const model::HostVariable* variable = model::percpu_variable(named))
+    return address_register(static_cast<const std::byte*>(variable->first) + std::size_t{variable->stride_bytes} * cpu);
+  return address_register(AllocatedType::percpu_copy(pointer_register<void>(named), cpu));
+}
+
 /// Null for a CPU that cannot be.
 std::uint64_t per_cpu_ptr(std::uint64_t object, std::uint64_t cpu, std::uint64_t, std::uint64_t, std::uint64_t,
                           RunContext& run) {
   const auto number = static_cast<std::uint32_t>(cpu);
   if (number >= run.host->possible_cpus()) return 0;
-  return address_register(AllocatedType::percpu_copy(pointer_register<void>(object), number));
+  return copy_of(object, number);
 }
 std::uint64_t this_cpu_ptr(std::uint64_t object, std::uint64_t, std::uint64_t, std::uint64_t, std::uint64_t,
                            RunContext& run) {
-  return address_register(AllocatedType::percpu_copy(pointer_register<void>(object), current_cpu(*run.machine)));
+  return copy_of(object, current_cpu(*run.machine));
 }
 
 constexpr rewrite::HelperCall kRows[] = {

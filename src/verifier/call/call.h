@@ -102,6 +102,9 @@ struct SizedMemory {
 };
 Result<void> check_sized_memory(Step& step, const SizedMemory& m, std::uint32_t* uninit_bytes);
 
+/// Register `regno`, a map value, points to a string that ends inside memory which never changes.
+Result<void> check_const_string(Step& step, unsigned regno);
+
 /// "bpf_map_lookup_elem#1" in two parts, for messages.
 std::string helper_text(std::uint32_t id);
 

@@ -56,7 +56,8 @@ Result<void> check_available(Step& step, const HelperProto* proto, std::uint32_t
   bool available = model::may_call(*proto, step.prog.view(), step.prog.in.rights);
   if (!available && step.prog.in.target.ops != nullptr) {
     const auto& extra = step.prog.in.target.ops->allowed_helpers;
-    available = std::find(extra.begin(), extra.end(), id) != extra.end();
+    const auto& denied = step.prog.in.target.ops->members[step.prog.in.target.member].denied_helpers;
+    available = std::find(extra.begin(), extra.end(), id) != extra.end() && std::find(denied.begin(), denied.end(), id) == denied.end();
   }
   if (!available) return refuse();
   // Rules of these are not checked yet: refused, never guessed.
@@ -140,19 +141,6 @@ Result<void> check_kind(Step& step, unsigned regno, const ArgSpec& arg, const He
   if (packet && (proto.flags & model::kHelperPacketArgs) == 0) return step.diag.refuse(Rule::kHelperPacket);
   if (arg.kind == ArgKind::kDynptr) return {};
   if ((arg.flags & model::kArgRelease) != 0 && reg.ref_obj_id == 0) return step.diag.refuse(Rule::kReleaseUnowned, {regno});
-  return {};
-}
-
-Result<void> check_const_string(Step& step, unsigned regno) {
-  const RegState& reg = step.reg(regno);
-  const model::MapFacts& map = *step.prog.maps[reg.map];
-  if (map.constant_value.empty()) return step.diag.refuse(Rule::kStringNotReadOnly, {regno});
-  if (!reg.val.is_const()) return step.diag.refuse(Rule::kStringNotConstant, {regno});
-  const std::int64_t at = static_cast<std::int64_t>(reg.val.const_value()) + reg.off;
-  RING3_TRY(check_region(step, regno, 1, false, Purpose::kRead, false));
-  const auto text = map.constant_value.subspan(static_cast<std::size_t>(at));
-  if (std::find(text.begin(), text.end(), std::byte{0}) == text.end())
-    return step.diag.refuse(Rule::kStringNotTerminated);
   return {};
 }
 
@@ -371,6 +359,8 @@ Result<void> set_result(Step& step, const HelperCall& call) {
   switch (call.proto.ret) {
     case RetKind::kInteger:
       if (returns_written_bytes(call.proto)) set_scalar(r0, Scalar64::of_signed(kLowestError, static_cast<std::int64_t>(call.size_max)));
+      else if (call.proto.id == uapi::BPF_FUNC_get_smp_processor_id && step.prog.facts.possible_cpus != 0)
+        set_scalar(r0, Scalar64::of_signed(0, std::int64_t{step.prog.facts.possible_cpus} - 1));
       else set_unknown(r0);
       return {};
     case RetKind::kVoid: r0 = RegState{}; return {};
@@ -426,6 +416,13 @@ Result<void> set_result(Step& step, const HelperCall& call) {
     case RetKind::kMemPercpuOrVarOrNull: {
       // This CPU's copy of an object is an object; of a variable, a struct nobody vouches for.
       const bool object = !is_host_type(step.prog, call.percpu);
+      const btf::Type* type = step.prog.btf_type(call.percpu.btf, call.percpu.btf_type);
+      if (type != nullptr && type->kind != btf::Kind::kStruct && type->kind != btf::Kind::kUnion) {
+        if (call.proto.ret == RetKind::kMemPercpuOrVarOrNull) maybe_null(RegKind::kMem, model::kReadOnly);
+        else set_pointer(r0, RegKind::kMem, model::kReadOnly);
+        r0.mem_bytes = step.prog.btfs[call.percpu.btf]->size_of(call.percpu.btf_type).value_or(0);
+        return {};
+      }
       const std::uint16_t flags = object ? std::uint16_t{model::kAllocObj | model::kRcuPtr} : std::uint16_t{0};
       if (call.proto.ret == RetKind::kMemPercpuOrVarOrNull) maybe_null(RegKind::kHostStruct, flags);
       else set_pointer(r0, RegKind::kHostStruct, flags);
@@ -451,10 +448,11 @@ bool touches_percpu(const Program& prog, const HelperCall& call) {
          type == uapi::BPF_MAP_TYPE_LRU_PERCPU_HASH || type == uapi::BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE;
 }
 
-/// A dynptr may turn out to be a packet, whose memory moves when it is written.
+/// A dynptr may turn out to be a packet whose memory moves when it is written: that of a socket buffer does.
 bool changes_packet(const HelperCall& call) {
   if ((call.proto.flags & model::kHelperChangesPacket) != 0) return true;
-  return (call.proto.flags & model::kHelperMaybeChangesPacket) != 0 && is_packet_dynptr(call.dynptr.kind);
+  const bool buffer = call.dynptr.kind == model::kDynptrSkb || call.dynptr.kind == model::kDynptrAny;
+  return (call.proto.flags & model::kHelperMaybeChangesPacket) != 0 && buffer;
 }
 
 }  // namespace

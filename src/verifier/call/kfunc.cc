@@ -28,7 +28,7 @@ using model::KfuncRet;
 using model::KfuncSpecial;
 
 /// Functions whose meaning the verifier has to know, and does not yet: never taken for ordinary ones.
-bool is_modelled(KfuncSpecial special, std::string_view name) {
+bool is_modelled(KfuncSpecial special) {
   switch (special) {
     case KfuncSpecial::kObjNew: case KfuncSpecial::kPercpuObjNew: case KfuncSpecial::kObjDrop: case KfuncSpecial::kPercpuObjDrop:
     case KfuncSpecial::kRefcountAcquire: case KfuncSpecial::kListPush: case KfuncSpecial::kListPop:
@@ -39,8 +39,7 @@ bool is_modelled(KfuncSpecial special, std::string_view name) {
     case KfuncSpecial::kDynptrClone: case KfuncSpecial::kThrow: case KfuncSpecial::kWqInit: case KfuncSpecial::kWqSetCallback:
     case KfuncSpecial::kRdonlyCast: case KfuncSpecial::kCastToKernCtx:
       return true;
-    case KfuncSpecial::kArena: return true;
-    case KfuncSpecial::kNone: return name != "bpf_session_cookie" && name != "bpf_session_is_return";
+    case KfuncSpecial::kArena: case KfuncSpecial::kSession: case KfuncSpecial::kNone: return true;
     default: return false;
   }
 }
@@ -59,12 +58,14 @@ Result<void> check_available(Step& step, const KfuncCall& call) {
   const std::string_view name = call.proto.name;
   if (step.path.lock.held && !is_under_lock(call.special)) return step.diag.refuse(Rule::kCallUnderLock);
   const std::uint32_t type = step.prog.in.prog_type;
+  if (call.special == KfuncSpecial::kSession && step.prog.in.attach_type != uapi::BPF_TRACE_KPROBE_SESSION)
+    return step.diag.refuse(Rule::kKfuncNotAllowed, {name});
   const bool iterators_only = call.special == KfuncSpecial::kIteratorsOnly;
   if (type >= 64 || (call.kfunc.prog_types >> type & 1) == 0 || (iterators_only && (step.prog.view() & model::kViewTraceIter) == 0))
     return step.diag.refuse(Rule::kKfuncNotAllowed, {name});
   // They answer for a device's queue: Linux lets only programs have them that are bound to one, which none is here.
   if (name.starts_with("bpf_xdp_metadata_rx_")) return step.diag.refuse(Rule::kKfuncDeviceBound);
-  if (!is_modelled(call.special, name)) return step.diag.refuse(Rule::kNotSupported, {name});
+  if (!is_modelled(call.special)) return step.diag.refuse(Rule::kNotSupported, {name});
   if (call.proto.unsupported != nullptr) return step.diag.refuse(Rule::kKfuncShape, {name, call.proto.unsupported});
   if (!step.prog.in.gpl_compatible) return step.diag.refuse(Rule::kKfuncGpl);
   if (call.has(model::kKfuncDestructive) && !step.prog.in.rights.sys_admin)
@@ -140,7 +141,7 @@ Result<void> check_struct_arg(Step& step, unsigned i, const KfuncArg& arg, const
   if (reg.has(model::kUntrusted | model::kUserMem | model::kPercpuPtr | model::kMaybeNull))
     return step.diag.refuse(Rule::kKfuncArgStruct, {i, kind_name(reg), "ptr_ or socket"});
   const std::string_view have = step.prog.btf_name(reg.btf, reg.btf_type);
-  if (reg.off == 0 && !release && is_shown_as(wanted.name, have)) {
+  if (reg.off == 0 && !release && is_host_type(step.prog, reg) && is_shown_as(wanted.name, have)) {
     if (!has_packet_behind(step, call)) step.out.not_runnable = "the kernel's packet given as a context";
     return {};
   }
@@ -283,6 +284,9 @@ Result<void> check_arg(Step& step, unsigned i, KfuncCall& call) {
       if (reg.kind != RegKind::kMapValue) return step.diag.refuse(Rule::kAsyncNoValue, {i});
       call.work = RING3_TRY(async_field(step, regno, model::FieldKind::kWork));
       return {};
+    case KfuncArgKind::kConstStr:
+      if (reg.kind != RegKind::kMapValue) return step.diag.refuse(Rule::kKfuncArgString, {i});
+      return check_const_string(step, regno);
     case KfuncArgKind::kUnsupported:
       if (arg.type == 0) return refuse_memory(step, i, call);
       [[fallthrough]];
@@ -351,7 +355,8 @@ Result<void> set_result(Step& step, const KfuncCall& call) {
       if (!call.ret_size_known && call.proto.ret_bytes == 0)
         return step.diag.refuse(Rule::kKfuncShape, {call.proto.name, "returns memory of unknown size"});
       set_pointer(r0, RegKind::kMem, maybe_null ? std::uint16_t{model::kMaybeNull} : std::uint16_t{0});
-      r0.flags = static_cast<std::uint16_t>(r0.flags | model::kReadOnly);
+      // A session's cookie is for the program to write.
+      if (call.special != KfuncSpecial::kSession) r0.flags = static_cast<std::uint16_t>(r0.flags | model::kReadOnly);
       r0.mem_bytes = call.ret_size_known ? call.ret_bytes : call.proto.ret_bytes;
       r0.ref_obj_id = call.ref_obj_id;  // gone when what it belongs to is
       if (maybe_null) r0.id = step.search.new_id();

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "isa/helper_names.h"
 #include "verifier/call/call.h"
 #include "verifier/kinds/access.h"
@@ -28,6 +30,19 @@ Result<void> check_sized_memory(Step& step, const SizedMemory& m, std::uint32_t*
   RING3_TRY(check_region(step, m.mem_reg, most, m.zero_ok, purpose, uninit));
   if (uninit_bytes != nullptr) *uninit_bytes = uninit ? most : 0;
   return step.search.mark_precise(step.path, m.size_reg);
+}
+
+Result<void> check_const_string(Step& step, unsigned regno) {
+  const RegState& reg = step.reg(regno);
+  const model::MapFacts& map = *step.prog.maps[reg.map];
+  if (map.constant_value.empty()) return step.diag.refuse(Rule::kStringNotReadOnly, {regno});
+  if (!reg.val.is_const()) return step.diag.refuse(Rule::kStringNotConstant, {regno});
+  const std::int64_t at = static_cast<std::int64_t>(reg.val.const_value()) + reg.off;
+  RING3_TRY(check_region(step, regno, 1, false, Purpose::kRead, false));
+  const auto text = map.constant_value.subspan(static_cast<std::size_t>(at));
+  if (std::find(text.begin(), text.end(), std::byte{0}) == text.end())
+    return step.diag.refuse(Rule::kStringNotTerminated);
+  return {};
 }
 
 }  // namespace ring3::verifier

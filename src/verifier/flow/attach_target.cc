@@ -2,6 +2,7 @@
 //
 // Its prototype types the context (kinds/target_args.cc), and its name decides what the program may do there: sleep,
 // replace the result, call helpers of a target list. Whether the host offers the place at all is the loader's to say.
+#include "model/iter_targets.h"
 #include "model/target_lists.h"
 #include "uapi/bpf.h"
 #include "verifier/flow/flow.h"
@@ -15,7 +16,6 @@ using model::TargetList;
 constexpr std::string_view kTracepointPrefix = "btf_trace_";
 constexpr std::string_view kHookPrefix = "bpf_lsm_";
 constexpr std::string_view kIterPrefix = "bpf_iter_";
-constexpr std::string_view kElementIter = "bpf_iter_bpf_map_elem";
 constexpr std::uint32_t kMaxArgs = 12;
 
 void describe_member(Program& prog) {
@@ -114,11 +114,10 @@ Result<void> check_attach_target(Program& prog, Diag& diag) {
   prog.target = {.btf = &btf, .proto = type->type, .name = type->name, .trusted = trusted, .shows_result = result};
   // An iterator's element is null when the walk ends; its meta data never is.
   if (prog.in.attach_type == uapi::BPF_TRACE_ITER && !hook) {
-    prog.target.nullable = ~1u;
-    if (type->name == kElementIter) {  // meta, map, key, value
-      prog.target.read_buffers = 1u << 2;
-      prog.target.buffers = 1u << 3;
-    }
+    const model::IterArgs args = model::iter_args(type->name);
+    prog.target.nullable = args.nullable;
+    prog.target.read_buffers = args.read_buffers;
+    prog.target.buffers = args.buffers;
   }
   return {};
 }

@@ -23,13 +23,16 @@ bool is_valid(const RegState& reg) {
 Result<void> check_write_allowed(Step& step, const Access& access, const RegState& reg, std::int32_t off) {
   const model::AttachTarget& target = step.prog.in.target;
   const std::string_view name = step.prog.btf_name(reg.btf, reg.btf_type);
-  if (target.ops != nullptr && is_valid(reg)) {
-    for (const model::WritableField& f : target.ops->writable)
-      if (f.type_name == name && static_cast<std::uint32_t>(off) >= f.off &&
-          static_cast<std::uint32_t>(off) + access.size <= f.off + f.size)
-        return {};
+  if (target.ops == nullptr || !is_valid(reg)) return step.diag.refuse(Rule::kOnlyRead);
+  bool any = false;
+  for (const model::WritableField& f : target.ops->writable) {
+    if (f.type_name != name) continue;
+    any = true;
+    if (static_cast<std::uint32_t>(off) < f.off || static_cast<std::uint32_t>(off) >= f.off + f.size) continue;
+    if (static_cast<std::uint32_t>(off) + access.size <= f.off + f.size) return {};
+    return step.diag.refuse(Rule::kWriteBeyondField, {off, access.size, name, f.off + f.size});
   }
-  return step.diag.refuse(Rule::kOnlyRead);
+  return any ? step.diag.refuse(Rule::kNoWritableField, {name, off}) : step.diag.refuse(Rule::kOnlyRead);
 }
 
 /// The pointer in member `walk.member` of a valid object: what is known of it beyond its type.

@@ -27,6 +27,7 @@ std::string_view map_struct(std::uint32_t type) {
     case uapi::BPF_MAP_TYPE_SOCKMAP: return "bpf_stab";
     case uapi::BPF_MAP_TYPE_SOCKHASH: return "bpf_shtab";
     case uapi::BPF_MAP_TYPE_XSKMAP: return "xsk_map";
+    case uapi::BPF_MAP_TYPE_ARENA: return "bpf_arena";
     default: return {};
   }
 }

@@ -50,6 +50,14 @@ PointerTags tags_of(const btf::Btf& btf, const btf::Type& pointer) {
   return tags;
 }
 
+/// What the host knows an argument to point to.
+btf::TypeId known_struct(const Program& prog, btf::TypeId declared) {
+  if (prog.in.target.ops == nullptr) return declared;
+  for (const model::KnownArgument& known : prog.in.target.ops->known_args)
+    if (known.declared == declared) return known.is;
+  return declared;
+}
+
 Result<void> load_pointer(Step& step, const Access& access, std::int32_t off, const Slot& slot, const btf::Type& pointer) {
   const TargetProto& target = step.prog.target;
   const btf::TypeId pointee_id = target.btf->skip_modifiers(pointer.type);
@@ -87,7 +95,7 @@ Result<void> load_pointer(Step& step, const Access& access, std::int32_t off, co
   if (tags.percpu) flags |= model::kPercpuPtr;
   RegState& dst = step.reg(static_cast<unsigned>(access.value));
   set_pointer(dst, RegKind::kHostStruct, static_cast<std::uint16_t>(flags));
-  dst.btf_type = pointee_id;
+  dst.btf_type = known_struct(step.prog, pointee_id);
   dst.btf = step.prog.btf_index(target.btf);
   dst.ref_obj_id = owned;
   if (nullable) dst.id = step.search.new_id();

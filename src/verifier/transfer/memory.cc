@@ -2,7 +2,7 @@
 #include "uapi/bpf.h"
 #include "verifier/call/call.h"
 #include "verifier/kinds/access.h"
-#include "verifier/kinds/object.h"
+#include "verifier/kinds/host_symbol.h"
 #include "verifier/transfer/regs.h"
 #include "verifier/transfer/transfer.h"
 
@@ -83,18 +83,31 @@ Result<void> transfer_atomic(Step& step) {
     fetched = RING3_TRY(fetch(step, old));
   }
   RING3_TRY(check_access(step, {.base = insn.dst, .off = insn.off, .size = insn.size, .write = true, .atomic = true}));
-  if (base.kind == RegKind::kHostStruct && !is_object(base)) return step.diag.refuse(Rule::kAtomicTarget, {insn.dst, kind_name(base)});
   if (fetches(insn.op)) step.reg(old) = fetched;
   return {};
 }
 
 namespace {
 
+/// A callback that ends with 0 is one that comes to its exit with 0 in r0: a path to there, whose other registers nobody reads.
+Result<void> end_callback_early(Step& step) {
+  const SubprogInfo& sub = step.prog.subprogs[step.frame().subprog];
+  for (std::uint32_t idx = sub.start; idx < sub.end; ++idx) {
+    if (step.prog.insn(idx).op != Op::kExit) continue;
+    PathState* end = step.search.fork(step.path, idx, step.idx);
+    if (end == nullptr) return Errno::kTooBig;
+    set_constant(end->frame().regs[0], 0);
+    end->frame().regs[0].written = true;
+    return {};
+  }
+  return step.diag.refuse(Rule::kNotSupported, {"a packet load by skb[…] in a callback without an exit"});
+}
+
 /// A load outside the packet ends its function with 0: a path that goes on in the caller. Main's end, and that of a global function
 /// walked on its own, needs no path: 0 is a number, and nothing is owned or held.
 Result<void> walk_early_end(Step& step) {
   if (step.path.depth() == 0) return {};
-  if (step.frame().role != FrameRole::kCall) return step.diag.refuse(Rule::kNotSupported, {"a packet load by skb[…] in a callback"});
+  if (step.frame().role != FrameRole::kCall) return end_callback_early(step);
   PathState* caller = step.search.fork(step.path, step.frame().callsite + 1, step.idx);
   if (caller == nullptr) return Errno::kTooBig;
   caller->frames.pop_back();
@@ -160,7 +173,7 @@ Result<void> transfer_wide_immediate(Step& step) {
       dst.map = what.map;
       dst.off = static_cast<std::int32_t>(what.value_off);
       return {};
-    case isa::Pseudo::kBtfId: return step.diag.refuse(Rule::kNotSupported, {"addresses of host variables"});
+    case isa::Pseudo::kBtfId: load_host_symbol(step, dst, what.btf_id); return {};
     case isa::Pseudo::kFunc:
     case isa::Pseudo::kImm: break;
   }

@@ -5,6 +5,9 @@
 #include <cstdint>
 #include <vector>
 
+#include "runtime/judged_ops.h"
+#include "runtime/runtime_impl.h"
+
 namespace ring3::conformance {
 
 namespace {
@@ -86,11 +89,12 @@ void* host_ops_kfunc(std::string_view name) {
 
 void add_host_ops(Runtime& runtime) {
   static LoadOnly load_only;  // outlives every runtime
-  StructOpsDef dummy;
-  dummy.name = "bpf_dummy_ops";
-  dummy.sleepable = {2 * sizeof(void*)};  // test_sleepable
-  dummy.host = &load_only;
-  (void)runtime.struct_ops(dummy);  // refused by types of another kernel: such programs then have no target
+  const auto types = runtime.impl().facts()->host_btf;
+  for (const char* name : {"bpf_dummy_ops", "tcp_congestion_ops"}) {
+    StructOpsDef def = judged_struct_ops(*types, name);
+    def.host = &load_only;
+    (void)runtime.struct_ops(def);  // refused by types of another kernel: such programs then have no target
+  }
   StructOpsDef testmod;
   testmod.name = "bpf_testmod_ops";
   testmod.unsupported = {3 * sizeof(void*)};  // unsupported_ops
