@@ -2,7 +2,8 @@
 //
 //   run_bench RING3 [--rounds N] [--json FILE]
 //
-// The program runs itself as the client: `run_bench --client CALLS` times CALLS lookups in an array map and prints ns a call.
+// The program runs itself as the client: `run_bench --client CALLS --call WHAT` times CALLS calls and prints ns a call: `lookup` in an
+// array map, the shortest there is; `update` of a hash map; `create` a map and close it; `load` a program and close it.
 // Natively it does so on the machine's own bpf(2), where that lets it (nothing is attached). Rounds are interleaved, figures are
 // medians; `ratio` is under ring3 run / without it, of the same run.
 #include <linux/bpf.h>
@@ -32,26 +33,51 @@ using ring3::bench::monotonic_ns;
 
 long bpf(int command, bpf_attr& attr) { return ::syscall(SYS_bpf, command, &attr, sizeof attr); }
 
-/// Prints ns a lookup. Exit code 1: no bpf(2) for us here.
-int client(int calls) {
+std::uint64_t address(const void* p) { return reinterpret_cast<std::uintptr_t>(p); }
+
+long create(std::uint32_t type) {
   bpf_attr attr;
   std::memset(&attr, 0, sizeof attr);
-  attr.map_type = BPF_MAP_TYPE_ARRAY;
+  attr.map_type = type;
   attr.key_size = 4;
   attr.value_size = 8;
   attr.max_entries = 1;
-  const long map = bpf(BPF_MAP_CREATE, attr);
+  return bpf(BPF_MAP_CREATE, attr);
+}
+
+long load() {
+  constexpr std::uint64_t kCode[] = {0xb7, 0x95};  // r0 = 0; exit
+  bpf_attr attr;
+  std::memset(&attr, 0, sizeof attr);
+  attr.prog_type = BPF_PROG_TYPE_SOCKET_FILTER;
+  attr.insn_cnt = 2;
+  attr.insns = address(kCode);
+  attr.license = address("GPL");
+  return bpf(BPF_PROG_LOAD, attr);
+}
+
+bool closed(long fd) { return fd >= 0 && ::close(static_cast<int>(fd)) == 0; }
+
+/// Prints ns a call. Exit code 1: no bpf(2) for us here.
+int client(int calls, const std::string& what) {
+  const long map = create(what == "update" ? BPF_MAP_TYPE_HASH : BPF_MAP_TYPE_ARRAY);
   if (map < 0) return 1;
   std::uint32_t key = 0;
   std::uint64_t value = 0;
+  bpf_attr attr;
   std::memset(&attr, 0, sizeof attr);
   attr.map_fd = static_cast<std::uint32_t>(map);
-  attr.key = reinterpret_cast<std::uintptr_t>(&key);
-  attr.value = reinterpret_cast<std::uintptr_t>(&value);
-  for (int i = 0; i < calls / 10; ++i) bpf(BPF_MAP_LOOKUP_ELEM, attr);
+  attr.key = address(&key);
+  attr.value = address(&value);
+  const auto once = [&] {
+    if (what == "create") return closed(create(BPF_MAP_TYPE_ARRAY));
+    if (what == "load") return closed(load());
+    return bpf(what == "update" ? BPF_MAP_UPDATE_ELEM : BPF_MAP_LOOKUP_ELEM, attr) == 0;
+  };
+  for (int i = 0; i < calls / 10; ++i) (void)once();
   const double start = monotonic_ns();
   for (int i = 0; i < calls; ++i)
-    if (bpf(BPF_MAP_LOOKUP_ELEM, attr) != 0) return 1;
+    if (!once()) return 1;
   std::printf("%f\n", (monotonic_ns() - start) / calls);
   return 0;
 }
@@ -87,27 +113,38 @@ Ran run(std::vector<std::string> words) {
   return ran;
 }
 
+constexpr const char* kWhat[] = {"lookup", "update", "create", "load"};
+
 int measure(const std::string& ring3, const std::string& self, const ring3::bench::CommonOptions& options) {
-  std::vector<double> plain, under, native, intercepted;
-  const std::string calls = std::to_string(kCalls);
+  std::vector<double> plain, under;
+  std::vector<double> native[std::size(kWhat)], intercepted[std::size(kWhat)];
   for (std::uint32_t i = 0; i < options.rounds; ++i) {
     plain.push_back(run({"true"}).ns);
     const Ran started = run({ring3, "run", "--", "true"});
     if (started.code != 0) return 1;
     under.push_back(started.ns);
-    if (const Ran kernel = run({self, "--client", calls}); kernel.code == 0) native.push_back(std::atof(kernel.out.c_str()));
-    const Ran ours = run({ring3, "run", "--", self, "--client", calls});
-    if (ours.code != 0) return 1;
-    intercepted.push_back(std::atof(ours.out.c_str()));
+    for (std::size_t w = 0; w < std::size(kWhat); ++w) {
+      const std::string calls = std::to_string(w < 2 ? kCalls : kCalls / 10);
+      const std::vector<std::string> words{self, "--client", calls, "--call", kWhat[w]};
+      if (const Ran kernel = run(words); kernel.code == 0) native[w].push_back(std::atof(kernel.out.c_str()));
+      std::vector<std::string> intercepting{ring3, "run", "--"};
+      intercepting.insert(intercepting.end(), words.begin(), words.end());
+      const Ran ours = run(intercepting);
+      if (ours.code != 0) return 1;
+      intercepted[w].push_back(std::atof(ours.out.c_str()));
+    }
   }
-  const double start_ms = (median(under) - median(plain)) / 1e6, call_ns = median(intercepted), kernel_ns = median(native);
-  std::printf("start-up   true %.1f ms, under ring3 run %.1f ms: %.1f ms more (aim: 20)\n", median(plain) / 1e6, median(under) / 1e6, start_ms);
-  std::printf("one call   under ring3 run %.0f ns", call_ns);
-  if (kernel_ns > 0) std::printf(", the machine's own %.0f ns: ratio %.1f (aim: 12)", kernel_ns, call_ns / kernel_ns);
-  std::printf("\n");
   ring3::bench::Records records;
+  const double start_ms = (median(under) - median(plain)) / 1e6;
+  std::printf("start-up   true %.1f ms, under ring3 run %.1f ms: %.1f ms more (aim: 20)\n", median(plain) / 1e6, median(under) / 1e6, start_ms);
   records.add("run/start_up", start_ms, "ms more than true");
-  if (kernel_ns > 0) records.add("run/call", call_ns, "ns", {{"kernel", call_ns / kernel_ns}});
+  for (std::size_t w = 0; w < std::size(kWhat); ++w) {
+    const double call_ns = median(intercepted[w]), kernel_ns = native[w].empty() ? 0 : median(native[w]);
+    std::printf("%-10s under ring3 run %.0f ns", kWhat[w], call_ns);
+    if (kernel_ns > 0) std::printf(", the machine's own %.0f ns: ratio %.1f (aim: 12)", kernel_ns, call_ns / kernel_ns);
+    std::printf("\n");
+    if (kernel_ns > 0) records.add(std::string("run/") + kWhat[w], call_ns, "ns", {{"kernel", call_ns / kernel_ns}});
+  }
   return records.write(options.json) ? 0 : 1;
 }
 
@@ -116,14 +153,15 @@ int measure(const std::string& ring3, const std::string& self, const ring3::benc
 int main(int argc, char** argv) {
   ring3::bench::CommonOptions options;
   options.rounds = 15;
-  std::string command;
+  std::string command, what = "lookup";
   int calls = 0;
   CLI::App app("Time of a command's start and of one intercepted call under ring3 run, against the same without it");
   add_common_options(app, options);
   app.add_option("ring3", command, "the command `ring3`");
-  app.add_option("--client", calls, "be the client: time CALLS lookups")->type_name("CALLS");
+  app.add_option("--client", calls, "be the client: time CALLS calls")->type_name("CALLS");
+  app.add_option("--call", what, "what the client calls")->check(CLI::IsMember({"lookup", "update", "create", "load"}));
   CLI11_PARSE(app, argc, argv);
-  if (calls > 0) return client(calls);
+  if (calls > 0) return client(calls, what);
   const std::string self = argv[0];  // a path: it is run again, by other processes too
   const int code = measure(command, self, options);
   if (code != 0) std::fprintf(stderr, "run_bench: a command under %s run failed\n", command.c_str());

@@ -13,6 +13,9 @@ install(TARGETS ring3-btf-embed RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 if(TARGET ring3_command)
   install(TARGETS ring3_command RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()
+if(TARGET ring3_preload)
+  install(TARGETS ring3_preload LIBRARY DESTINATION lib/ring3)  # ../lib/ring3 from where the command is: src/cli/run_preload.cc
+endif()
 install(PROGRAMS tools/btf_embed/ring3-btf DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(FILES src/uapi/bpf_abi.h src/uapi/bpf_kfuncs.h DESTINATION ${CMAKE_INSTALL_DATADIR}/ring3/uapi)
 

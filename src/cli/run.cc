@@ -2,8 +2,10 @@
 #include <fmt/core.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 
 #include "cli/btf_file.h"
 #include "cli/command.h"
@@ -29,6 +31,7 @@ struct Options {
   bool verbose = false;
   bool preload = false;
   bool fdinfo = false;
+  std::vector<std::string> limits;
   std::vector<std::string> command;
 };
 
@@ -42,8 +45,37 @@ class StderrLog final : public Log {
 
 ExitCode as_exit(RunExit code) { return static_cast<ExitCode>(code); }
 
+/// NAME=N of --limit. Errors, with words in why: kInval.
+Result<ClientLimits> read_limits(const std::vector<std::string>& words, std::string& why) {
+  ClientLimits limits;
+  for (const std::string& word : words) {
+    const std::size_t sign = word.find('=');
+    const std::string name = word.substr(0, sign);
+    const char* digits = sign == std::string::npos ? "" : word.c_str() + sign + 1;
+    char* end = nullptr;
+    const std::uint64_t value = *digits >= '0' && *digits <= '9' ? std::strtoull(digits, &end, 0) : 0;
+    bool known = end != nullptr && *end == '\0' && (name == "bytes" || value <= UINT32_MAX);
+    if (name == "bytes") limits.bytes = value;
+    else if (name == "maps") limits.maps = static_cast<std::uint32_t>(value);
+    else if (name == "programs") limits.programs = static_cast<std::uint32_t>(value);
+    else if (name == "links") limits.links = static_cast<std::uint32_t>(value);
+    else if (name == "btfs") limits.btfs = static_cast<std::uint32_t>(value);
+    else known = false;
+    if (known) continue;
+    why = "--limit " + word + ": it is maps=N, programs=N, links=N, btfs=N or bytes=N";
+    return Errno::kInval;
+  }
+  return limits;
+}
+
 std::unique_ptr<supervisor::Door> open_door(const Commands& commands, const Options& options, Log* log, std::string& why) {
+  const Result<ClientLimits> limits = read_limits(options.limits, why);
+  if (!limits.ok()) return nullptr;
   if (!commands.host.empty()) {
+    if (!options.limits.empty()) {
+      why = "--limit is for a command without a host: a host sets its own limits";
+      return nullptr;
+    }
     if (!options.btf.empty()) {
       why = "--btf is for a command without a host: a host has types of its own";
       return nullptr;
@@ -51,12 +83,17 @@ std::unique_ptr<supervisor::Door> open_door(const Commands& commands, const Opti
     auto door = supervisor::HostDoor::open(commands.host, why);
     return door.ok() ? std::move(*door) : nullptr;
   }
-  auto btf = read_btf_file(options.btf.empty() ? kMachineTypes : options.btf, why);
-  if (!btf.ok()) {
-    if (options.btf.empty()) why += " (this machine shows no types: name a file with --btf)";
-    return nullptr;
+  if (options.btf.empty()) {
+    // Read when the first call comes: a command that makes none does not wait for megabytes of types.
+    if (::access(kMachineTypes, R_OK) != 0) {
+      why = std::string(kMachineTypes) + ": " + std::strerror(errno) + " (this machine shows no types: name a file with --btf)";
+      return nullptr;
+    }
+    return std::make_unique<supervisor::RuntimeDoor>([](std::string& said) { return read_btf_file(kMachineTypes, said); }, log, *limits);
   }
-  return std::make_unique<supervisor::RuntimeDoor>(std::move(*btf), !options.btf.empty(), log);
+  auto btf = read_btf_file(options.btf, why);
+  if (!btf.ok()) return nullptr;
+  return std::make_unique<supervisor::RuntimeDoor>(std::move(*btf), log, *limits);
 }
 
 /// 125, 126 or 127, with the reason.
@@ -127,6 +164,8 @@ void add_run(CLI::App& app, Commands& commands) {
   command->add_flag("--report", options->report, "at the end, say on stderr which calls failed and why");
   command->add_flag("--no-namespaces", options->no_namespaces, "leave the command in this user and mount namespace");
   command->add_flag("--fdinfo", options->fdinfo, "/proc/self/fdinfo shows what Linux shows of objects; every open for reading costs a look");
+  command->add_option("--limit", options->limits, "NAME=N: how much the command's own runtime lets it hold (maps, programs, links, btfs, bytes)")
+      ->allow_extra_args(false);
   command->add_flag("--preload", options->preload, "by LD_PRELOAD, where seccomp listeners are forbidden: dynamically linked programs only");
   command->add_flag("-v,--verbose", options->verbose, "say what is missing, and print the runtime's log");
   command->add_option("COMMAND", options->command, "the command and its arguments, after --")->required();

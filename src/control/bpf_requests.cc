@@ -43,6 +43,11 @@ Result<long> answer_host_btf(Conversation& with, WireReader& in, Response& out) 
   return static_cast<long>(bytes.size());
 }
 
+Result<long> answer_host_cpus(Conversation& with, WireReader& in, Response& out) {
+  if (!in.finished()) return malformed(out);
+  return static_cast<long>(with.runtime.map_host().possible_cpus());
+}
+
 Result<long> answer_wake_file(Conversation& with, WireReader& in, Response& out) {
   const auto fd = in.get<std::int32_t>();
   if (!in.finished()) return malformed(out);

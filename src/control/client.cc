@@ -186,6 +186,11 @@ Result<void> Client::event_pages(int fd, std::uint32_t pages) {
   return {};
 }
 
+Result<std::uint32_t> Client::host_cpus() {
+  const Reply reply = RING3_TRY(request(MessageType::kHostCpus, {}));
+  return static_cast<std::uint32_t>(reply.result);
+}
+
 Result<std::string> Client::fd_info(int fd) {
   WireWriter body;
   body.put(std::int32_t{fd});

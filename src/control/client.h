@@ -75,6 +75,8 @@ class Client {
   long bpf(int cmd, void* attr, std::uint32_t size, const void* common_attrs = nullptr, std::uint32_t common_size = 0);
   /// The host's types as raw BTF: a read-only file, fit for btf__parse("/proc/self/fd/N").
   Result<OwnedFd> host_btf();
+  /// Possible CPUs as programs and per-CPU maps of the host's see them. Errors: kOpNotSupp an older host.
+  Result<std::uint32_t> host_cpus();
   /// An eventfd for a ring buffer's descriptor, written when its consumer should look (syscall/wake_file.h).
   /// Errors: kBadF; kInval not a ring of the host.
   Result<OwnedFd> wake_file(int fd);

@@ -122,6 +122,7 @@ void Connection::answer_one(Conversation& with, Packet& packet, Response& out) {
   if (!may(with.caller.rights(), row->need))
     return fail(Errno::kPerm, "the host's policy does not allow that to this user\n");
   with.attached = std::move(packet.file);
+  with.caller.begin();
   Explain explain(with.caller);
   const LogWitness witness(explain);
   const Result<long> answered = row->handler(with, in, out);

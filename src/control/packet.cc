@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "control/protocol.h"
+#include "control/strange_file.h"
 
 namespace ring3::control {
 namespace {
@@ -50,7 +51,7 @@ Result<Packet> receive_packet(int socket) {
     message.msg_iov = &part;
     message.msg_iovlen = 1;
     message.msg_control = control;
-    message.msg_controllen = sizeof control;
+    message.msg_controllen = too_many_strange_files() ? 0 : sizeof control;
     bytes = ::recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
   } while (bytes < 0 && errno == EINTR);
   if (bytes < 0) return Errno::kConnRefused;
@@ -61,6 +62,7 @@ Result<Packet> receive_packet(int socket) {
       int fd;
       std::memcpy(&fd, CMSG_DATA(header) + i * sizeof fd, sizeof fd);
       OwnedFd owned(fd);
+      owned = harmless(std::move(owned));
       if (!packet.file) packet.file = std::move(owned);
     }
   }

@@ -76,8 +76,11 @@ PeerCaller::PeerCaller(syscall::Credentials who, Capabilities may, Channel& chan
     : credentials_(std::move(who)),
       rights_(rights_of(may)),
       channel_(channel),
-      files_(channel),
-      memory_(std::make_unique<NoMemory>()) {}
+      files_(channel) {}
+
+void PeerCaller::begin() {
+  if (own_memory_ != nullptr) own_memory_->begin();
+}
 
 // Asked when it matters and not once: a process can enter a namespace at any time. What cannot be seen is not foreign.
 bool PeerCaller::foreign() {
@@ -124,8 +127,7 @@ void PeerCaller::refused(const verifier::Rejection& why) {
 }
 
 Result<void> PeerCaller::give_memory(OwnedFd mem) {
-  auto memory = RING3_TRY(syscall::ForeignMemory::adopt(std::move(mem)));
-  memory_ = std::make_unique<syscall::ForeignMemory>(std::move(memory));
+  own_memory_ = std::make_unique<PatientMemory>(RING3_TRY(syscall::ForeignMemory::adopt(std::move(mem))));
   return {};
 }
 

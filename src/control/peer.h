@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "control/channel.h"
+#include "control/patient_memory.h"
 #include "ring3/control.h"
 #include "syscall/caller.h"
 #include "syscall/load_session.h"
@@ -50,7 +51,9 @@ class PeerCaller final : public syscall::Caller {
   model::Rights rights() const override { return rights_; }
   bool foreign() override;
   model::Rights namespace_rights() override;
-  syscall::UserMemory& memory() override { return *memory_; }
+  syscall::UserMemory& memory() override {
+    return own_memory_ != nullptr ? static_cast<syscall::UserMemory&>(*own_memory_) : no_memory_;
+  }
   syscall::ClientFiles& files() override { return files_; }
   mode_t umask() override;
   syscall::LoadSession* session() override { return session_.get(); }
@@ -59,6 +62,8 @@ class PeerCaller final : public syscall::Caller {
 
   /// Takes the client's memory file. Errors: as ForeignMemory::adopt.
   Result<void> give_memory(OwnedFd mem);
+  /// A new request begins: what was read ahead of the client's memory is forgotten.
+  void begin();
   /// Asks something, to see whether anybody answers: a process that is being killed closes its files one by one while
   /// its last request is still on the way.
   bool answers();
@@ -71,7 +76,8 @@ class PeerCaller final : public syscall::Caller {
   const model::Rights rights_;
   Channel& channel_;
   PeerFiles files_;
-  std::unique_ptr<syscall::UserMemory> memory_;
+  std::unique_ptr<PatientMemory> own_memory_;  // null: the client gave none
+  NoMemory no_memory_;
   std::unique_ptr<syscall::LoadSession> session_;
   std::string text_;
 };

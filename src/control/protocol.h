@@ -42,6 +42,7 @@ enum class MessageType : std::uint32_t {
   kEventFile = 18,         // → a file that stands for a perf event of BPF output (syscall/event_files.h)
   kEventPages = 19,        // fd i32, pages u32: how much of one is mapped; 0 only asks
   kFdInfo = 20,            // fd i32 → text: the lines of fdinfo for that object
+  kHostCpus = 21,          // → possible CPUs, as the result
   // Host to client, inside a request.
   kReply = 100,      // result i64, text; then what the request's row says
   kPiece = 101,      // bytes of a long reply's body

@@ -27,6 +27,7 @@ constexpr std::array kRequests{
     RequestRow{MessageType::kEventFile, "EVENT_FILE", Need::kNothing, answer_event_file},
     RequestRow{MessageType::kEventPages, "EVENT_PAGES", Need::kNothing, answer_event_pages},
     RequestRow{MessageType::kFdInfo, "FD_INFO", Need::kNothing, answer_fd_info},
+    RequestRow{MessageType::kHostCpus, "HOST_CPUS", Need::kNothing, answer_host_cpus},
 };
 
 }  // namespace

@@ -69,6 +69,7 @@ Errno malformed(Response& out);
 Result<long> answer_hello(Conversation&, WireReader&, Response&);     // hello_request.cc
 Result<long> answer_bpf(Conversation&, WireReader&, Response&);       // bpf_requests.cc
 Result<long> answer_host_btf(Conversation&, WireReader&, Response&);
+Result<long> answer_host_cpus(Conversation&, WireReader&, Response&);
 Result<long> answer_wake_file(Conversation&, WireReader&, Response&);
 Result<long> answer_event_file(Conversation&, WireReader&, Response&);
 Result<long> answer_event_pages(Conversation&, WireReader&, Response&);

@@ -49,6 +49,9 @@ class Object {
   std::uint32_t id() const { return id_.load(std::memory_order_acquire); }
   const Birth& birth() const { return birth_; }
   ObjectTable& table() const { return table_; }
+  /// Bytes it stands for in its maker's account (ObjectTable::held_by), at least one; 0: it is in nobody's.
+  std::uint64_t charged_bytes() const { return charged_bytes_.load(std::memory_order_relaxed); }
+  void charge(std::uint64_t bytes) { charged_bytes_.store(bytes == 0 ? 1 : bytes, std::memory_order_relaxed); }
 
   /// The caller holds a reference already.
   void ref() noexcept;
@@ -85,6 +88,7 @@ class Object {
   std::atomic<std::uint64_t> refs_{1};
   std::atomic<std::uint64_t> user_refs_{0};
   std::atomic<std::uint32_t> id_{0};
+  std::atomic<std::uint64_t> charged_bytes_{0};
   // Neighbours in the table's list of live objects, guarded by its mutex.
   Object* alive_prev_ = nullptr;
   Object* alive_next_ = nullptr;

@@ -117,6 +117,17 @@ std::vector<std::string> ObjectTable::live() const {
   return lines;
 }
 
+ObjectTable::Held ObjectTable::held_by(std::uint32_t uid) const {
+  Held held;
+  MutexLock lock(mutex_);
+  for (const Object* o = alive_; o; o = o->alive_next_) {
+    if (o->birth().uid != uid || o->charged_bytes() == 0 || o->refs() == 0) continue;
+    ++held.objects[static_cast<std::size_t>(o->kind())];
+    held.bytes += o->charged_bytes();
+  }
+  return held;
+}
+
 std::size_t ObjectTable::live_count() const {
   MutexLock lock(mutex_);
   return alive_count_;

@@ -50,6 +50,15 @@ class ObjectTable {
   std::vector<std::string> live() const;
   std::size_t live_count() const;
 
+  /// What is alive of a user's that was charged; objects that only wait for readers do not count.
+  struct Held {
+    std::array<std::uint32_t, kObjectKinds> objects{};
+    std::uint64_t bytes = 0;
+    std::uint32_t of(ObjectKind kind) const { return objects[static_cast<std::size_t>(kind)]; }
+  };
+  /// Looks at every object.
+  Held held_by(std::uint32_t uid) const;
+
  private:
   friend class Object;
   void born(Object& o) noexcept;

@@ -51,6 +51,7 @@ RuntimeImpl::RuntimeImpl(const RuntimeOptions& options)
     : name_(options.name),
       unprivileged_(options.unprivileged),
       accept_unrunnable_(options.accept_unrunnable),
+      client_limits_(options.client_limits),
       log_ring_(options.log),
       services_(&log_ring_, options.possible_cpus, options.clock),
       cpus_(services_.possible_cpus()),

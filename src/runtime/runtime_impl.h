@@ -128,6 +128,7 @@ class RuntimeImpl final : public maps::MapHost, public prog::ProgramHost, public
   const maps::MapKinds& map_kinds() override { return map_kinds_; }
   std::uint64_t now_ns() override { return services_.boot_ns(); }
   bool unprivileged_allowed() override { return unprivileged_; }
+  ClientLimits client_limits() override { return client_limits_; }
   void program_judged(const syscall::JudgedProgram& program) override {
     if (observer_ != nullptr) observer_->judged(program);
   }
@@ -168,6 +169,7 @@ class RuntimeImpl final : public maps::MapHost, public prog::ProgramHost, public
   const std::string name_;
   const bool unprivileged_;
   const bool accept_unrunnable_;
+  const ClientLimits client_limits_;
   LoadObserver* observer_ = nullptr;
   LogRing log_ring_;  // passes on to the host's log
   MachineServices services_;

@@ -43,6 +43,8 @@ class Door {
   /// What clients are to take for the kernel's BTF: a file, read-only; none: what the machine has is right.
   /// Asked once, before the command starts. Errors: the host's.
   virtual Result<OwnedFd> types() = 0;
+  /// How many possible CPUs programs see; 0: as many as the machine has. Asked once, before the command starts.
+  virtual std::uint32_t cpus() { return 0; }
   /// Calls that wait for somebody come back with an error. From any thread.
   virtual void interrupt(TaskEntry& caller) = 0;
 };

@@ -91,6 +91,11 @@ Result<std::unique_ptr<HostDoor>> HostDoor::open(std::string host, std::string& 
 
 Result<OwnedFd> HostDoor::types() { return own_->host_btf(); }
 
+std::uint32_t HostDoor::cpus() {
+  const Result<std::uint32_t> cpus = own_->host_cpus();
+  return cpus.ok() ? *cpus : 0;
+}
+
 Result<HostDoor::Session*> HostDoor::session_of(TaskEntry& caller, std::string& why) {
   auto* known = static_cast<Session*>(caller.session.get());
   if (known != nullptr && known->usable()) return known;

@@ -23,6 +23,7 @@ class HostDoor final : public Door {
   bool remote() const override { return true; }
   bool quick(const BpfCall&) const override { return false; }
   Result<OwnedFd> types() override;
+  std::uint32_t cpus() override;
   void interrupt(TaskEntry& caller) override;
 
  private:

@@ -53,6 +53,7 @@ bool furnish(const LaunchPlan& plan, int channel, std::string& remarks) {
     remark("nothing put over " + why);
     placed = false;
   }
+  if (!plan.files.empty() && !lay_over_files(plan.files, why).ok()) remark("nothing put over " + why);
   if (plan.bpffs) {
     const Result<OwnedFd> fuse = mount_fuse("/sys/fs/bpf", "bpf", why);
     if (fuse.ok()) tell(channel, Step::kFuse, Errno{}, "", placed, fuse->get());

@@ -17,6 +17,7 @@ struct LaunchPlan {
   std::vector<std::string> command;  // looked up in PATH
   bool namespaces = true;
   std::vector<Overlay> overlays;
+  std::vector<FileOverlay> files;
   bool bpffs = false;  // mount a FUSE file system at /sys/fs/bpf
 };
 

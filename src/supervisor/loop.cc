@@ -10,11 +10,13 @@
 #include <csignal>
 #include <new>
 #include <system_error>
+#include <utility>
 
 namespace ring3::supervisor {
 namespace {
 
 constexpr int kPatienceMs = 1000;
+constexpr int kLookMs = 100;
 /// A signal that nobody else in this process uses (SIGURG is what leases would send: syscall/descriptors.cc).
 int kick_signal() { return SIGRTMIN + 7; }
 
@@ -44,7 +46,8 @@ Result<void> Loop::start() {
 void Loop::wait_for_end() {
   for (;;) {
     pollfd on[] = {{command_, POLLIN, 0}, {tasks_.fd(), POLLIN, 0}, {signals_, POLLIN, 0}};
-    if (::poll(on, std::size(on), -1) < 0) continue;  // interrupted
+    if (::poll(on, std::size(on), kLookMs) < 0) continue;  // interrupted
+    depose_who_hangs();
     if ((on[2].revents & POLLIN) != 0) pass_signal_on();
     if ((on[1].revents & POLLIN) != 0) tasks_.drop_ended();
     if (on[0].revents != 0) return;
@@ -85,23 +88,36 @@ void Loop::ensure_follower() {
   }
 }
 
+void Loop::depose_who_hangs() {
+  std::uint64_t at = quick_call_.load();
+  if (at == 0 || at != std::exchange(seen_quick_call_, at)) return;
+  if (!quick_call_.compare_exchange_strong(at, 0)) return;  // it has just come back
+  busy_.fetch_add(1);
+  ensure_follower();
+  throne_.release();
+}
+
 void Loop::work() {
   while (!over_.load()) {
     Notification n;
     waiting_.fetch_add(1);
-    {
-      MutexLock lock(leader_);
-      waiting_.fetch_sub(1);
-      if (over_.load() || lead(n) == Event::kEnd) return;
-      busy_.fetch_add(1);
-      ensure_follower();
+    throne_.acquire();
+    waiting_.fetch_sub(1);
+    const Event what = over_.load() ? Event::kEnd : lead(n);
+    if (what == Event::kDeposed) {
+      busy_.fetch_sub(1);
+      continue;
     }
+    if (what == Event::kEnd) return throne_.release();
+    busy_.fetch_add(1);
+    ensure_follower();
+    throne_.release();
     answer(n, false);
     busy_.fetch_sub(1);
   }
 }
 
-/// Until a call comes that takes long, or the end.
+/// Until a call comes that takes long, or the end; kDeposed: one took long that should not, and another leads now.
 Loop::Event Loop::lead(Notification& n) {
   while (!over_.load(std::memory_order_relaxed)) {
     const Result<Notification> received = listener_.receive();
@@ -112,7 +128,10 @@ Loop::Event Loop::lead(Notification& n) {
     }
     n = *received;
     if (!is_quick(n, door_)) return Event::kCall;
+    std::uint64_t call = ++quick_calls_;
+    quick_call_.store(call, std::memory_order_relaxed);
     answer(n, true);
+    if (!quick_call_.compare_exchange_strong(call, 0)) return Event::kDeposed;
   }
   return Event::kEnd;
 }

@@ -4,11 +4,14 @@
 // next thread lead first. So a call that takes long, or a host that hangs, holds up nobody else, and a quick one costs no switch.
 // There are as many threads as calls were slow at the same time, at most kMaxThreads. The leader waits in the listener alone
 // (one system call less for each of the client's); the rest of what happens is wait_for_end()'s, and a signal gets the leader out.
+// A quick call can take long all the same, when the memory of its caller blocks whoever reads it (userfaultfd, FUSE). wait_for_end()
+// looks every now and then whether the leader is still at the same call; it is deposed then: another leads, and it goes on as a follower.
 #pragma once
 
 #include <atomic>
 #include <cstddef>
 #include <optional>
+#include <semaphore>
 #include <thread>
 #include <vector>
 
@@ -36,9 +39,11 @@ class Loop {
   bool finish();
 
  private:
-  enum class Event { kCall, kEnd };
+  enum class Event { kCall, kDeposed, kEnd };
   void work();
-  Event lead(Notification& n) RING3_REQUIRES(leader_);
+  Event lead(Notification& n);
+  /// If the leader has been at one quick call since the last time this was asked.
+  void depose_who_hangs();
   /// Adds a thread if nobody waits to lead.
   void ensure_follower();
   void answer(const Notification& n, bool quick);
@@ -54,7 +59,10 @@ class Loop {
   WakeFiles wake_files_;
   const int command_;
   const int signals_;
-  Mutex leader_;
+  std::binary_semaphore throne_{1};           // taken by who leads; given back by who leads, or for it by who deposes it
+  std::atomic<std::uint64_t> quick_call_{0};  // the number of the one the leader is at; 0: none. Set to 0 by the leader, or by who deposes it
+  std::uint64_t quick_calls_ = 0;             // the leader's
+  std::uint64_t seen_quick_call_ = 0;         // wait_for_end()'s
   std::atomic<bool> over_{false};
   std::atomic<std::size_t> waiting_{0};  // to lead
   std::atomic<std::size_t> busy_{0};     // inside a call

@@ -69,6 +69,24 @@ Result<void> lay_over(const Overlay& overlay, std::string& why) {
   return {};
 }
 
+// The files' own place is a file system that nobody sees: it is mounted somewhere for the moment in which they are bound.
+Result<void> lay_over_files(const std::vector<FileOverlay>& files, std::string& why) {
+  constexpr const char* kPlace = "/tmp";
+  if (::mount("ring3", kPlace, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0755") != 0) return fail(why, kPlace);
+  Result<void> laid;
+  for (std::size_t i = 0; i < files.size() && laid.ok(); ++i) {
+    if (::access(files[i].path.c_str(), F_OK) != 0) continue;
+    const std::string from = std::string(kPlace) + "/" + std::to_string(i);
+    const OwnedFd file(::open(from.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444));
+    const std::string& text = files[i].content;
+    if (!file || ::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
+        ::mount(from.c_str(), files[i].path.c_str(), nullptr, MS_BIND, nullptr) != 0)
+      laid = fail(why, files[i].path);
+  }
+  (void)::umount2(kPlace, MNT_DETACH);
+  return laid;
+}
+
 Result<OwnedFd> mount_fuse(const std::string& directory, const char* subtype, std::string& why) {
   OwnedFd fuse(::open("/dev/fuse", O_RDWR | O_CLOEXEC));
   if (!fuse) return fail(why, "/dev/fuse");

@@ -24,10 +24,19 @@ struct Overlay {
   bool optional = false;  // nothing is amiss where the machine has no such directory
 };
 
+/// A file of the machine that another stands over.
+struct FileOverlay {
+  std::string path;
+  std::string content;
+};
+
 /// Enters new namespaces. Errors, with words in why: kPerm, kNoSpc (limits of namespaces), …; then nothing has changed.
 Result<void> enter_namespaces(std::string& why);
 /// Needs enter_namespaces(). Errors, with words in why: kNoEnt the machine has no such directory; those of mount(2).
 Result<void> lay_over(const Overlay& overlay, std::string& why);
+
+/// Needs enter_namespaces(). Files the machine does not have are left out. Errors, with words in why: those of mount(2).
+Result<void> lay_over_files(const std::vector<FileOverlay>& files, std::string& why);
 
 /// A FUSE connection whose file system is mounted over `directory`; whoever serves it reads from the descriptor.
 /// Errors, with words in why: kNoEnt, kAcces no /dev/fuse or no directory; those of mount(2).

@@ -1,6 +1,9 @@
 #include "supervisor/run.h"
 
+#include <sys/mman.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/sysinfo.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -12,6 +15,7 @@
 #include <sstream>
 
 #include "base/try.h"
+#include "supervisor/kernel_files.h"
 #include "supervisor/launch.h"
 #include "supervisor/loop.h"
 
@@ -57,6 +61,20 @@ void serve_pins(PinServer& pins, Child& child, Surroundings& around, bool verbos
   around.pins = around.bpffs_device != 0 ? &pins : nullptr;
 }
 
+/// What stands over the kernel's files, by the types in a file; none: those are the machine's.
+std::vector<FileOverlay> files_over(const OwnedFd& types, std::uint32_t cpus) {
+  const auto own = static_cast<std::uint32_t>(::get_nprocs_conf());
+  if (cpus == own) cpus = 0;
+  struct stat st;
+  if (!types || ::fstat(types.get(), &st) != 0 || st.st_size <= 0) return kernel_files({}, cpus);
+  const auto bytes = static_cast<std::size_t>(st.st_size);
+  void* const at = ::mmap(nullptr, bytes, PROT_READ, MAP_PRIVATE, types.get(), 0);
+  if (at == MAP_FAILED) return kernel_files({}, cpus);
+  std::vector<FileOverlay> files = kernel_files({static_cast<const std::byte*>(at), bytes}, cpus);
+  ::munmap(at, bytes);
+  return files;
+}
+
 int exit_code(int status) { return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status); }
 
 }  // namespace
@@ -75,6 +93,7 @@ Result<RunEnd> run(const RunOptions& options, Door& door, Report& report, std::s
   if (types) plan.overlays.push_back({"/sys/kernel/btf", {{"vmlinux", types.get()}}});
   // Who writes probes there would put them into the machine's kernel, for programs that are not in it.
   for (const char* probes : {"/sys/kernel/tracing", "/sys/kernel/debug/tracing"}) plan.overlays.push_back({probes, {}, true});
+  plan.files = files_over(types, door.cpus());
   Child child = RING3_TRY(launch(plan, filter, why));
   if (options.verbose && !child.remarks.empty()) std::fprintf(stderr, "%s", child.remarks.c_str());
 

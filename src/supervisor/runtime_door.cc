@@ -41,10 +41,17 @@ bool needs_fresh_credentials(int command) { return !is_short(command); }
 }  // namespace
 
 Result<void> RuntimeDoor::start() {
+  if (source_ != nullptr) {
+    std::string why;
+    Result<std::vector<std::byte>> read = source_(why);
+    if (!read.ok() && log_ != nullptr) log_->line(Severity::kError, "", why);
+    btf_ = RING3_TRY(std::move(read));
+  }
   RuntimeOptions options;
   options.name = "run";
   options.btf = {btf_.data(), btf_.size()};
   options.log = log_;
+  options.client_limits = limits_;
   options.accept_unrunnable = true;  // what one comes for is the verifier's word
   runtime_ = RING3_TRY(Runtime::create(options));
   doorbell_ = RING3_TRY(syscall::Doorbell::start(runtime_->impl().kernel().descriptors()));
@@ -64,7 +71,7 @@ Result<Runtime*> RuntimeDoor::runtime() {
 bool RuntimeDoor::quick(const BpfCall& call) const { return ready_.load(std::memory_order_acquire) && is_short(call.command); }
 
 Result<OwnedFd> RuntimeDoor::types() {
-  if (!own_types_) return OwnedFd();
+  if (source_ != nullptr) return OwnedFd();
   OwnedFd file(::memfd_create("btf", MFD_CLOEXEC));
   if (!file) return Errno::kMFile;
   for (std::size_t done = 0; done < btf_.size();) {

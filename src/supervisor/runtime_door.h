@@ -17,9 +17,12 @@ namespace ring3::supervisor {
 
 class RuntimeDoor final : public Door {
  public:
-  /// btf: the types programs see, raw. own_types: they are other than the machine's own, so clients must be shown them.
-  RuntimeDoor(std::vector<std::byte> btf, bool own_types, Log* log)
-      : btf_(std::move(btf)), own_types_(own_types), log_(log) {}
+  /// The types programs see, raw. Errors, with words in why.
+  using TypeSource = Result<std::vector<std::byte>> (*)(std::string& why);
+  /// With the machine's own types, asked for once, when they are needed.
+  RuntimeDoor(TypeSource machines, Log* log, ClientLimits limits = {}) : source_(machines), log_(log), limits_(limits) {}
+  /// With other types, which clients must be shown.
+  RuntimeDoor(std::vector<std::byte> types, Log* log, ClientLimits limits = {}) : btf_(std::move(types)), log_(log), limits_(limits) {}
 
   BpfOutcome bpf(const Listener& listener, const Notification& n, TaskEntry& caller, const BpfCall& call) override;
   Result<OwnedFd> wake_file(const Listener& listener, const Notification& n, TaskEntry& caller, int fd) override;
@@ -37,9 +40,10 @@ class RuntimeDoor final : public Door {
  private:
   Result<void> start();
 
-  const std::vector<std::byte> btf_;
-  const bool own_types_;
+  const TypeSource source_ = nullptr;  // null: btf_ is there, and not the machine's
+  std::vector<std::byte> btf_;         // written once, under once_ or before anything else runs
   Log* const log_;
+  const ClientLimits limits_;
   std::once_flag once_;
   std::atomic<bool> ready_{false};
   Errno failed_{};

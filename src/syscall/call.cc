@@ -53,6 +53,7 @@ Result<long> Call::give(Ref<Object> object, Access access) {
 }
 
 Result<long> Call::publish_and_give(Ref<Object> object, Access access) {
+  RING3_TRY(admit(*object));
   // The descriptor comes first: once published, an object must not be taken back.
   if (LoadSession* session = caller_.session(); session != nullptr && session->open()) {
     RING3_TRY(session->add(object));

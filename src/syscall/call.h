@@ -64,6 +64,10 @@ class Call {
 
   /// A new descriptor of the caller for an object. Errors: those of Descriptors::open and ClientFiles::install.
   Result<long> give(Ref<Object> object, Access access);
+  /// Whether the caller's user may have this fresh object, which counts from now on. Errors, explained: those of ClientLimits.
+  Result<void> admit(Object& object);
+  /// Whether a map of this spec could ever be admitted: asked before memory for it is taken. Errors, explained: kTooBig, kNoMem, kPerm.
+  Result<void> admit_spec(const maps::MapSpec& spec);
   /// The last step of creation: publishes the object, or enters it into the caller's load session, and gives
   /// the caller a descriptor. After an error the object dies unseen.
   Result<long> publish_and_give(Ref<Object> object, Access access);

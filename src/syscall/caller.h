@@ -42,6 +42,8 @@ class Caller {
   virtual ClientFiles& files() = 0;
   /// File creation mask, for pins.
   virtual mode_t umask() = 0;
+  /// What it makes counts against the host's limits for clients.
+  virtual bool limited() const { return true; }
   /// The load transaction this caller works in; null: every command takes effect at once.
   virtual LoadSession* session() { return nullptr; }
   /// Why the command being answered is refused, beyond its errno: for callers that have a way to be told.
@@ -58,6 +60,7 @@ class OwnCaller final : public Caller {
   UserMemory& memory() override { return memory_; }
   ClientFiles& files() override { return files_; }
   mode_t umask() override;
+  bool limited() const override { return false; }
   LoadSession* session() override { return session_; }
 
  private:

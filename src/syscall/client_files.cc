@@ -2,24 +2,34 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <climits>
 
 namespace ring3::syscall {
 
+namespace {
+
+/// Without asking a file system that may take its time over it (FUSE, NFS): a client could make us wait for good.
+bool look_at(int fd, struct statx& st) {
+  return ::statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_INO, &st) == 0;
+}
+
+}  // namespace
+
 Result<FileIdentity> identify_own(int fd) {
-  struct stat st;
+  struct statx st;
   const int flags = fd < 0 ? -1 : ::fcntl(fd, F_GETFL);
   // An O_PATH descriptor names a file without having it open; no command takes one.
-  if (flags < 0 || (flags & O_PATH) != 0 || ::fstat(fd, &st) != 0) return Errno::kBadF;
-  return FileIdentity{st.st_dev, st.st_ino, flags, S_ISSOCK(st.st_mode)};
+  if (flags < 0 || (flags & O_PATH) != 0 || !look_at(fd, st)) return Errno::kBadF;
+  return FileIdentity{::makedev(st.stx_dev_major, st.stx_dev_minor), st.stx_ino, flags, S_ISSOCK(st.stx_mode)};
 }
 
 Result<std::string> own_directory_path(int fd) {
-  struct stat st;
-  if (::fstat(fd, &st) != 0) return Errno::kBadF;
-  if (!S_ISDIR(st.st_mode)) return Errno::kNotDir;
+  struct statx st;
+  if (!look_at(fd, st)) return Errno::kBadF;
+  if (!S_ISDIR(st.stx_mode)) return Errno::kNotDir;
   char path[PATH_MAX];
   const ssize_t n = ::readlink(("/proc/self/fd/" + std::to_string(fd)).c_str(), path, sizeof path);
   if (n < 0) return Errno::kBadF;

@@ -14,6 +14,7 @@
 #include "prog/load.h"
 #include "ring3/log.h"
 #include "ring3/result.h"
+#include "ring3/rights.h"
 #include "struct_ops/registry.h"
 #include "syscall/batch_cursors.h"
 #include "syscall/caller.h"
@@ -66,6 +67,8 @@ class KernelServices {
   virtual Result<void> permit(const Credentials&, int /*command*/) { return {}; }
   /// Clients without CAP_BPF may make basic maps and load what needs no rights (kernel.unprivileged_bpf_disabled = 0).
   virtual bool unprivileged_allowed() { return false; }
+  /// How much clients of one user may hold.
+  virtual ClientLimits client_limits() { return {}; }
   virtual bool tracing() { return false; }
   virtual void trace(const CommandTrace&) {}
 

@@ -12,6 +12,7 @@ namespace {
 
 /// Attaches and makes visible: pending in a load session, at once outside of one.
 Result<long> attach_and_give(Call& call, Ref<attach::Link> link) {
+  RING3_TRY(call.admit(*link));
   if (LoadSession* session = call.caller().session(); session != nullptr && session->open()) {
     RING3_TRY(session->add_link(link));
     return call.give(std::move(link), Access::kReadWrite);

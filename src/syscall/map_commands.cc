@@ -143,6 +143,7 @@ Result<Ref<maps::Map>> create_data_map(Call& call, const uapi::bpf_attr& attr, m
   }
   RING3_TRY(maps::check_fields(spec, services.map_host(), log));
   drop_access_mode(spec);
+  RING3_TRY(call.admit_spec(spec));
   return ops->control.create(spec, services.map_host());
 }
 

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/uio.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -131,16 +132,19 @@ Result<ForeignMemory> ForeignMemory::adopt(OwnedFd mem) {
   // A client may pass any file; only the memory of a process is wanted. That the file is procfs's is not enough: other
   // files there take effects when they are written with our rights, and a mount of the client's may give one any name.
   // So the name only says where to look, and what stands there must be this very file.
-  struct stat given, here;
+  // Nothing is asked of the file before it is known to be procfs's: a file system of the client's may never answer.
+  struct stat here;
+  struct statx given;
   struct statfs fs;
-  if (::fstatfs(mem.get(), &fs) != 0 || fs.f_type != PROC_SUPER_MAGIC || ::fstat(mem.get(), &given) != 0) return Errno::kInval;
   char target[PATH_MAX];
   const std::string link = "/proc/self/fd/" + std::to_string(mem.get());
   const ssize_t n = ::readlink(link.c_str(), target, sizeof target);
   const pid_t pid = n < 0 ? 0 : process_of({target, static_cast<std::size_t>(n)});
   const std::string real = "/proc/" + std::to_string(pid) + "/mem";
   if (pid == 0 || ::stat(real.c_str(), &here) != 0) return Errno::kInval;
-  if (here.st_dev != given.st_dev || here.st_ino != given.st_ino) return Errno::kInval;
+  if (::statx(mem.get(), "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_INO, &given) != 0) return Errno::kInval;
+  if (here.st_dev != ::makedev(given.stx_dev_major, given.stx_dev_minor) || here.st_ino != given.stx_ino) return Errno::kInval;
+  if (::fstatfs(mem.get(), &fs) != 0 || fs.f_type != PROC_SUPER_MAGIC) return Errno::kInval;
   const int flags = ::fcntl(mem.get(), F_GETFL);
   if (flags < 0 || (flags & O_ACCMODE) != O_RDWR) return Errno::kAcces;
   return ForeignMemory(std::move(mem), pid);

@@ -7,6 +7,8 @@
 #include <fcntl.h>
 #include <linux/bpf.h>
 #include <linux/perf_event.h>
+#include <linux/userfaultfd.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -440,7 +442,7 @@ static unsigned long long next_random(unsigned long long *state) {
   return *state ^= *state << 17;
 }
 
-/* Attributes of noise, with descriptors and pointers that mean something here and there. Nothing it makes stays. */
+/* Attributes of noise for every command in turn, with descriptors and pointers that mean something here and there. Nothing it makes stays. */
 static void mode_fuzz(const char *argument) {
   unsigned long long state = argument != NULL ? strtoull(argument, NULL, 0) * 2654435761u + 1 : 1;
   static unsigned char memory[1 << 20]; /* room for whatever is written there */
@@ -449,7 +451,7 @@ static void mode_fuzz(const char *argument) {
     union bpf_attr attr;
     unsigned char *bytes = (unsigned char *)&attr;
     memset(&attr, 0, sizeof attr);
-    int command = (int)(next_random(&state) % 40);
+    int command = round % 40; /* 36 have rows */
     for (int i = 0; i < 12; ++i) {
       unsigned at = (unsigned)(next_random(&state) % (sizeof attr / 4)) * 4;
       unsigned long long what = next_random(&state);
@@ -504,6 +506,88 @@ static void mode_host_gone(void) {
   printf("errno %d\n", errno);
 }
 
+/* Makes maps until it may not, and says how many and why; what was given back may be had again. */
+static void mode_limit(void) {
+  int maps[64], count = 0;
+  while (count < 64 && (maps[count] = create(0)) >= 0) ++count;
+  printf("%d maps, errno %d\n", count, count < 64 ? errno : 0);
+  EXPECT(count > 0 && count < 64);
+  EXPECT(create(0) == -1);
+  close(maps[--count]);
+  maps[count] = create(0);
+  EXPECT(maps[count] >= 0);
+  EXPECT(create(0) == -1);
+}
+
+/* One map of so many bytes. */
+static void mode_large(const char *argument) {
+  union bpf_attr attr;
+  memset(&attr, 0, sizeof attr);
+  attr.map_type = BPF_MAP_TYPE_HASH;
+  attr.key_size = 8;
+  attr.value_size = 1016;
+  attr.max_entries = (unsigned)atoi(argument != NULL ? argument : "1");
+  attr.map_flags = BPF_F_NO_PREALLOC;
+  int map = (int)bpf(BPF_MAP_CREATE, &attr, sizeof attr);
+  printf("errno %d\n", map < 0 ? errno : 0);
+}
+
+/* Memory whose pages come when this process pleases. -1: not allowed here. */
+static int blocking_memory(unsigned char *at) {
+  int faults = (int)syscall(SYS_userfaultfd, O_CLOEXEC);
+  if (faults < 0) return -1;
+  struct uffdio_api api = {UFFD_API, 0, 0};
+  struct uffdio_register range = {{(unsigned long)at, 4096}, UFFDIO_REGISTER_MODE_MISSING, 0};
+  EXPECT(ioctl(faults, UFFDIO_API, &api) == 0 && ioctl(faults, UFFDIO_REGISTER, &range) == 0);
+  return faults;
+}
+
+static unsigned char *blocked;
+static int blocked_map, blocked_attr;
+static long blocked_result = -2;
+static void *blocked_caller(void *unused) {
+  union bpf_attr attr;
+  unsigned long long value = 0;
+  memset(&attr, 0, sizeof attr);
+  attr.map_fd = (unsigned)blocked_map;
+  attr.key = (unsigned long)blocked;
+  attr.value = (unsigned long)&value;
+  blocked_result = bpf(BPF_MAP_LOOKUP_ELEM, blocked_attr ? (union bpf_attr *)blocked : &attr, sizeof attr);
+  if (blocked_result < 0) blocked_result = -errno;
+  return unused;
+}
+
+/* A thread's call reads memory that does not come: others go on, and so does it in the end. With "leave" nothing ever comes. */
+static void mode_block(const char *argument) {
+  blocked_map = create(0);
+  use(blocked_map);
+  for (blocked_attr = 0; blocked_attr < 2; ++blocked_attr) {
+    blocked = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    EXPECT(blocked != MAP_FAILED);
+    int faults = blocking_memory(blocked);
+    if (faults < 0) exit(77);
+    pthread_t thread;
+    EXPECT(pthread_create(&thread, NULL, blocked_caller, NULL) == 0);
+    /* Somebody waits for the page; or the call has failed without waiting, as a reader of /proc/PID/mem does. */
+    struct pollfd waits = {faults, POLLIN, 0};
+    EXPECT(poll(&waits, 1, 2000) >= 0);
+    for (int i = 0; i < 100; ++i) use(blocked_map);
+    if (argument != NULL && strcmp(argument, "leave") == 0) {
+      if (fork() == 0) { /* keeps the page back for as long as anybody might wait */
+        sleep(4);
+        _exit(0);
+      }
+      _exit(0);
+    }
+    struct uffdio_zeropage page = {{(unsigned long)blocked, 4096}, 0, 0};
+    EXPECT(ioctl(faults, UFFDIO_ZEROPAGE, &page) == 0);
+    EXPECT(pthread_join(thread, NULL) == 0);
+    EXPECT(blocked_result == 0 || blocked_result == -EFAULT || (blocked_attr && blocked_result == -EBADF) || (blocked_attr && blocked_result == -EINVAL));
+    close(faults);
+    use(blocked_map);
+  }
+}
+
 int main(int argc, char **argv) {
   const char *mode = argc > 1 ? argv[1] : "", *argument = argc > 2 ? argv[2] : NULL;
   if (strcmp(mode, "map") == 0) mode_map();
@@ -521,6 +605,9 @@ int main(int argc, char **argv) {
   else if (strcmp(mode, "wrong-files") == 0) mode_wrong_files();
   else if (strcmp(mode, "unmap") == 0) mode_unmap();
   else if (strcmp(mode, "fuzz") == 0) mode_fuzz(argument);
+  else if (strcmp(mode, "limit") == 0) mode_limit();
+  else if (strcmp(mode, "large") == 0) mode_large(argument);
+  else if (strcmp(mode, "block") == 0) mode_block(argument);
   else if (strcmp(mode, "memlock") == 0) mode_memlock();
   else if (strcmp(mode, "link-text") == 0) mode_link_text();
   else if (strcmp(mode, "orphan") == 0) mode_orphan();

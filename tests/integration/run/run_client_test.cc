@@ -42,6 +42,29 @@ TEST_F(RunClient, FdinfoTellsOfObjects) {
 }
 TEST_F(RunClient, DescriptorsOfTheWrongKind) { works({"wrong-files"}); }
 TEST_F(RunClient, MemoryThatGoesWhileItIsRead) { works({"unmap"}); }
+TEST_F(RunClient, MemoryThatBlocksHoldsUpNobodyElse) {
+  if (alone(client({"block"})).code == 77) GTEST_SKIP() << "userfaultfd is not allowed here";
+  works({"block"});
+}
+TEST_F(RunClient, MemoryThatBlocksForGoodEndsWithTheCommand) {
+  if (alone(client({"block", "leave"})).code == 77) GTEST_SKIP() << "userfaultfd is not allowed here";
+  const std::size_t before = live();
+  EXPECT_EQ(on_host(client({"block", "leave"})).code, 0);
+  EXPECT_TRUE(settles_at(before)) << leaks();
+}
+TEST_F(RunClient, LimitsOfTheCommandsOwnRuntime) {
+  const Outcome maps = alone(client({"limit"}), {"--limit", "maps=5", "-v"});
+  EXPECT_EQ(maps.code, 0) << maps;
+  EXPECT_TRUE(maps.says("5 maps, errno " + std::to_string(EPERM))) << maps;
+  EXPECT_TRUE(maps.says("has 5 objects of kind map, as many as this host lets one user's clients have")) << maps;
+  const Outcome bytes = alone(client({"large", "100"}), {"--limit", "bytes=200000"});
+  EXPECT_TRUE(bytes.says("errno 0")) << bytes;
+  const Outcome beyond = alone(client({"large", "200"}), {"--limit", "bytes=200000", "-v"});
+  EXPECT_TRUE(beyond.says("errno " + std::to_string(E2BIG))) << beyond;
+  EXPECT_TRUE(beyond.says("a map of 204800 bytes is larger than the 200000")) << beyond;
+  EXPECT_EQ(alone({"true"}, {"--limit", "maps=x"}).code, 125);
+  EXPECT_EQ(alone({"true"}, {"--limit", "mops=1"}).code, 125);
+}
 TEST_F(RunClient, AttributesOfNoise) {
   for (const char* seed : {"1", "2", "3"}) works({"fuzz", seed});
 }
@@ -92,6 +115,19 @@ TEST_F(RunClient, HostThatIsNotThere) {
 TEST_F(RunClient, WithoutNamespacesCallsStillGoToTheRuntime) {
   const Outcome plain = alone(client({"map"}), {"--no-namespaces"});
   EXPECT_EQ(plain.code, 0) << plain;
+}
+
+TEST_F(RunClient, FilesOfTheKernelTellOfTheRuntime) {
+  const std::vector<std::string> look{"sh", "-c", "grep -c ' T ' /proc/kallsyms; cat /sys/devices/system/cpu/possible; zcat /proc/config.gz 2>/dev/null | head -1"};
+  for (const Outcome& told : {alone(look, {"-v"}), on_host(look, {"-v"})}) {
+    if (told.says("no namespaces")) GTEST_SKIP() << told;
+    EXPECT_EQ(told.code, 0) << told;
+    EXPECT_LT(std::strtol(told.out.c_str(), nullptr, 10), 2000) << "the functions of the test host, not of the machine's kernel";
+    EXPECT_GT(std::strtol(told.out.c_str(), nullptr, 10), 0) << told;
+    if (::access("/proc/config.gz", R_OK) == 0) {
+      EXPECT_TRUE(told.says("# Of a runtime of ring3's")) << told;
+    }
+  }
 }
 
 TEST_F(RunClient, ReportCountsWhatFailed) {

@@ -1,0 +1,167 @@
+// Clients of the control socket that mean ill: the host neither waits for them, nor keeps what they leave, nor ends.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <linux/userfaultfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <random>
+#include <vector>
+
+#include "control/client.h"
+#include "control/packet.h"
+#include "control/wire.h"
+#include "tests/integration/control_world.h"
+
+namespace ring3::test {
+namespace {
+
+using control::MessageType;
+using control::WireWriter;
+
+class HostileClient : public ControlWorld {
+ protected:
+  OwnedFd raw() {
+    OwnedFd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::memcpy(address.sun_path, path_.c_str(), path_.size() + 1);
+    if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) socket.reset();
+    return socket;
+  }
+  static WireWriter hello() { return WireWriter(MessageType::kHello, 1).put(control::kProtocolMagic).put(control::kProtocolVersion); }
+  static long create(control::Client& client) {
+    uapi::bpf_attr attr = BpfClient::zero();
+    attr.map_type = uapi::BPF_MAP_TYPE_ARRAY;
+    attr.key_size = 4;
+    attr.value_size = 8;
+    attr.max_entries = 4;
+    return client.bpf(uapi::BPF_MAP_CREATE, &attr, sizeof attr);
+  }
+  /// The host answers somebody else as if nothing were.
+  void others_are_served() {
+    auto client = connect();
+    ASSERT_NE(client, nullptr);
+    const long map = create(*client);
+    EXPECT_GE(map, 0);
+    ::close(static_cast<int>(map));
+  }
+};
+
+/// Whether the kernel makes a reader of /proc/PID/mem wait for such pages or not.
+TEST_F(HostileClient, MemoryThatBlocksIsAFault) {
+  const OwnedFd faults(static_cast<int>(::syscall(SYS_userfaultfd, O_CLOEXEC)));
+  if (!faults) GTEST_SKIP() << "userfaultfd is not allowed here";
+  void* const page = ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  ASSERT_NE(page, MAP_FAILED);
+  uffdio_api api{UFFD_API, 0, 0};
+  uffdio_register range{{reinterpret_cast<std::uintptr_t>(page), 4096}, UFFDIO_REGISTER_MODE_MISSING, 0};
+  ASSERT_EQ(::ioctl(faults.get(), UFFDIO_API, &api), 0);
+  ASSERT_EQ(::ioctl(faults.get(), UFFDIO_REGISTER, &range), 0);
+  auto client = connect();
+  EXPECT_EQ(client->bpf(uapi::BPF_MAP_CREATE, page, sizeof(uapi::bpf_attr)), -EFAULT);
+  others_are_served();
+  // The page comes: this client is served again.
+  uffdio_zeropage zero{{reinterpret_cast<std::uintptr_t>(page), 4096}, 0, 0};
+  ASSERT_EQ(::ioctl(faults.get(), UFFDIO_ZEROPAGE, &zero), 0);
+  long map = -1;
+  EXPECT_TRUE(eventually([&] { return (map = create(*client)) >= 0; }));
+  ::close(static_cast<int>(map));
+  // It goes again, and this time the host ends meanwhile.
+  ASSERT_EQ(::madvise(page, 4096, MADV_DONTNEED), 0);
+  EXPECT_EQ(client->bpf(uapi::BPF_MAP_CREATE, page, sizeof(uapi::bpf_attr)), -EFAULT);
+  client_ = nullptr;
+  runtime_ = nullptr;
+  client = nullptr;
+  ASSERT_EQ(::ioctl(faults.get(), UFFDIO_ZEROPAGE, &zero), 0);
+  ::munmap(page, 4096);
+}
+
+TEST_F(HostileClient, ThousandsOfHalfOpenLoadsLeaveNothing) {
+  const std::size_t before = live();
+  for (int i = 0; i < 2000; ++i) {
+    auto client = connect();
+    ASSERT_NE(client, nullptr);
+    ASSERT_TRUE(client->begin().ok());
+    const long map = create(*client);
+    ASSERT_GE(map, 0);
+    ::close(static_cast<int>(map));
+  }
+  EXPECT_TRUE(settles_at(before)) << leaks();
+  others_are_served();
+}
+
+TEST_F(HostileClient, AsManyAsThereIsRoomForAndMoreAreTurnedAway) {
+  const std::size_t before = live();
+  {
+    std::vector<OwnedFd> open;
+    for (int i = 0; i < 400; ++i) {
+      open.push_back(raw());
+      if (open.back()) (void)control::send_packet(open.back().get(), hello().bytes()).ok();
+    }
+  }
+  EXPECT_TRUE(settles_at(before)) << leaks();
+  others_are_served();
+}
+
+TEST_F(HostileClient, QuestionsThatAreNotAnsweredHoldUpNobody) {
+  std::vector<OwnedFd> silent;
+  const uapi::bpf_attr attr = BpfClient::zero();
+  for (int i = 0; i < 20; ++i) {
+    silent.push_back(raw());
+    const OwnedFd memory(::open("/proc/self/mem", O_RDWR | O_CLOEXEC));
+    ASSERT_TRUE(control::send_packet(silent.back().get(), hello().bytes(), memory.get()).ok());
+    ASSERT_TRUE(control::receive_packet(silent.back().get()).ok());
+    // The host asks for the descriptor, and is not told.
+    ASSERT_TRUE(control::send_packet(silent.back().get(), WireWriter(MessageType::kBpf, 2)
+                                                              .put(std::int32_t{uapi::BPF_MAP_LOOKUP_ELEM})
+                                                              .put(std::uint32_t{sizeof attr})
+                                                              .put(static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(&attr)))
+                                                              .put(std::uint64_t{0})
+                                                              .put(std::uint32_t{0})
+                                                              .bytes())
+                    .ok());
+  }
+  others_are_served();
+  client_ = nullptr;
+  runtime_ = nullptr;  // ends although nobody has answered
+}
+
+/// Packets of noise: headers that mean something here and there, bodies that seldom do, files of every kind.
+TEST_F(HostileClient, PacketsOfNoise) {
+  const std::size_t before = live();
+  std::mt19937_64 random(7);
+  int ends[2];
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+  const OwnedFd reading(ends[0]), writing(ends[1]), folder(::open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC)), path(::open("/", O_PATH | O_CLOEXEC)),
+      plain(::open("/proc/version", O_RDONLY | O_CLOEXEC)), memory(::memfd_create("noise", MFD_CLOEXEC)), null(::open("/dev/null", O_RDWR | O_CLOEXEC)),
+      program(::open("/proc/self/exe", O_RDONLY | O_CLOEXEC)), own(::open("/proc/self/mem", O_RDWR | O_CLOEXEC));
+  const int files[] = {-1, reading.get(), writing.get(), folder.get(), path.get(), plain.get(), memory.get(), null.get(), program.get(), own.get()};
+  for (int round = 0; round < 60; ++round) {
+    const OwnedFd socket = raw();
+    ASSERT_TRUE(socket);
+    if (round % 4 != 0) (void)control::send_packet(socket.get(), hello().bytes(), round % 2 != 0 ? own.get() : -1).ok();
+    for (int i = 0; i < 50; ++i) {
+      WireWriter packet(static_cast<MessageType>(random() % 48), static_cast<std::uint32_t>(random() % 4));
+      for (std::uint64_t words = random() % 9; words > 0; --words) {
+        if (random() % 2 != 0) packet.put(static_cast<std::uint32_t>(random() % 64));
+        else packet.put(random());
+      }
+      if (!control::send_packet(socket.get(), packet.bytes(), files[random() % std::size(files)]).ok()) break;
+      // Reads what has come, so that the host need not wait for room.
+      char rest[4096];
+      while (::recv(socket.get(), rest, sizeof rest, MSG_DONTWAIT) > 0) {
+      }
+    }
+  }
+  EXPECT_TRUE(settles_at(before)) << leaks();
+  others_are_served();
+}
+
+}  // namespace
+}  // namespace ring3::test
