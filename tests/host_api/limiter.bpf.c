@@ -8,7 +8,7 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 SEC("struct_ops/small_allow")
 int BPF_PROG(small_allow, struct request *request, struct request *previous) {
-  __u32 limit = limiter_load() < 8 ? 4096 : 512;
+  __u32 limit = limiter_load() < limiter_config.busy ? 4096 : 512;
 
   request->cost = request->bytes;
   if (previous) request->cost += previous->cost / 2;

@@ -24,6 +24,12 @@ struct limiter_ops {
 /* Parameter names carry what the member's type cannot say. */
 int limiter_ops__allow(struct request *request, struct request *previous__nullable);
 
+/* From how many requests at a time on the server is busy. */
+struct limiter_config {
+  __u32 busy;
+};
+extern struct limiter_config limiter_config RING3_VARIABLE;
+
 /* How many requests are being served. */
 __u32 limiter_load(void) RING3_KFUNC;
 

@@ -6,6 +6,8 @@
 
 static std::atomic<unsigned> serving{0};
 
+struct limiter_config limiter_config = {.busy = 8};
+
 extern "C" __u32 limiter_load() { return serving; }
 
 static int allow_all(request*, request*) { return 1; }
@@ -20,6 +22,7 @@ ring3::Result<std::unique_ptr<Limiter>> Limiter::start(ring3::Log* log) {
   limiter->runtime_ = std::move(runtime).value();
 
   if (auto added = limiter->runtime_->kfunc<&limiter_load>(); !added.ok()) return added.error();
+  if (auto added = limiter->runtime_->variable<&limiter_config>(); !added.ok()) return added.error();
 
   ring3::StructOpsOptions<limiter_ops> options;
   options.required = {&limiter_ops::allow};
