@@ -4,7 +4,9 @@
 // Soundness: the client makes up what the verifier takes for a valid object. So the type must offer it
 // (StructOpsDef::test_run); a struct or union has no pointers that the program could follow, and no end that is not told; other
 // pointers are numbers to programs; and no ownership crosses the border, because nobody counts references to a copy.
+#include <algorithm>
 #include <array>
+#include <span>
 
 #include "exec/thunk.h"
 #include "prog/test_run_kinds.h"
@@ -79,7 +81,7 @@ Result<std::uint64_t> borrow(const btf::Btf& types, btf::TypeId type, std::uint6
 Result<Arguments> read_arguments(const model::StructOpsType& ops, const model::StructOpsMember& member,
                                  const exec::ThunkShape& shape, const TestRunRequest& request) {
   Arguments out;
-  std::memcpy(out.slots.data(), request.ctx_in.data(), request.ctx_in.size());
+  std::copy(request.ctx_in.begin(), request.ctx_in.end(), std::as_writable_bytes(std::span(out.slots)).begin());
   const std::vector<btf::Param> params = ops.btf->params(member.proto);
   std::size_t slot = 0;
   for (std::size_t i = 0; i < params.size(); ++i) {

@@ -37,6 +37,9 @@ void* operator new[](std::size_t bytes, std::align_val_t align) { return or_thro
 void* operator new(std::size_t bytes, std::align_val_t align, const std::nothrow_t&) noexcept {
   return allocate(bytes, align);
 }
+void* operator new[](std::size_t bytes, std::align_val_t align, const std::nothrow_t&) noexcept {
+  return allocate(bytes, align);
+}
 void operator delete(void* p) noexcept { std::free(p); }
 void operator delete[](void* p) noexcept { std::free(p); }
 void operator delete(void* p, std::size_t) noexcept { std::free(p); }
