@@ -129,7 +129,7 @@ Loop::Event Loop::lead(Notification& n) {
     n = *received;
     if (!is_quick(n, door_)) return Event::kCall;
     std::uint64_t call = ++quick_calls_;
-    quick_call_.store(call, std::memory_order_relaxed);
+    quick_call_.store(call, std::memory_order_release);  // who deposes sees it, and passes on with it what only leaders touch
     answer(n, true);
     if (!quick_call_.compare_exchange_strong(call, 0)) return Event::kDeposed;
   }
