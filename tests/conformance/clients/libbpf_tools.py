@@ -5,10 +5,6 @@ TOOL_ARGUMENTS = {"funclatency": ["vfs_read"], "fsdist": ["-t", "ext4"], "fsslow
                   "javagc": ["-p", "1"]}
 
 
-# Refused here, loaded by Linux: counted as skipped, and to be mended.
-OPEN = {"ksnoop": "a loop whose walks are not seen to be alike: over a million instructions, Linux needs 9,475"}
-
-
 def judge_tool(text):
     """(verdict, why) of a tool's output with --report: what was refused is FAIL; a tool that loads and is not attached passes, with the reason."""
     for line in text.splitlines():
