@@ -125,7 +125,7 @@ struct KfuncThunk<Fn, R (*)(Args...)> {
 
   static KfuncDef def(const KfuncOptions& options) {
     KfuncDef d;
-    d.name = function_name<Fn>();
+    d.name = pointee_name<Fn>();
     d.call = &call;
     d.ret = ctype<R>();
     d.param_count = sizeof...(Args);

@@ -21,7 +21,7 @@ namespace detail {
 
 template <auto* Variable>
 VariableDef variable_def() {
-  return {.name = object_name<Variable>(), .first = Variable, .size_bytes = sizeof(*Variable)};
+  return {.name = pointee_name<Variable>(), .first = Variable, .size_bytes = sizeof(*Variable)};
 }
 
 }  // namespace detail
