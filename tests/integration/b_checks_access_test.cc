@@ -53,12 +53,7 @@ TEST_F(PinAccess, B_29_FrozenMaps) {
   ASSERT_EQ(bpf().freeze(map), 0);
   EXPECT_EQ(bpf().update(map, &value), -EPERM);
   EXPECT_EQ(bpf().lookup(map, &value), 0);
-  char packet[64] = {};
-  uapi::bpf_attr attr = BpfClient::zero();
-  attr.test.prog_fd = static_cast<std::uint32_t>(program);
-  attr.test.data_in = address(packet);
-  attr.test.data_size_in = sizeof packet;
-  EXPECT_EQ(bpf().bpf(uapi::BPF_PROG_TEST_RUN, attr), 0);
+  EXPECT_EQ(bpf().run_on_packet(program), 0);
   EXPECT_EQ(bpf().lookup(map, &value), 0);
   EXPECT_EQ(value, 9u) << "programs still write";
   EXPECT_EQ(bpf().freeze(map), -EBUSY);

@@ -45,6 +45,16 @@ uapi::bpf_attr BpfClient::zero() {
 
 long BpfClient::bpf(int cmd, uapi::bpf_attr& attr) { return runtime_.bpf(cmd, &attr, sizeof(attr)); }
 
+long BpfClient::run_on_packet(long prog) {
+  static const std::uint8_t packet[64] = {};
+  uapi::bpf_attr attr = zero();
+  attr.test.prog_fd = static_cast<std::uint32_t>(prog);
+  attr.test.data_in = reinterpret_cast<std::uintptr_t>(packet);
+  attr.test.data_size_in = sizeof packet;
+  const long done = bpf(uapi::BPF_PROG_TEST_RUN, attr);
+  return done < 0 ? done : static_cast<std::int32_t>(attr.test.retval);
+}
+
 long BpfClient::took(long fd) {
   if (fd >= 0) fds_.push_back(fd);
   return fd;

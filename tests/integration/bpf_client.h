@@ -75,6 +75,8 @@ class BpfClient {
   uapi::bpf_map_info map_info(long map);
   uapi::bpf_prog_info prog_info(long prog);
   long info(long fd, void* into, std::uint32_t size);
+  /// A test run over 64 zero bytes: what the program returned, or the negated errno. Threads may run at once.
+  long run_on_packet(long prog);
   long pin(long fd, const char* path);
   long get(const char* path);
   long fd_by_id(int cmd, std::uint32_t id);

@@ -24,20 +24,7 @@ class OwnedLife : public KptrWorld {
     EXPECT_TRUE((runtime_->kfunc<&counted_thing_find>({.flags = kAcquire | kRetNull}).ok())) << log_.take();
     EXPECT_TRUE((runtime_->kfunc<&counted_thing_put>({.flags = kRelease}).ok())) << log_.take();
   }
-  static uapi::bpf_attr run_attr(int program) {
-    static const std::uint8_t packet[64] = {};
-    uapi::bpf_attr attr = BpfClient::zero();
-    attr.test.prog_fd = static_cast<std::uint32_t>(program);
-    attr.test.data_in = reinterpret_cast<std::uintptr_t>(packet);
-    attr.test.data_size_in = sizeof packet;
-    return attr;
-  }
-  /// The program's result, or the negated errno.
-  long run(int program) {
-    uapi::bpf_attr attr = run_attr(program);
-    const long done = runtime_->bpf(uapi::BPF_PROG_TEST_RUN, &attr, sizeof attr);
-    return done < 0 ? done : static_cast<long>(attr.test.retval);
-  }
+  long run(int program) { return bpf().run_on_packet(program); }
   /// `each(thread, turn)` on all threads at once, while `meanwhile(turn)` runs on this one until they are done.
   void on_threads(int threads, int turns, const std::function<void(int, int)>& each, const std::function<void(int)>& meanwhile) {
     std::atomic<int> left{threads};

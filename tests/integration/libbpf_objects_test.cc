@@ -15,15 +15,7 @@ class ObjectPrograms : public World {
   ObjectPrograms() : before_(maps::AllocatedType::live_objects()) { HostFunctions::gets = HostFunctions::puts = 0; }
 
   /// What the program returned: 0, or the line of its source that went wrong.
-  int run(ObjectFile& object, const char* program) {
-    const std::uint8_t packet[64] = {};
-    uapi::bpf_attr attr = BpfClient::zero();
-    attr.test.prog_fd = static_cast<std::uint32_t>(object.program(program));
-    attr.test.data_in = reinterpret_cast<std::uintptr_t>(packet);
-    attr.test.data_size_in = sizeof packet;
-    const long done = bpf().bpf(uapi::BPF_PROG_TEST_RUN, attr);
-    return done == 0 ? static_cast<int>(attr.test.retval) : static_cast<int>(done);
-  }
+  long run(ObjectFile& object, const char* program) { return bpf().run_on_packet(object.program(program)); }
   std::int64_t live() const { return maps::AllocatedType::live_objects() - before_; }
 
   LibbpfDoor door_{*runtime_, test_host_btf};

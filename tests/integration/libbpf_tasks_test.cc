@@ -40,15 +40,7 @@ class Waiting {
 
 class TaskPrograms : public World {
  protected:
-  int run(ObjectFile& object, const char* program) {
-    const std::uint8_t packet[64] = {};
-    uapi::bpf_attr attr = BpfClient::zero();
-    attr.test.prog_fd = static_cast<std::uint32_t>(object.program(program));
-    attr.test.data_in = reinterpret_cast<std::uintptr_t>(packet);
-    attr.test.data_size_in = sizeof packet;
-    const long done = bpf().bpf(uapi::BPF_PROG_TEST_RUN, attr);
-    return done == 0 ? static_cast<int>(attr.test.retval) : static_cast<int>(done);
-  }
+  long run(ObjectFile& object, const char* program) { return bpf().run_on_packet(object.program(program)); }
   struct Globals {
     int wanted, threads, processes, met;
   };

@@ -15,15 +15,7 @@ __u64 wrong_size = 0;
 
 class HostVariables : public World {
  protected:
-  int run(ObjectFile& object, const char* program) {
-    const std::uint8_t packet[64] = {};
-    uapi::bpf_attr attr = BpfClient::zero();
-    attr.test.prog_fd = static_cast<std::uint32_t>(object.program(program));
-    attr.test.data_in = reinterpret_cast<std::uintptr_t>(packet);
-    attr.test.data_size_in = sizeof packet;
-    const long done = bpf().bpf(uapi::BPF_PROG_TEST_RUN, attr);
-    return done == 0 ? static_cast<int>(attr.test.retval) : static_cast<int>(done);
-  }
+  long run(ObjectFile& object, const char* program) { return bpf().run_on_packet(object.program(program)); }
   std::size_t cpus() { return runtime_->impl().possible_cpus(); }
   void register_all() {
     counts_.assign(cpus(), {5, 2});
