@@ -4,14 +4,13 @@
 #include <string>
 #include <vector>
 
-#include "isa/decode.h"
 #include "uapi/bpf.h"
 #include "verifier/testing.h"
 
 namespace ring3::verifier {
 namespace {
 
-using testing::TextLog;
+using testing::TestProgram;
 
 /// Arena `pages`, arena `more` (only where two are asked for), and a one-element array `box`.
 class Names final : public isa::Symbols {
@@ -40,31 +39,11 @@ class ArenaTest : public ::testing::Test {
 
   /// The log of verifying `body` with the first `maps` maps; "accepted" when it passes.
   std::string judge(const std::string& body, std::size_t maps = 2) {
-    isa::AssembleError wrong;
     const Names names;
-    const auto slots = isa::assemble(body + "r0 = 0\nexit\n", &wrong, &names);
-    if (!slots.ok()) return wrong.message;
-    const auto insns = isa::decode(slots.value(), nullptr);
-    std::vector<WideImmediate> wide;
-    for (std::uint32_t i = 0; i < insns.value().size(); ++i) {
-      const isa::Insn& insn = insns.value()[i];
-      if (insn.op != isa::Op::kLdImm64 || insn.pseudo() == isa::Pseudo::kImm) continue;
-      wide.push_back({i, insn.pseudo(), static_cast<std::uint32_t>(insn.imm),
-                      static_cast<std::uint32_t>(static_cast<std::uint64_t>(insn.imm) >> 32)});
-    }
-    ProgramInput in;
-    in.prog_type = uapi::BPF_PROG_TYPE_SCHED_CLS;
-    in.gpl_compatible = true;
-    in.insns = insns.value();
-    in.raw = slots.value();
-    in.wide = wide;
-    in.maps = std::span(maps_).first(maps);
-    in.rights = rights_;
-    TextLog log(1);
-    auto verdict = verify(in, model::Facts{}, Limits{}, log);
-    if (!verdict.ok()) return log.text;
-    verified_ = std::move(verdict).value();
-    return "accepted";
+    TestProgram program(body + "r0 = 0\nexit\n", &names);
+    program.input.maps = std::span(maps_).first(maps);
+    program.input.rights = rights_;
+    return program.judge({}, &verified_);
   }
 
   void accepts(const std::string& body) { EXPECT_EQ(judge(body), "accepted") << body; }

@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "btf/builder.h"
-#include "isa/decode.h"
 #include "uapi/bpf.h"
 #include "verifier/testing.h"
 
@@ -15,7 +14,8 @@ namespace {
 using btf::Builder;
 using btf::TypeId;
 using testing::parsed;
-using testing::TextLog;
+using testing::slots_of;
+using testing::TestProgram;
 
 /// Maps `box` and `other`: arrays with values { u64 n; bpf_timer @8; bpf_wq @24 }, `bare`: one without fields, `outer`: an array
 /// of maps like `box`. The host may sleep in doze().
@@ -101,47 +101,22 @@ class AsyncTest : public ::testing::Test {
   /// callback: a function behind it, which subprog[+0] names.
   std::string judge(const std::string& body, const std::string& callback) {
     const std::string head = "r6 = map[name:box][0]+0\nr7 = map[name:box]\n" + body + "out:\nr0 = 0\nexit\n";
-    const std::string behind = callback + global_;
-    isa::AssembleError wrong;
-    auto slots = isa::assemble(head + behind, &wrong, &world_);
-    if (!slots.ok()) return wrong.message + "\n" + head + behind;
-    const std::size_t main_slots = slots.value().size() - slots_of(behind);
-    for (std::size_t i = 0; i < slots.value().size(); ++i)
-      if (slots.value()[i].code == 0x18 && slots.value()[i].src == 4)
-        slots.value()[i].imm = static_cast<std::int32_t>(main_slots) - static_cast<std::int32_t>(i) - 1;
-    const auto insns = isa::decode(slots.value(), nullptr);
-    std::vector<WideImmediate> wide;
-    for (std::uint32_t i = 0; i < insns.value().size(); ++i) {
-      const isa::Insn& insn = insns.value()[i];
-      if (insn.op != isa::Op::kLdImm64 || insn.pseudo() == isa::Pseudo::kImm || insn.pseudo() == isa::Pseudo::kFunc) continue;
-      wide.push_back({i, insn.pseudo(), static_cast<std::uint32_t>(insn.imm),
-                      static_cast<std::uint32_t>(static_cast<std::uint64_t>(insn.imm) >> 32)});
-    }
-    ProgramInput in;
-    in.prog_type = sleepable_ ? uapi::BPF_PROG_TYPE_SYSCALL : uapi::BPF_PROG_TYPE_SCHED_CLS;
-    in.flags = sleepable_ ? std::uint32_t{uapi::BPF_F_SLEEPABLE} : 0u;
-    in.gpl_compatible = true;
-    in.insns = insns.value();
-    in.raw = slots.value();
-    in.wide = wide;
+    TestProgram program(head, &world_, callback + global_);
+    ProgramInput& in = program.input;
+    if (sleepable_) in.prog_type = uapi::BPF_PROG_TYPE_SYSCALL, in.flags = uapi::BPF_F_SLEEPABLE;
     in.maps = world_.maps;
-    in.rights = model::Rights::all();
     std::vector<FuncInfo> functions;
     if (!global_.empty()) {
       Builder b;
       const TypeId proto = b.add_proto(b.add_int("int", 4, true), {});
-      const std::size_t at[] = {0, main_slots, slots.value().size() - slots_of(global_)};
+      const std::size_t at[] = {0, program.main_slots, in.raw.size() - slots_of(global_, &world_)};
       for (const std::size_t start : at)
         functions.push_back({static_cast<std::uint32_t>(start), b.add_func("f" + std::to_string(start), proto,
                                                                            start == at[2] ? btf::Linkage::kGlobal : btf::Linkage::kStatic)});
       in.btf = parsed(b);
       in.func_info = functions;
     }
-    TextLog log(1);
-    auto verdict = verify(in, world_.facts, Limits{}, log);
-    if (!verdict.ok()) return log.text;
-    verified_ = std::move(verdict).value();
-    return "accepted";
+    return program.judge(world_.facts, &verified_);
   }
 
   void accepts(const std::string& body, const std::string& callback = "") {
@@ -150,10 +125,6 @@ class AsyncTest : public ::testing::Test {
   void refuses(const std::string& body, const std::string& words, const std::string& callback = "") {
     const std::string log = judge(body, callback);
     EXPECT_NE(log.find(words), std::string::npos) << "lacks: " << words << "\n" << log;
-  }
-
-  std::size_t slots_of(const std::string& text) const {
-    return text.empty() ? 0 : isa::assemble(text, nullptr, &world_).value().size();
   }
 
   World world_;

@@ -5,14 +5,14 @@
 #include <vector>
 
 #include "btf/builder.h"
-#include "isa/decode.h"
 #include "uapi/bpf.h"
 #include "verifier/testing.h"
 
 namespace ring3::verifier {
 namespace {
 
-using testing::TextLog;
+using testing::slots_of;
+using testing::TestProgram;
 using testing::parsed;
 using btf::Builder;
 using btf::TypeId;
@@ -61,28 +61,16 @@ class ExceptionsTest : public ::testing::Test {
       const TypeId func = b.add_func(f.name, b.add_proto(f.returns_pointer ? nothing : u64, params),
                                      f.global ? btf::Linkage::kGlobal : btf::Linkage::kStatic);
       info.push_back({at, func});
-      const auto slots = isa::assemble(f.code, nullptr, &host_);
-      if (!slots.ok()) return "cannot assemble " + f.name;
-      at += static_cast<std::uint32_t>(slots.value().size());
+      at += static_cast<std::uint32_t>(slots_of(f.code, &host_));
       text += f.code;
     }
     for (const std::string& tag : tags) b.add_decl_tag("exception_callback:" + tag, info[0].type);
-    const auto slots = isa::assemble(text, nullptr, &host_);
-    const auto insns = isa::decode(slots.value(), nullptr);
-    ProgramInput in;
-    in.prog_type = prog_type;
-    in.attach_type = attach_type;
-    in.gpl_compatible = true;
-    in.insns = insns.value();
-    in.raw = slots.value();
-    in.btf = parsed(b);
-    in.func_info = info;
-    in.rights = model::Rights::all();
-    TextLog log(1);
-    auto verdict = verify(in, host_.facts, Limits{}, log);
-    if (!verdict.ok()) return log.text;
-    verified_ = std::move(verdict).value();
-    return "accepted";
+    TestProgram program(text, &host_);
+    program.input.prog_type = prog_type;
+    program.input.attach_type = attach_type;
+    program.input.btf = parsed(b);
+    program.input.func_info = info;
+    return program.judge(host_.facts, &verified_);
   }
   void expect_refused(const std::string& said, std::string_view words) { EXPECT_NE(said.find(words), std::string::npos) << said; }
 

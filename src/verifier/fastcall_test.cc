@@ -3,7 +3,6 @@
 
 #include <string>
 
-#include "isa/decode.h"
 #include "uapi/bpf.h"
 #include "verifier/testing.h"
 
@@ -14,21 +13,11 @@ class FastcallTest : public ::testing::Test {
  protected:
   /// Counted stack of main; -1: refused.
   int counted(const std::string& text) {
-    const auto slots = isa::assemble(text, nullptr, nullptr);
-    EXPECT_TRUE(slots.ok()) << text;
-    const auto insns = isa::decode(slots.value(), nullptr);
-    ProgramInput in;
-    in.prog_type = uapi::BPF_PROG_TYPE_SOCKET_FILTER;
-    in.gpl_compatible = true;
-    in.insns = insns.value();
-    in.raw = slots.value();
-    in.rights = model::Rights::all();
-    testing::TextLog log(1);
-    const model::Facts facts;
-    auto verdict = verify(in, facts, Limits{}, log);
-    EXPECT_TRUE(verdict.ok()) << log.text;
-    if (!verdict.ok()) return -1;
-    out_ = std::move(verdict).value();
+    testing::TestProgram program(text);
+    program.input.prog_type = uapi::BPF_PROG_TYPE_SOCKET_FILTER;
+    const std::string said = program.judge({}, &out_);
+    EXPECT_EQ(said, "accepted");
+    if (said != "accepted") return -1;
     return static_cast<int>(out_.subprogs[0].counted_stack_bytes);
   }
   VerifiedProgram out_;

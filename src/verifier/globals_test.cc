@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "btf/builder.h"
-#include "isa/decode.h"
 #include "uapi/bpf.h"
 #include "verifier/testing.h"
 
@@ -17,7 +16,7 @@ using btf::Builder;
 using btf::Kind;
 using btf::TypeId;
 using testing::parsed;
-using testing::TextLog;
+using testing::TestProgram;
 
 /// main calls the one global function with what `main` leaves in its arguments.
 struct Case {
@@ -43,21 +42,12 @@ class GlobalsTest : public ::testing::Test {
     for (const std::string& tag : c.tags) b.add_decl_tag(tag, callee, 0);
     const TypeId main = b.add_func("main", b.add_proto(u64, {{"ctx", b.add_ptr(0)}}), btf::Linkage::kGlobal);
     const std::string head = c.main + "call callee\nr0 = 0\nexit\n";
-    const auto slots = isa::assemble(head + "callee:\n" + c.callee, nullptr, &host_);
-    if (!slots.ok()) return "cannot assemble";
-    const std::uint32_t start = static_cast<std::uint32_t>(slots.value().size() - isa::assemble(c.callee, nullptr, &host_).value().size());
-    const std::vector<FuncInfo> info{{0, main}, {start, callee}};
-    const auto insns = isa::decode(slots.value(), nullptr);
-    ProgramInput in;
-    in.prog_type = c.prog_type;
-    in.gpl_compatible = true;
-    in.insns = insns.value();
-    in.raw = slots.value();
-    in.btf = parsed(b);
-    in.func_info = info;
-    in.rights = model::Rights::all();
-    TextLog log(1);
-    return verify(in, host_.facts, Limits{}, log).ok() ? "accepted" : log.text;
+    TestProgram program(head, &host_, "callee:\n" + c.callee);
+    const std::vector<FuncInfo> info{{0, main}, {static_cast<std::uint32_t>(program.main_slots), callee}};
+    program.input.prog_type = c.prog_type;
+    program.input.btf = parsed(b);
+    program.input.func_info = info;
+    return program.judge(host_.facts);
   }
   void refused(const Case& c, std::string_view words) {
     const std::string said = judge(c);

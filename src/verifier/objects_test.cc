@@ -6,14 +6,13 @@
 #include <vector>
 
 #include "btf/builder.h"
-#include "isa/decode.h"
 #include "uapi/bpf.h"
 #include "verifier/testing.h"
 
 namespace ring3::verifier {
 namespace {
 
-using testing::TextLog;
+using testing::TestProgram;
 using testing::parsed;
 using btf::Builder;
 using btf::TypeId;
@@ -138,44 +137,18 @@ class ObjectsTest : public ::testing::Test {
   /// The log of verifying `body`, run with r6 = the value of `box`; "accepted" when it passes. `out` returns 0.
   /// functions: behind it; subprog[+0] is their first.
   std::string judge(const std::string& body, const std::string& functions = "") {
-    std::string text = "r6 = map[name:box][0]+0\n" + body + "out:\nr0 = 0\nexit\n" + functions;
+    std::string text = "r6 = map[name:box][0]+0\n" + body + "out:\nr0 = 0\nexit\n";
     for (std::size_t at; (at = text.find('$')) != std::string::npos;) {  // $elem: the id of the struct
       std::size_t end = at + 1;
       while (end < text.size() && (std::isalpha(static_cast<unsigned char>(text[end])) != 0 || text[end] == '_')) ++end;
       text.replace(at, end - at, std::to_string(world_.type(text.substr(at + 1, end - at - 1))));
     }
-    isa::AssembleError wrong;
-    auto slots = isa::assemble(text, &wrong, &world_);
-    if (!slots.ok()) return wrong.message + "\n" + text;
-    const auto main = isa::assemble(text.substr(0, text.size() - functions.size()), nullptr, &world_);
-    for (std::size_t i = 0; i < slots.value().size(); ++i)
-      if (slots.value()[i].code == 0x18 && slots.value()[i].src == 4)
-        slots.value()[i].imm = static_cast<std::int32_t>(main.value().size()) - static_cast<std::int32_t>(i) - 1;
-    isa::FieldError field;
-    const auto insns = isa::decode(slots.value(), &field);
-    if (!insns.ok()) return field.message;
-    std::vector<WideImmediate> wide;
-    for (std::uint32_t i = 0; i < insns.value().size(); ++i) {
-      const isa::Insn& insn = insns.value()[i];
-      if (insn.op != isa::Op::kLdImm64 || insn.pseudo() == isa::Pseudo::kImm || insn.pseudo() == isa::Pseudo::kFunc) continue;
-      wide.push_back({i, insn.pseudo(), static_cast<std::uint32_t>(insn.imm),
-                      static_cast<std::uint32_t>(static_cast<std::uint64_t>(insn.imm) >> 32)});
-    }
-    ProgramInput in;
-    in.prog_type = sleepable_ ? uapi::BPF_PROG_TYPE_SYSCALL : uapi::BPF_PROG_TYPE_SCHED_CLS;
-    in.flags = sleepable_ ? std::uint32_t{uapi::BPF_F_SLEEPABLE} : 0u;
-    in.gpl_compatible = true;
-    in.insns = insns.value();
-    in.raw = slots.value();
-    in.wide = wide;
+    TestProgram program(text, &world_, functions);
+    ProgramInput& in = program.input;
+    if (sleepable_) in.prog_type = uapi::BPF_PROG_TYPE_SYSCALL, in.flags = uapi::BPF_F_SLEEPABLE;
     in.maps = world_.maps;
     in.btf = world_.own;
-    in.rights = model::Rights::all();
-    TextLog log(1);
-    auto verdict = verify(in, world_.facts, Limits{}, log);
-    if (!verdict.ok()) return log.text;
-    verified_ = std::move(verdict).value();
-    return "accepted";
+    return program.judge(world_.facts, &verified_);
   }
 
   void accepts(const std::string& body, const std::string& functions = "") {

@@ -4,7 +4,6 @@
 #include <string>
 
 #include "btf/builder.h"
-#include "isa/decode.h"
 #include "uapi/bpf.h"
 #include "verifier/testing.h"
 
@@ -20,22 +19,12 @@ std::string judge(const std::string& main, bool returns_number = true, const std
   const btf::TypeId ctx = b.add_ptr(0);
   const btf::TypeId main_func = b.add_func("main", b.add_proto(number, {{"ctx", ctx}}), btf::Linkage::kGlobal);
   const btf::TypeId sub_func = b.add_func("sub", b.add_proto(returns_number ? number : 0, {{"ctx", ctx}}), btf::Linkage::kStatic);
-  const auto slots = isa::assemble(main + "sub:\n" + sub, nullptr, nullptr);
-  EXPECT_TRUE(slots.ok()) << main;
-  const auto insns = isa::decode(slots.value(), nullptr);
-  const auto sub_size = static_cast<std::uint32_t>(isa::assemble(sub, nullptr, nullptr).value().size());
-  const FuncInfo info[] = {{0, main_func}, {static_cast<std::uint32_t>(slots.value().size()) - sub_size, sub_func}};
-  ProgramInput in;
-  in.prog_type = uapi::BPF_PROG_TYPE_SOCKET_FILTER;
-  in.gpl_compatible = true;
-  in.insns = insns.value();
-  in.raw = slots.value();
-  in.btf = testing::parsed(b);
-  in.func_info = info;
-  in.rights = model::Rights::all();
-  testing::TextLog log(1);
-  const model::Facts facts;
-  return verify(in, facts, Limits{}, log).ok() ? "accepted" : log.text;
+  testing::TestProgram program(main, nullptr, "sub:\n" + sub);
+  const FuncInfo info[] = {{0, main_func}, {static_cast<std::uint32_t>(program.main_slots), sub_func}};
+  program.input.prog_type = uapi::BPF_PROG_TYPE_SOCKET_FILTER;
+  program.input.btf = testing::parsed(b);
+  program.input.func_info = info;
+  return program.judge();
 }
 
 TEST(PacketLoadsTest, TheCallerSeesBothEnds) {

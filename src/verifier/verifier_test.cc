@@ -7,8 +7,6 @@
 #include <string>
 #include <vector>
 
-#include "isa/assemble.h"
-#include "isa/decode.h"
 #include "uapi/bpf.h"
 #include "verifier/testing.h"
 
@@ -16,6 +14,7 @@ namespace ring3::verifier {
 namespace {
 
 using testing::TextLog;
+using testing::TestProgram;
 
 struct Outcome {
   bool accepted = false;
@@ -25,20 +24,11 @@ struct Outcome {
 };
 
 Outcome judge(const std::string& text, const Limits& limits, std::uint32_t log_level = 0) {
-  auto slots = isa::assemble(text);
-  EXPECT_TRUE(slots.ok()) << text;
-  isa::FieldError wrong;
-  auto insns = isa::decode(slots.value(), &wrong);
-  EXPECT_TRUE(insns.ok()) << wrong.message;
-  ProgramInput in;
-  in.prog_type = uapi::BPF_PROG_TYPE_SOCKET_FILTER;
-  in.gpl_compatible = true;
-  in.insns = insns.value();
-  in.raw = slots.value();
-  in.rights = model::Rights::all();
+  TestProgram program(text);
+  program.input.prog_type = uapi::BPF_PROG_TYPE_SOCKET_FILTER;
   TextLog log(log_level);
   const model::Facts facts;
-  const auto verdict = verify(in, facts, limits, log);
+  const auto verdict = verify(program.input, facts, limits, log);
   Outcome out;
   out.accepted = verdict.ok();
   if (verdict.ok()) out.insns_processed = verdict.value().stats.insns_processed;
