@@ -76,19 +76,9 @@ class Equivalence {
         return section_vars_match(x, y);
       case Kind::kDeclTag:
         return a_.decl_tag_component(x) == b_.decl_tag_component(y);
-      case Kind::kUnkn:
-      case Kind::kPtr:
-      case Kind::kFwd:
-      case Kind::kTypedef:
-      case Kind::kVolatile:
-      case Kind::kConst:
-      case Kind::kRestrict:
-      case Kind::kFunc:
-      case Kind::kFloat:
-      case Kind::kTypeTag:
+      default:
         return true;
     }
-    return false;
   }
 
   bool members_match(TypeId x, TypeId y, std::uint32_t count) {

@@ -95,19 +95,7 @@ bool fields_compatible(const Btf& a, TypeId x, const Btf& b, TypeId y) {
         x = a.array(x)->elem;
         y = b.array(y)->elem;
         continue;
-      case Kind::kUnkn:
-      case Kind::kStruct:
-      case Kind::kUnion:
-      case Kind::kTypedef:
-      case Kind::kVolatile:
-      case Kind::kConst:
-      case Kind::kRestrict:
-      case Kind::kFunc:
-      case Kind::kFuncProto:
-      case Kind::kVar:
-      case Kind::kDatasec:
-      case Kind::kDeclTag:
-      case Kind::kTypeTag:
+      default:
         return false;
     }
   }

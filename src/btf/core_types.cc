@@ -44,19 +44,9 @@ class Match {
       }
       case Kind::kFuncProto:
         return t->kind == Kind::kFuncProto && protos(a, *s, b, *t, depth);
-      case Kind::kTypedef:
-      case Kind::kVolatile:
-      case Kind::kConst:
-      case Kind::kRestrict:
-      case Kind::kFunc:
-      case Kind::kVar:
-      case Kind::kDatasec:
-      case Kind::kFloat:
-      case Kind::kDeclTag:
-      case Kind::kTypeTag:
+      default:
         return false;
     }
-    return false;
   }
 
  private:
@@ -119,19 +109,9 @@ bool compatible(const Btf& a, TypeId x, const Btf& b, TypeId y, std::uint32_t de
       for (std::uint32_t i = 0; i < s->vlen; ++i)
         if (!compatible(a, a.param(x, i).type, b, b.param(y, i).type, depth + 1)) return false;
       return compatible(a, s->type, b, t->type, depth + 1);
-    case Kind::kTypedef:
-    case Kind::kVolatile:
-    case Kind::kConst:
-    case Kind::kRestrict:
-    case Kind::kFunc:
-    case Kind::kVar:
-    case Kind::kDatasec:
-    case Kind::kFloat:
-    case Kind::kDeclTag:
-    case Kind::kTypeTag:
+    default:
       return false;
   }
-  return false;
 }
 
 }  // namespace

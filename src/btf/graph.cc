@@ -143,16 +143,9 @@ class Walker {
         return step_func(f, t);
       case Kind::kDeclTag:
         return step_decl_tag(f, t);
-      case Kind::kUnkn:
-      case Kind::kInt:
-      case Kind::kEnum:
-      case Kind::kFwd:
-      case Kind::kFuncProto:
-      case Kind::kFloat:
-      case Kind::kEnum64:
+      default:
         return kVoid;
     }
-    return kVoid;
   }
 
   bool is_usable(TypeId id) {
@@ -170,21 +163,9 @@ class Walker {
       case Kind::kFloat:
       case Kind::kEnum64:
         return true;
-      case Kind::kUnkn:
-      case Kind::kFwd:
-      case Kind::kTypedef:
-      case Kind::kVolatile:
-      case Kind::kConst:
-      case Kind::kRestrict:
-      case Kind::kFunc:
-      case Kind::kFuncProto:
-      case Kind::kVar:
-      case Kind::kDatasec:
-      case Kind::kDeclTag:
-      case Kind::kTypeTag:
+      default:
         return false;
     }
-    return false;
   }
 
   Result<TypeId> step_reference(Frame& f, const Type& t) {
@@ -345,16 +326,7 @@ std::optional<std::uint32_t> size_in_bytes(const Btf::Impl& btf, TypeId id) {
       case Kind::kVar:
         id = t.type;
         break;
-      case Kind::kUnkn:
-      case Kind::kFwd:
-      case Kind::kTypedef:
-      case Kind::kVolatile:
-      case Kind::kConst:
-      case Kind::kRestrict:
-      case Kind::kFunc:
-      case Kind::kFuncProto:
-      case Kind::kDeclTag:
-      case Kind::kTypeTag:
+      default:
         return std::nullopt;
     }
   }

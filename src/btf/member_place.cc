@@ -83,18 +83,7 @@ Result<void> check_member_place(const Checker& c, TypeId id, std::uint32_t index
       rule = p.bitfield_bits != 0 ? "Invalid member bitfield_size"
                                   : whole_bytes_rule(p, size_in_bytes(c.btf, target).value_or(0));
       break;
-    case Kind::kUnkn:
-    case Kind::kFwd:
-    case Kind::kTypedef:
-    case Kind::kVolatile:
-    case Kind::kConst:
-    case Kind::kRestrict:
-    case Kind::kFunc:
-    case Kind::kFuncProto:
-    case Kind::kVar:
-    case Kind::kDatasec:
-    case Kind::kDeclTag:
-    case Kind::kTypeTag:
+    default:
       rule = "Unsupported check_member";
       break;
   }

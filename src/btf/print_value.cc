@@ -63,16 +63,7 @@ class Printer {
         return value(t.type, off);
       case Kind::kDatasec:
         return section(id, off);
-      case Kind::kUnkn:
-      case Kind::kFwd:
-      case Kind::kTypedef:
-      case Kind::kVolatile:
-      case Kind::kConst:
-      case Kind::kRestrict:
-      case Kind::kFunc:
-      case Kind::kFuncProto:
-      case Kind::kDeclTag:
-      case Kind::kTypeTag:
+      default:
         out_.write(style_.json ? "null" : "?");
         return;
     }
