@@ -134,24 +134,32 @@ void BPF_PROG(s3_hit, struct cache *cache, struct cache_obj *obj)
     obj->freq++;
 }
 
-/* One step on the small queue: a victim's id, or 0 when an object was promoted, or had gone, or the queue is empty. */
-static __always_inline __u64 step_small(struct queues *q)
+/* The queue's oldest object, owned; null when it is empty, or the object had gone. */
+static __always_inline struct cache_obj *take(struct queues *q, int which)
 {
-  struct entry *e = pop(q, SMALL);
+  struct entry *e = pop(q, which);
   struct cache_obj *obj;
-  __u64 id, key;
-  __u8 seen = 1;
 
   if (!e)
     return 0;
   obj = open(e);
-  if (!obj)
-    return 0;
-  if (obj->gone) {
+  if (obj && obj->gone) {
     cache_obj_put(obj);
     gone--;
     return 0;
   }
+  return obj;
+}
+
+/* One step on the small queue: a victim's id, or 0 when an object was promoted, or had gone, or the queue is empty. */
+static __always_inline __u64 step_small(struct queues *q)
+{
+  struct cache_obj *obj = take(q, SMALL);
+  __u64 id, key;
+  __u8 seen = 1;
+
+  if (!obj)
+    return 0;
   if (obj->freq > 0) {
     obj->freq = 0;
     stats.promoted++;
@@ -169,20 +177,11 @@ static __always_inline __u64 step_small(struct queues *q)
 /* One step on the main queue: a victim's id, or 0 when an object got a second chance, or had gone. */
 static __always_inline __u64 step_main(struct queues *q)
 {
-  struct entry *e = pop(q, MAIN);
-  struct cache_obj *obj;
+  struct cache_obj *obj = take(q, MAIN);
   __u64 id;
 
-  if (!e)
-    return 0;
-  obj = open(e);
   if (!obj)
     return 0;
-  if (obj->gone) {
-    cache_obj_put(obj);
-    gone--;
-    return 0;
-  }
   if (obj->freq > 0) {
     obj->freq--;
     enqueue(q, MAIN, obj);
