@@ -24,7 +24,7 @@ void forget_pointer(const Step& step, RegState& reg);
 /// Ends a reference, but what becomes of its pointers is the caller's to say.
 bool forget_reference(Step& step, std::uint32_t id);
 /// The packet may have moved: pointers into it and slices of it are nothing any more.
-void forget_packet_pointers(Step& step);
+void forget_packet_pointers(const Program& prog, PathState& path);
 /// The path owns nothing that would be lost when the current frame ends (all: when the program does).
 Result<void> check_no_leak(Step& step, bool all);
 

@@ -12,6 +12,7 @@
 #include "verifier/kinds/kptr_field.h"
 #include "verifier/kinds/object.h"
 #include "verifier/kinds/storage_owner.h"
+#include "verifier/transfer/early_end.h"
 #include "verifier/transfer/regs.h"
 
 namespace ring3::verifier {
@@ -469,6 +470,7 @@ Result<void> call_helper(Step& step) {
       return step.diag.refuse(Rule::kTailCallMap);
     RING3_TRY(check_tail_call(step));
     RING3_TRY(note_constant_arg(step, 3));
+    RING3_TRY(walk_early_end(step, EarlyEnd::kTailCall));
   }
   if (call.map != UINT32_MAX) RING3_TRY(check_map_for_helper(step, *step.prog.maps[call.map], *proto));
   if (id == uapi::BPF_FUNC_get_local_storage && !is_null_constant(step.reg(2))) return step.diag.refuse(Rule::kLocalStorageFlags);
@@ -484,7 +486,7 @@ Result<void> call_helper(Step& step) {
   step.out.touches_percpu |= touches_percpu(step.prog, call);
   step.out.may_sleep |= (proto->flags & model::kHelperMaySleep) != 0;
   if (changes_packet(call)) {
-    forget_packet_pointers(step);
+    forget_packet_pointers(step.prog, step.path);
     step.out.changes_packet = true;
   }
   forget_caller_saved(step);

@@ -41,11 +41,11 @@ bool release_reference(Step& step, std::uint32_t id) {
   return true;
 }
 
-void forget_packet_pointers(Step& step) {
-  step.path.for_each_reg([&](RegState& reg) {
+void forget_packet_pointers(const Program& prog, PathState& path) {
+  path.for_each_reg([&](RegState& reg) {
     const bool packet = reg.kind == RegKind::kPacket || reg.kind == RegKind::kPacketMeta || reg.kind == RegKind::kPacketEnd;
     if (!packet && !(reg.kind == RegKind::kMem && reg.has(model::kPacketSlice))) return;
-    if (step.prog.allow_ptr_leaks) set_unknown(reg);
+    if (prog.allow_ptr_leaks) set_unknown(reg);
     else reg = RegState{};
   });
 }

@@ -3,6 +3,7 @@
 #include "verifier/call/call.h"
 #include "verifier/kinds/access.h"
 #include "verifier/kinds/host_symbol.h"
+#include "verifier/transfer/early_end.h"
 #include "verifier/transfer/regs.h"
 #include "verifier/transfer/transfer.h"
 
@@ -20,17 +21,13 @@ bool fetches(Op op) {
   }
 }
 
-/// What an atomic operation finds: on the stack, what was stored there; elsewhere anything. The register it goes to may be the
-/// one that holds the address, which is still needed: it is left as it is.
-Result<RegState> fetch(Step& step, unsigned old) {
+/// What an atomic operation finds goes to register `old`: on the stack, what was stored there; elsewhere anything.
+Result<void> fetch(Step& step, unsigned old) {
   const isa::Insn& insn = step.insn();
-  const RegState before = step.reg(old);
   const Access read{.base = insn.dst, .off = insn.off, .size = insn.size, .value = static_cast<int>(old), .atomic = true};
-  if (step.reg(insn.dst).kind == RegKind::kStack) RING3_TRY(check_access(step, read));
-  else load_unknown(step, {.base = insn.dst, .size = insn.size, .value = static_cast<int>(old)});
-  const RegState found = step.reg(old);
-  step.reg(old) = before;
-  return found;
+  if (step.reg(insn.dst).kind == RegKind::kStack) return check_access(step, read);
+  load_unknown(step, {.base = insn.dst, .size = insn.size, .value = static_cast<int>(old)});
+  return {};
 }
 
 }  // namespace
@@ -76,47 +73,14 @@ Result<void> transfer_atomic(Step& step) {
   if (base.kind == RegKind::kArena && logic) return step.diag.refuse(Rule::kAtomicTarget, {insn.dst, kind_name(base)});
   // Read and write both have to be fine.
   RING3_TRY(check_access(step, {.base = insn.dst, .off = insn.off, .size = insn.size, .atomic = true}));
-  RegState fetched;
   const unsigned old = insn.op == Op::kAtomicCmpxchg ? 0 : insn.src;
   if (fetches(insn.op)) {
     RING3_TRY(check_write(step, old));
-    fetched = RING3_TRY(fetch(step, old));
+    RING3_TRY(fetch(step, old));
   }
-  RING3_TRY(check_access(step, {.base = insn.dst, .off = insn.off, .size = insn.size, .write = true, .atomic = true}));
-  if (fetches(insn.op)) step.reg(old) = fetched;
-  return {};
+  // As in Linux, an address that what was found has taken the place of is no address any more.
+  return check_access(step, {.base = insn.dst, .off = insn.off, .size = insn.size, .write = true, .atomic = true});
 }
-
-namespace {
-
-/// A callback that ends with 0 is one that comes to its exit with 0 in r0: a path to there, whose other registers nobody reads.
-Result<void> end_callback_early(Step& step) {
-  const SubprogInfo& sub = step.prog.subprogs[step.frame().subprog];
-  for (std::uint32_t idx = sub.start; idx < sub.end; ++idx) {
-    if (step.prog.insn(idx).op != Op::kExit) continue;
-    PathState* end = step.search.fork(step.path, idx, step.idx);
-    if (end == nullptr) return Errno::kTooBig;
-    set_constant(end->frame().regs[0], 0);
-    end->frame().regs[0].written = true;
-    return {};
-  }
-  return step.diag.refuse(Rule::kNotSupported, {"a packet load by skb[…] in a callback without an exit"});
-}
-
-/// A load outside the packet ends its function with 0: a path that goes on in the caller. Main's end, and that of a global function
-/// walked on its own, needs no path: 0 is a number, and nothing is owned or held.
-Result<void> walk_early_end(Step& step) {
-  if (step.path.depth() == 0) return {};
-  if (step.frame().role != FrameRole::kCall) return end_callback_early(step);
-  PathState* caller = step.search.fork(step.path, step.frame().callsite + 1, step.idx);
-  if (caller == nullptr) return Errno::kTooBig;
-  caller->frames.pop_back();
-  set_constant(caller->frame().regs[0], 0);
-  caller->frame().regs[0].written = true;
-  return {};
-}
-
-}  // namespace
 
 Result<void> transfer_legacy_load(Step& step) {
   const isa::Insn& insn = step.insn();
@@ -130,7 +94,7 @@ Result<void> transfer_legacy_load(Step& step) {
   if (step.reg(6).kind != RegKind::kCtx) return step.diag.refuse(Rule::kLegacyLoadR6);
   if (insn.op == Op::kLdInd) RING3_TRY(check_read(step, insn.src));
   RING3_TRY(check_no_offset(step, step.reg(6), 6, false));
-  RING3_TRY(walk_early_end(step));
+  RING3_TRY(walk_early_end(step, EarlyEnd::kOutsidePacket));
   forget_caller_saved(step);
   set_unknown(step.reg(0));
   return {};
