@@ -9,31 +9,15 @@
 #include "isa/assemble.h"
 
 namespace ring3::native {
-namespace {
 
-constexpr std::int32_t kArray = 1, kHash = 2;
-constexpr std::uint8_t kWide = 0x18, kNamesMap = 1;
-
-}  // namespace
-
-std::string corpus_text(const RandomProgram& program) {
-  std::vector<isa::RawInsn> insns = program.insns;
-  for (const std::size_t at : program.map_at) insns[at].imm = kArray;
-  for (const std::size_t at : program.hash_at) insns[at].imm = kHash;
-  return isa::assembly_text(insns);
-}
+std::string corpus_text(const RandomProgram& program) { return isa::assembly_text(program.insns); }
 
 Result<RandomProgram> corpus_program(std::string_view text) {
+  constexpr std::uint8_t kWide = 0x18;
   RandomProgram program;
   program.insns = RING3_TRY(isa::assemble(text));
-  for (std::size_t i = 0; i < program.insns.size(); ++i) {
-    const isa::RawInsn& insn = program.insns[i];
-    if (insn.code != kWide) continue;
-    if (insn.src == kNamesMap && insn.imm == kArray) program.map_at.push_back(i);
-    else if (insn.src == kNamesMap && insn.imm == kHash) program.hash_at.push_back(i);
-    else if (insn.src == kNamesMap) return Errno::kInval;
-    ++i;  // the other half
-  }
+  for (const isa::RawInsn& insn : program.insns)
+    if (insn.code == kWide && insn.src == kNamesMap && (insn.imm < 1 || insn.imm >= static_cast<std::int32_t>(kMapNumbersEnd))) return Errno::kInval;
   return program;
 }
 

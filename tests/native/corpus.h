@@ -10,7 +10,7 @@
 
 namespace ring3::native {
 
-/// One instruction a line; map[fd:1] is the array, map[fd:2] the hash.
+/// One instruction a line; map[fd:N] is map number N.
 std::string corpus_text(const RandomProgram& program);
 /// Errors: kInval the text is no program.
 Result<RandomProgram> corpus_program(std::string_view text);

@@ -1,9 +1,11 @@
 // Random programs that are nearly right: most pass a verifier, the rest break one rule somewhere deep inside.
 //
 // A program looks a 48-byte value up in a one-element array, keeps the pointer in r7 and the context in r6, and then does
-// arithmetic, branches, spills, atomics, bounded loops, subprogram calls, accesses at computed offsets, lookups, updates
-// and deletions in a hash, and loads from the packet. It calls nothing whose answer differs from one run to the next, so
-// two kernels that accept it must compute the same.
+// arithmetic of all versions of the instruction set, branches near and far, spills, atomics on maps and stack, bounded loops
+// (also with may_goto), calls two deep, callbacks (bpf_loop, bpf_for_each_map_elem), tail calls from main and other functions,
+// accesses at computed offsets, loads from the packet, and operations on hashes, LRU hashes, arrays, per-CPU maps, maps in
+// maps and a queue. It calls nothing whose answer differs from one run to the next, so two kernels that accept it must
+// compute the same.
 #pragma once
 
 #include <cstdint>
@@ -15,11 +17,27 @@ namespace ring3::native {
 
 inline constexpr std::uint32_t kMapValueBytes = 48;
 inline constexpr std::uint32_t kHashEntries = 16;  // keys of 8 bytes, 0 to 15, and values of 8
+inline constexpr std::uint32_t kArrayEntries = 4;  // values of 8 bytes
+inline constexpr std::uint32_t kPrograms = 3;      // that can be called; another slot is empty
+
+/// What stands in a program for a map's descriptor.
+enum MapNumber : std::uint32_t {
+  kValueMap = 1,
+  kHashMap,
+  kPercpuArrayMap,
+  kPercpuHashMap,
+  kStepsMap,      // an array
+  kLruMap,
+  kQueueMap,
+  kOuterMap,      // its maps are arrays
+  kProgramsMap,
+  kMapNumbersEnd
+};
+
+inline constexpr std::uint8_t kNamesMap = 1, kNamesFunction = 4;  // src of a wide immediate
 
 struct RandomProgram {
   std::vector<isa::RawInsn> insns;
-  std::vector<std::size_t> map_at;   // first slots of wide immediates that take the array's descriptor
-  std::vector<std::size_t> hash_at;  // … the hash's
 };
 
 /// The same seed gives the same program. Of quotients, remainders, sign extensions and shifts by registers we know

@@ -1,7 +1,8 @@
-// ring3-verdict-diff [--seed S] [--count N] [--strict] [--keep DIR]: the same comparison for as long as one likes. --keep
+// ring3-verdict-diff [--seed S] [--count N] [--seconds T] [--strict] [--keep DIR]: the same comparison for as long as one likes. --keep
 // writes what differs, made small, and every program that both accept and that is the first to use something, as files for
 // tests/corpus/engines.
 #include <CLI/CLI.hpp>
+#include <chrono>
 #include <cstdio>
 
 #include <fstream>
@@ -15,11 +16,22 @@ using ring3::native::Difference;
 
 namespace {
 
-/// Whether the program has an operation that none before had: opcode and, of calls, the helper.
+/// What tells operations of one opcode apart: helpers, maps, kinds of atomic and of division.
+int detail(const ring3::isa::RawInsn& insn) {
+  switch (insn.code) {
+    case 0x85: return insn.src << 16 | (insn.src == 0 ? insn.imm : 0);
+    case 0x18: return insn.src << 16 | (insn.src == ring3::native::kNamesMap ? insn.imm : 0);
+    case 0xdb: case 0xc3: case 0xdc: case 0xd4: case 0xd7: return insn.imm;
+    case 0x37: case 0x3f: case 0x34: case 0x3c: case 0x97: case 0x9f: case 0x94: case 0x9c: case 0xbf: case 0xbc: return insn.off;
+    default: return 0;
+  }
+}
+
+/// Whether the program has an operation that none before had.
 bool is_new(const ring3::native::RandomProgram& program, std::set<int>& seen) {
   bool found = false;
   for (const ring3::isa::RawInsn& insn : program.insns)
-    found |= seen.insert(insn.code | (insn.code == 0x85 ? (insn.src << 24 | (insn.src == 0 ? insn.imm : 0) << 8) : insn.code == 0xdb ? insn.imm << 8 : 0)).second;
+    found |= seen.insert(insn.code | detail(insn) << 8).second;
   return found;
 }
 
@@ -31,12 +43,13 @@ void keep(const std::string& folder, std::uint64_t seed, const ring3::native::Ra
 
 int main(int argc, char** argv) {
   CLI::App app("Random programs through this machine's kernel and ring3: verdicts and results compared");
-  std::uint64_t seed = 1, count = 10000, shown = 10;
+  std::uint64_t seed = 1, count = 10000, shown = 10, seconds = 0;
   bool strict = false;
   std::string folder;
   std::set<int> seen;
   app.add_option("--seed", seed, "first seed");
   app.add_option("--count", count, "programs");
+  app.add_option("--seconds", seconds, "stop after so long; 0: when all are done");
   app.add_option("--show", shown, "differences printed at most");
   app.add_flag("--strict", strict, "also print what only ring3 refuses");
   app.add_option("--keep", folder, "an existing folder for programs worth keeping");
@@ -45,7 +58,10 @@ int main(int argc, char** argv) {
   if (!diff.problem().empty()) std::printf("compiler and interpreter only: %s\n", diff.problem().c_str());
   std::uint64_t numbers[4] = {}, accepted = 0, printed = 0;
   constexpr const char* kNames[] = {"", "ONLY RING3 ACCEPTS", "only ring3 refuses", "DIFFERENT RESULT"};
-  for (std::uint64_t i = 0; i < count; ++i) {
+  const auto start = std::chrono::steady_clock::now();
+  std::uint64_t done = 0;
+  for (std::uint64_t i = 0; i < count; ++i, ++done) {
+    if (seconds != 0 && std::chrono::steady_clock::now() - start > std::chrono::seconds(seconds)) break;
     const ring3::native::RandomProgram program = ring3::native::random_program(seed + i);
     ring3::native::Comparison c = diff.compare(program);
     if (c.difference == Difference::kOnlyWeAccept && ring3::native::beyond_linux(seed + i)) c.difference = Difference::kNone;
@@ -62,7 +78,7 @@ int main(int argc, char** argv) {
                 again.theirs.c_str());
   }
   std::printf("%llu programs: %llu accepted by both, %llu by ring3 only, %llu by the kernel only, %llu with other results\n",
-              static_cast<unsigned long long>(count), static_cast<unsigned long long>(accepted),
+              static_cast<unsigned long long>(done), static_cast<unsigned long long>(accepted),
               static_cast<unsigned long long>(numbers[1]), static_cast<unsigned long long>(numbers[2]),
               static_cast<unsigned long long>(numbers[3]));
   return numbers[1] + numbers[3] == 0 ? 0 : 1;

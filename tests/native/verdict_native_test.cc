@@ -50,7 +50,7 @@ TEST(NativeVerdictTest, KeptProgramsHaveTheKernelsVerdictAndResult) {
 
 TEST(CorpusTest, RefusesWhatIsNoProgram) {
   EXPECT_FALSE(corpus_program("r0 = nonsense").ok());
-  EXPECT_FALSE(corpus_program("r1 = map[fd:3]\nexit").ok());
+  EXPECT_FALSE(corpus_program("r1 = map[fd:10]\nexit").ok());
 }
 
 }  // namespace
