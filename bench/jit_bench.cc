@@ -132,7 +132,7 @@ class Bench {
       p.interpreter = interpreter_->compile(p.xlated).value();
       p.jit = jit_->compile(p.xlated).value();
       p.code_bytes = p.jit->listing().bytes.size();
-      p.kernel = KernelProgram::load(p.raw);
+      if (!options_.compile_only) p.kernel = KernelProgram::load(p.raw);
       p.native = find_native_program(p.name);
       if (p.name == options_.dump) dump(p);
       check(p);

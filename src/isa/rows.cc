@@ -1,5 +1,7 @@
 #include "isa/rows.h"
 
+#include <bit>
+
 namespace ring3::isa {
 namespace {
 
@@ -68,6 +70,22 @@ constexpr Index make_index() {
 
 constexpr Index kIndex = make_index();
 
+/// Where the forms of an instruction differ, but for wide immediates: by width, operand and size.
+constexpr std::size_t form_of(std::uint8_t bits, bool src_is_reg, std::uint8_t size) {
+  return (static_cast<std::size_t>(bits == 64) * 2 + src_is_reg) * 5 + (size == 0 ? 0 : static_cast<std::size_t>(std::bit_width(size & 15u)));
+}
+constexpr std::size_t kForms = 20;
+
+constexpr std::array<std::array<std::uint8_t, kForms>, kOpCount> make_forms() {
+  std::array<std::array<std::uint8_t, kForms>, kOpCount> forms{};
+  for (auto& of_op : forms) of_op.fill(kNoRow);
+  for (std::size_t i = kRowCount; i-- > 0;)
+    forms[static_cast<std::size_t>(kTable[i].op)][form_of(kTable[i].bits, kTable[i].src_is_reg(), kTable[i].size)] = static_cast<std::uint8_t>(i);
+  return forms;
+}
+
+constexpr std::array<std::array<std::uint8_t, kForms>, kOpCount> kForm = make_forms();
+
 constexpr bool ops_stand_together() {
   std::array<bool, kOpCount> seen{};
   for (std::size_t i = 0; i < kRowCount; ++i) {
@@ -119,6 +137,10 @@ int find_row(const RawInsn& raw) {
 int find_row(const Insn& insn) {
   const auto op = static_cast<std::size_t>(insn.op);
   if (op >= kOpCount) return -1;
+  if (insn.op != Op::kLdImm64) {
+    const std::uint8_t found = kForm[op][form_of(insn.bits, insn.src_is_reg, insn.size)];
+    return found != kNoRow && same_form(kTable[found], insn) ? found : -1;
+  }
   for (std::size_t i = kIndex.first_of_op[op]; i < kRowCount && kTable[i].op == insn.op; ++i)
     if (same_form(kTable[i], insn)) return static_cast<int>(i);
   return -1;

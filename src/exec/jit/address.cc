@@ -1,6 +1,7 @@
 // Sums that only make an address become part of the memory operands that use them. plan.h has the argument for
 // soundness.
 #include <array>
+#include <bit>
 
 #include "exec/jit/plan.h"
 
@@ -63,14 +64,22 @@ class AddressFolder {
   }
 
  private:
+  /// Something is accessed at an address that a sum of this block made.
   bool worth_a_walk() const {
-    bool accesses = false, sums = false;
+    unsigned sums = 0;  // registers that hold one
     for (std::uint32_t idx = block_.start; idx < block_.end; ++idx) {
-      const Op op = insns_[idx].op;
-      accesses |= op == Op::kLoad || op == Op::kLoadSx || op == Op::kStore;
-      sums |= op == Op::kAdd;
+      const Insn& insn = insns_[idx];
+      const Step& step = plan_.steps[idx];
+      if (step.action == Step::kGather ? (sums >> step.base & 1) != 0 : step.action == Step::kKeep && accesses_at(insn, sums)) return true;
+      const bool copies_sum = insn.op == Op::kMov && insn.src_is_reg && (sums >> insn.src & 1) != 0;
+      if (insn.op == Op::kAdd || insn.op == Op::kSub || copies_sum) sums |= 1u << insn.dst;
+      else if (insn.op != Op::kLsh) sums &= ~unsigned{plan_.writes[idx]};
     }
-    return accesses && sums;
+    return false;
+  }
+  static bool accesses_at(const Insn& insn, unsigned sums) {
+    if (insn.op == Op::kLoad || insn.op == Op::kLoadSx) return (sums >> insn.src & 1) != 0;
+    return insn.op == Op::kStore && (sums >> insn.dst & 1) != 0;
   }
 
   ValueId opaque(std::uint32_t def) {
@@ -85,8 +94,7 @@ class AddressFolder {
 
   void walk(std::uint32_t idx) {
     note_access(idx);
-    for (unsigned reg = 0; reg < kRegs; ++reg)
-      if (plan_.reads[idx] >> reg & 1) use(now_[reg]);
+    for (unsigned reads = plan_.reads[idx]; reads != 0; reads &= reads - 1) use(now_[static_cast<unsigned>(std::countr_zero(reads))]);
     if (plan_.writes[idx] == 0) return;
     const Insn& insn = insns_[idx];
     const bool kept = plan_.steps[idx].action == Step::kKeep;
@@ -96,8 +104,7 @@ class AddressFolder {
     }
     Sum sum;
     const bool is_sum = kept && insn.bits == 64 && sum_of(insn, sum);
-    for (unsigned reg = 0; reg < kRegs; ++reg)
-      if (plan_.writes[idx] >> reg & 1) now_[reg] = opaque(idx);
+    for (unsigned writes = plan_.writes[idx]; writes != 0; writes &= writes - 1) now_[static_cast<unsigned>(std::countr_zero(writes))] = opaque(idx);
     if (is_sum) values_[now_[insn.dst]].sum = sum;
   }
 

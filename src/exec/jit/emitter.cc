@@ -177,7 +177,7 @@ void Emitter::epilogue() {
 }
 
 bool Emitter::needs_fence(std::uint32_t idx) const {
-  return std::binary_search(program_.nospec.begin(), program_.nospec.end(), idx);
+  return !program_.nospec.empty() && std::binary_search(program_.nospec.begin(), program_.nospec.end(), idx);
 }
 
 void Emitter::insn(std::uint32_t idx) {

@@ -5,6 +5,7 @@
 // then applied from the last to the first, as the last covers the most.
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <optional>
 
 #include "exec/jit/plan.h"
@@ -108,8 +109,8 @@ class Gatherer {
   void walk(std::uint32_t idx) {
     const Insn& insn = insns_[idx];
     unsigned operand = 0;
-    for (unsigned reg = 0; reg < kRegs; ++reg) {
-      if ((plan_.reads[idx] >> reg & 1) == 0) continue;
+    for (unsigned reads = plan_.reads[idx]; reads != 0; reads &= reads - 1) {
+      const auto reg = static_cast<unsigned>(std::countr_zero(reads));
       use(values_[now_[reg]].def);
       if (operand < 2) operands_[idx - first_][operand++] = values_[now_[reg]].def;
     }
@@ -117,8 +118,10 @@ class Gatherer {
     if (writes_memory) ++epoch_;
     if (plan_.writes[idx] == 0) return;
     const ValueId result = result_of(idx, insn);
-    for (unsigned reg = 0; reg < kRegs; ++reg)
-      if (plan_.writes[idx] >> reg & 1) overwrite(idx, reg, reg == insn.dst ? result : fresh(idx));
+    for (unsigned writes = plan_.writes[idx]; writes != 0; writes &= writes - 1) {
+      const auto reg = static_cast<unsigned>(std::countr_zero(writes));
+      overwrite(idx, reg, reg == insn.dst ? result : fresh(idx));
+    }
   }
 
   void overwrite(std::uint32_t idx, unsigned reg, ValueId next) {
