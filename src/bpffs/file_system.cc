@@ -10,6 +10,7 @@
 #include "base/try.h"
 #include "bpffs/iterator_reader.h"
 #include "bpffs/map_reader.h"
+#include "bpffs/preload.h"
 
 namespace ring3::bpffs {
 namespace {
@@ -72,7 +73,9 @@ Result<Reply> done(const Result<void>& status) {
 }  // namespace
 
 FileSystem::~FileSystem() {
-  if (instance_) runtime_.kernel().mounts().unmount(instance_, where_);
+  if (!instance_) return;
+  unload_iterators(*instance_);
+  runtime_.kernel().mounts().unmount(instance_, where_);
 }
 
 Result<Reply> FileSystem::call(const Request& request) {
@@ -115,6 +118,7 @@ Result<Reply> FileSystem::mount(const Request& request) {
     instance_ = mounts.mount_new(where_, *options_.uid, *options_.gid, options_.mode.value_or(01777),
                                  options_.delegation, (request.flags & kMountForeign) != 0);
   }
+  preload_iterators(runtime_, *instance_);
   return Reply{};
 }
 
@@ -125,12 +129,7 @@ Result<Reply> FileSystem::describe(const Request&) {
 }
 
 std::uint64_t FileSystem::view_name(std::uint64_t node, const std::string& name) const {
-  if (node != kRoot) return 0;
-  const std::uint64_t view = views_.root_name(name);
-  const auto rows = Views::root_names();
-  for (std::size_t i = 0; view != 0 && i < rows.size(); ++i)
-    if (rows[i].node == view && ((unlinked_views_.load() >> i & 1) != 0 || (rows[i].folder && !options_.views))) return 0;
-  return view;
+  return node == kRoot && options_.views && name == Views::kRootName ? Views::root_node() : 0;
 }
 
 Result<void> FileSystem::free_of_views(std::uint64_t node, const std::string& name) const {
@@ -210,16 +209,8 @@ Result<Reply> FileSystem::link(const Request& request) {
 
 Result<Reply> FileSystem::unlink(const Request& request) {
   if (made_up(request.node)) return Errno::kPerm;
-  const std::uint64_t view = view_name(request.node, request.name);
-  if (view == 0) return done(tree().unlink(at(request.node, request.name), identity(request)));
-  RING3_TRY(may_view(views_, view, request, 4));
-  const auto rows = Views::root_names();
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    if (rows[i].node != view) continue;
-    if (rows[i].folder) return Errno::kIsDir;
-    unlinked_views_.fetch_or(1u << i);
-  }
-  return Reply{};
+  if (view_name(request.node, request.name) != 0) return Errno::kIsDir;
+  return done(tree().unlink(at(request.node, request.name), identity(request)));
 }
 
 Result<Reply> FileSystem::remove_directory(const Request& request) {
@@ -256,10 +247,7 @@ Result<std::unique_ptr<EntrySource>> FileSystem::folder(const Request& request) 
   std::vector<Entry> entries;
   for (const syscall::PinEntry& entry : RING3_TRY(tree().list(at(request.node), identity(request))))
     entries.push_back({entry.name, entry.stat.inode, type_bits(entry.stat.kind)});
-  if (request.node == kRoot)
-    for (const Views::RootName& row : Views::root_names())
-      if (view_name(kRoot, row.name) != 0)
-        entries.push_back({row.name, row.node, row.folder ? mode_t{S_IFDIR} : mode_t{S_IFREG}});
+  if (view_name(request.node, Views::kRootName) != 0) entries.push_back({Views::kRootName, Views::root_node(), mode_t{S_IFDIR}});
   return std::unique_ptr<EntrySource>(new Snapshot(std::move(entries)));
 }
 

@@ -8,7 +8,6 @@
 // thread at a time.
 #pragma once
 
-#include <atomic>
 #include <map>
 #include <memory>
 #include <string>
@@ -69,7 +68,7 @@ class FileSystem final : public Backend {
   Result<Reply> describe(const Request&);
 
   syscall::PinTree& tree() { return instance_->tree; }
-  /// A name of the host's own in the root; 0: none, or it was unlinked.
+  /// The views' folder in the root; 0: another name, or no views are wanted.
   std::uint64_t view_name(std::uint64_t node, const std::string& name) const;
   Result<void> free_of_views(std::uint64_t node, const std::string& name) const;
   Result<Reply> entry_reply(std::uint64_t parent, const std::string& name, const Request& request);
@@ -82,7 +81,6 @@ class FileSystem final : public Backend {
   MountOptions options_;
   std::string where_, why_;
   std::shared_ptr<syscall::PinInstance> instance_;  // null: not mounted
-  std::atomic<std::uint32_t> unlinked_views_{0};    // a bit for each of Views::root_names()
   Mutex mutex_;
   std::uint64_t last_handle_ RING3_GUARDED_BY(mutex_) = 0;
   std::map<std::uint64_t, std::shared_ptr<OpenFile>> open_ RING3_GUARDED_BY(mutex_);

@@ -206,28 +206,4 @@ std::string pins_text(RuntimeImpl& runtime, const Object& object) {
   return out;
 }
 
-std::string maps_table(RuntimeImpl& runtime) {
-  std::string out = "  id name             max_entries\n";
-  for (const Ref<Object>& object : objects_after(runtime.objects(), ObjectKind::kMap, 0, kEverything))
-    out += fmt::format("{:4} {:<16} {:10}\n", object->id(), name_of(*object), as<maps::Map>(*object).max_entries());
-  return out;
-}
-
-std::string programs_table(RuntimeImpl& runtime) {
-  std::string out = "  id name             attached\n";
-  for (const Ref<Object>& object : objects_after(runtime.objects(), ObjectKind::kProg, 0, kEverything)) {
-    const auto& program = as<prog::Program>(*object);
-    const Ref<Object>& target = program.attach_target();
-    std::string attached;
-    if (target && target->kind() == ObjectKind::kBtf) {
-      const btf::Btf& types = *as<prog::BtfObject>(*target).btf();
-      if (const btf::Type* type = types.type(program.about().attach_btf_id)) attached = std::string(type->name);
-    } else if (target) {
-      attached = name_of(*target);
-    }
-    out += fmt::format("{:4} {:<16} {}\n", object->id(), program.name(), attached);
-  }
-  return out;
-}
-
 }  // namespace ring3::bpffs

@@ -1,5 +1,4 @@
-// What by-id/ says about one object: facts as text ("key:\tvalue" lines, the keys of fdinfo) or as JSON, who uses it,
-// and the tables maps.debug and progs.debug.
+// What by-id/ says about one object: facts as text ("key:\tvalue" lines, the keys of fdinfo) or as JSON, who uses it.
 #pragma once
 
 #include <string>
@@ -21,9 +20,6 @@ std::string users_text(RuntimeImpl& runtime, const Object& object);
 std::string uses_text(Object& object);
 /// Paths, one a line.
 std::string pins_text(RuntimeImpl& runtime, const Object& object);
-
-std::string maps_table(RuntimeImpl& runtime);
-std::string programs_table(RuntimeImpl& runtime);
 
 /// Published objects of a kind, ascending ids above `after`, at most `limit`.
 std::vector<Ref<Object>> objects_after(ObjectTable& table, ObjectKind kind, std::uint32_t after, std::size_t limit);

@@ -19,7 +19,7 @@
 namespace ring3::bpffs {
 namespace {
 
-enum class Area : std::uint8_t { kMapsDebug = 1, kProgsDebug, kById, kKind, kObject, kItem, kKey };
+enum class Area : std::uint8_t { kById = 1, kKind, kObject, kItem, kKey };
 enum class Item : std::uint8_t { kInfo, kInfoJson, kUsers, kUses, kPins, kText, kJson, kKv };
 
 struct ItemRow {
@@ -110,17 +110,7 @@ struct Views::Place {
 
 Views::Views(RuntimeImpl& runtime) : runtime_(runtime), born_ns_(wall_ns()) {}
 
-std::vector<Views::RootName> Views::root_names() {
-  return {{"maps.debug", Place{Area::kMapsDebug}.node(), false},
-          {"progs.debug", Place{Area::kProgsDebug}.node(), false},
-          {"by-id", Place{Area::kById}.node(), true}};
-}
-
-std::uint64_t Views::root_name(std::string_view name) const {
-  for (const RootName& row : root_names())
-    if (name == row.name) return row.node;
-  return 0;
-}
+std::uint64_t Views::root_node() { return Place{Area::kById}.node(); }
 
 Result<Ref<Object>> Views::object(const Place& place) const {
   auto found = runtime_.objects().find(place.kind, place.object_id());
@@ -225,8 +215,6 @@ Result<std::unique_ptr<TextSource>> Views::open(std::uint64_t node) {
   const Place place = Place::of(node);
   if (place.folder()) return Errno::kIsDir;
   const auto whole = [](std::string text) { return std::unique_ptr<TextSource>(new WholeText(std::move(text))); };
-  if (place.area == Area::kMapsDebug) return whole(maps_table(runtime_));
-  if (place.area == Area::kProgsDebug) return whole(programs_table(runtime_));
   if (place.area == Area::kKey) {
     const KvFile file = RING3_TRY(kv_file(place.id));
     const Ref<maps::Map> map = ref_cast<maps::Map>(RING3_TRY(object({Area::kItem, ObjectKind::kMap, Item::kKv, file.map})));

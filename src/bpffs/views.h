@@ -1,6 +1,5 @@
 // What the host itself puts into a mount, read-only and made when it is read:
 //
-//   maps.debug, progs.debug     tables of all maps and programs (mode 0400; a mount may unlink them)
 //   by-id/map/7/                one folder for each published object (map, prog, link, btf):
 //     info, info.json           facts
 //     users, uses               objects that hold it, and that it holds
@@ -33,14 +32,9 @@ class Views {
  public:
   explicit Views(RuntimeImpl& runtime);
 
-  /// Names in the root; 0: none of them.
-  std::uint64_t root_name(std::string_view name) const;
-  struct RootName {
-    const char* name;
-    std::uint64_t node;
-    bool folder;
-  };
-  static std::vector<RootName> root_names();
+  /// The one name in the root, a folder.
+  static constexpr const char* kRootName = "by-id";
+  static std::uint64_t root_node();
 
   // Nodes with kMadeUp set. Errors: kStale the object is gone; kNoEnt, kNotDir, kIsDir.
   Result<Attr> attr(std::uint64_t node);

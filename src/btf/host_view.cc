@@ -46,6 +46,12 @@ HostView::Place HostView::find(std::string_view path) const {
   return type_ != 0 && place.off + place.bytes <= bytes_ ? place : Place{};
 }
 
+std::optional<std::size_t> HostView::offset(std::string_view path) const {
+  const Place place = find(path);
+  if (place.bytes == 0) return std::nullopt;
+  return place.off;
+}
+
 void HostView::set(std::string_view path, std::uint64_t value) {
   const Place place = find(path);
   std::memcpy(reinterpret_cast<std::byte*>(memory_.data()) + place.off, &value, std::min(place.bytes, sizeof value));

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -26,6 +27,8 @@ class HostView {
     set(path, reinterpret_cast<std::uintptr_t>(pointer));
   }
   void* data() { return memory_.data(); }
+  /// Where a member starts; none: the BTF has no such member.
+  std::optional<std::size_t> offset(std::string_view path) const;
 
  private:
   struct Place {

@@ -5,6 +5,7 @@
 #include "base/try.h"
 #include "iter/object_views.h"
 #include "iter/walk.h"
+#include "prog/btf_object.h"
 
 namespace ring3::iter {
 
@@ -24,6 +25,20 @@ void fill_map(btf::HostView& view, const maps::Map& map) {
   view.set("frozen", map.frozen() ? 1 : 0);
 }
 
+namespace {
+
+/// The function that a program is for, or the program that it extends; "" none. As long as the program lives.
+const char* attached_name(const prog::Program& program) {
+  const Ref<Object>& target = program.attach_target();
+  if (!target) return "";
+  if (target->kind() == ObjectKind::kProg) return static_cast<const prog::Program&>(*target).name().c_str();
+  if (target->kind() != ObjectKind::kBtf) return "";
+  const btf::Type* type = static_cast<const prog::BtfObject&>(*target).btf()->type(program.about().attach_btf_id);
+  return type != nullptr ? type->name.data() : "";  // of a string section: it ends with a NUL
+}
+
+}  // namespace
+
 void fill_program(btf::HostView& view, btf::HostView& aux, const prog::Program& program) {
   view.clear();
   aux.clear();
@@ -40,6 +55,7 @@ void fill_program(btf::HostView& view, btf::HostView& aux, const prog::Program& 
   aux.set("sleepable", program.about().sleepable ? 1 : 0);
   aux.set_text("name", program.name());
   aux.set_pointer("prog", view.data());
+  aux.set_pointer("attach_func_name", attached_name(program));
 }
 
 namespace {

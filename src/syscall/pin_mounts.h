@@ -7,6 +7,7 @@
 // Lock: mutex_ before the trees' own.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -24,6 +25,8 @@ struct PinInstance {
   PinTree tree;
   Delegation delegation;
   bool foreign = false;  // mounted in a user namespace that is not the host's
+  Mutex mounted_mutex;   // before the tree's own
+  std::uint32_t mounted RING3_GUARDED_BY(mounted_mutex) = 0;  // so many file systems show it: they bring names of their own (bpffs/preload.h)
 };
 
 class PinMounts {

@@ -23,6 +23,7 @@ struct PinTree::Node {
   std::map<std::string, std::shared_ptr<Node>> entries;    // kDirectory
   std::weak_ptr<Node> parent;                              // kDirectory; the root: itself
   std::map<std::string, std::string> xattrs;
+  std::string own_name;                                    // of place_own(); "": a client's
 };
 
 namespace pin_rules {

@@ -91,6 +91,28 @@ Result<void> PinTree::pin(const PinPath& path, const PinIdentity& who, Ref<Objec
   return {};
 }
 
+void PinTree::place_own(const std::string& name, const PinIdentity& owner, Ref<Object> object, mode_t mode) {
+  MutexLock lock(mutex_);
+  if (root_->entries.count(name) != 0) return;
+  const std::shared_ptr<Node> node = make_node(PinKind::kObject, Spot{root_, name, nullptr, false}, owner, mode);
+  node->object = UserRef<Object>(std::move(object));
+  node->own_name = name;
+}
+
+void PinTree::remove_own() {
+  std::vector<UserRef<Object>> released;  // declared first: dropped after the lock
+  MutexLock lock(mutex_);
+  std::vector<Spot> own;
+  for (const auto& [name, node] : root_->entries)
+    if (node->own_name == name) own.push_back({root_, name, node, false});
+  for (const Spot& spot : own) remove_entry(spot, released);
+}
+
+bool PinTree::has_own(const std::string& name) const {
+  MutexLock lock(mutex_);
+  return root_->entries.count(name) != 0;
+}
+
 Result<void> PinTree::check_pin(const PinPath& path, const PinIdentity& who) const {
   MutexLock lock(mutex_);
   const Spot spot = RING3_TRY(free_spot(path, who));

@@ -7,7 +7,7 @@
 //
 // Invariants
 //  * A file node holds exactly one user reference; hard links share the node, so they share it.
-//  * A name other than "." and ".." never contains a dot, and looking one up is kPerm.
+//  * No client makes a name with a dot, and looking one up that is not there is kPerm: dots are for the runtime's own (place_own()).
 //  * Directories have one parent; the root is its own.
 // Lock: mutex_ is a leaf; user references dropped by an operation are dropped after it is released.
 #pragma once
@@ -93,6 +93,11 @@ class PinTree {
   Result<void> pin(const PinPath& path, const PinIdentity& who, Ref<Object> object, mode_t umask);
   /// All checks of pin(), without an effect.
   Result<void> check_pin(const PinPath& path, const PinIdentity& who) const;
+  /// A name of the runtime's own in the root, which may have dots: clients may look it up, and remove it. Nothing happens when it is taken.
+  void place_own(const std::string& name, const PinIdentity& owner, Ref<Object> object, mode_t mode);
+  bool has_own(const std::string& name) const;
+  /// Removes what place_own() has placed in the root and nobody has moved.
+  void remove_own();
   /// kAcces not an object, or the mode forbids what is wanted. Follows symbolic links; touches the access time.
   Result<Ref<Object>> get(const PinPath& path, const PinIdentity& who, bool read, bool write);
 

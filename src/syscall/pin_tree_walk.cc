@@ -123,8 +123,8 @@ Result<PinTree::Spot> PinTree::find_spot(const PinPath& path, const PinIdentity&
       spot = Spot{at, "", at, false};
       continue;
     }
-    RING3_TRY(pin_rules::check_name(name));
     const auto entry = at->entries.find(name);
+    if (entry == at->entries.end()) RING3_TRY(pin_rules::check_name(name));
     std::shared_ptr<Node> node = entry == at->entries.end() ? nullptr : entry->second;
     spot = Spot{at, name, node, last && !after.empty()};
     if (!node) return last ? Result<Spot>(std::move(spot)) : Errno::kNoEnt;

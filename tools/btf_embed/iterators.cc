@@ -36,7 +36,9 @@ class Iterators {
     u32_ = number("unsigned int", 4, 0);
     u64_ = number("unsigned long long", 8, 0);
     s64_ = number("long long", 8, 1);
-    name_ = to_.add_array(number("char", 1, 1), u32_, 16);
+    const TypeId letter = number("char", 1, 1);
+    name_ = to_.add_array(letter, u32_, 16);
+    text_ = to_.add_ptr(letter);
     counter_ = to_.add_struct("", 8, {{"counter", s64_, 0}});
     const TypeId seq = known("seq_file");
     seq_ = to_.add_ptr(seq != 0 ? seq : to_.add_struct("seq_file", 0, {}));
@@ -80,7 +82,7 @@ class Iterators {
     StructWriter aux;
     aux.add("refcnt", counter_, 8, 8);
     for (const char* field : {"id", "used_map_cnt", "verified_insns", "attach_btf_id", "sleepable"}) u32(aux, field);
-    aux.add("load_time", u64_, 8, 8).add("name", name_, 16, 1);
+    aux.add("load_time", u64_, 8, 8).add("name", name_, 16, 1).add("attach_func_name", text_, 8, 8);
     const TypeId known_aux = known("bpf_prog_aux");
     const TypeId to_aux = to_.add_ptr(known_aux != 0 ? known_aux : aux.finish(to_, "bpf_prog_aux"));
     StructWriter s;
@@ -112,7 +114,7 @@ class Iterators {
   Builder& to_;
   const btf::Btf& from_;
   const std::span<const TypeId> ids_;
-  TypeId int_ = 0, u32_ = 0, u64_ = 0, s64_ = 0, name_ = 0, counter_ = 0, seq_ = 0, meta_ = 0;
+  TypeId int_ = 0, u32_ = 0, u64_ = 0, s64_ = 0, name_ = 0, text_ = 0, counter_ = 0, seq_ = 0, meta_ = 0;
 };
 
 }  // namespace

@@ -60,5 +60,64 @@ TEST_F(MountedIterator, B_21_ErrorsOfTheProgramAreTheReads) {
   EXPECT_EQ(bpffs_.open_error("ops"), Errno::kIo);
 }
 
+/// What stands at maps.debug and progs.debug is what anybody could have pinned: links of programs, that were verified.
+TEST_F(MountedIterator, B_26_PreloadedTablesArePinnedIterators) {
+  const long link = get("maps.debug", uapi::BPF_F_RDONLY);
+  EXPECT_EQ(link, -EINVAL) << "a link is got for reading and writing";
+  const long got = get("maps.debug");
+  ASSERT_GE(got, 0);
+  const uapi::bpf_link_info info = bpf().link_info(got);
+  EXPECT_EQ(info.type, static_cast<std::uint32_t>(uapi::BPF_LINK_TYPE_ITER));
+  const long program = bpf().fd_by_id(uapi::BPF_PROG_GET_FD_BY_ID, info.prog_id);
+  EXPECT_EQ(bpf().prog_info(program).name, std::string_view("dump_bpf_map"));
+  // A stream of the same link says the same.
+  uapi::bpf_attr attr = BpfClient::zero();
+  attr.iter_create.link_fd = static_cast<std::uint32_t>(got);
+  const long stream = bpf().bpf(uapi::BPF_ITER_CREATE, attr);
+  ASSERT_GE(stream, 0);
+  array();
+  const std::string text = bpffs_.cat("maps.debug");
+  EXPECT_EQ(text.rfind("  id name             max_entries\n", 0), 0u) << text;
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 2) << text;
+  ::close(static_cast<int>(stream));
+}
+
+TEST_F(MountedIterator, B_26_RemovedMovedAndRestored) {
+  EXPECT_EQ(pin(array(), "dot.ted"), -EPERM);
+  EXPECT_EQ(pin(array(), "maps.debug"), -EEXIST);
+  bpffs::Request move = bpffs_.request(bpffs::Op::kRename, bpffs::kRoot, "maps.debug");
+  move.node2 = bpffs::kRoot;
+  move.name2 = "maps";
+  EXPECT_EQ(bpffs_.error(move), Errno{});
+  EXPECT_EQ(bpffs_.cat("maps").rfind("  id name ", 0), 0u);
+  EXPECT_EQ(bpffs_.find("maps.debug").error(), Errno::kPerm);
+  EXPECT_EQ(bpffs_.error(bpffs_.request(bpffs::Op::kUnlink, bpffs::kRoot, "progs.debug")), Errno{});
+  // What the next mount of the same tree does; an empty tree has its own.
+  TestMount again(runtime_->impl(), "/mnt/again");
+  ASSERT_EQ(again.mount("", 0), Errno{});
+  EXPECT_EQ(bpffs_.list(""), (std::vector<std::string>{"maps", "maps.debug", "progs.debug", "by-id"}));
+  TestMount own(runtime_->impl(), "/mnt/own");
+  ASSERT_EQ(own.mount(), Errno{});
+  EXPECT_EQ(own.list(""), (std::vector<std::string>{"maps.debug", "progs.debug", "by-id"}));
+}
+
+TEST_F(MountedIterator, B_26_GoWithTheLastMountOfATree) {
+  EXPECT_GE(get("maps.debug"), 0);
+  bpf().close_all();
+  {
+    TestMount second(runtime_->impl(), "/mnt/second");
+    ASSERT_EQ(second.mount("", 0), Errno{});
+  }
+  EXPECT_TRUE(pins().has_own("maps.debug")) << "another mount shows them";
+  const auto before = runtime_->impl().objects().live_count();
+  {
+    TestMount own(runtime_->impl(), "/mnt/own");
+    ASSERT_EQ(own.mount(), Errno{});
+    EXPECT_EQ(runtime_->impl().objects().live_count(), before + 4);
+  }
+  rcu::drain();
+  EXPECT_EQ(runtime_->impl().objects().live_count(), before);
+}
+
 }  // namespace
 }  // namespace ring3::test
