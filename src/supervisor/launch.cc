@@ -56,7 +56,10 @@ bool furnish(const LaunchPlan& plan, int channel, std::string& remarks) {
   if (!plan.files.empty() && !lay_over_files(plan.files, why).ok()) remark("nothing put over " + why);
   if (plan.bpffs) {
     const Result<OwnedFd> fuse = mount_fuse("/sys/fs/bpf", "bpf", why);
-    if (fuse.ok()) tell(channel, Step::kFuse, Errno{}, "", placed, fuse->get());
+    if (fuse.ok()) {
+      if (!show_bpffs_in_mounts("/sys/fs/bpf", why).ok()) remark("the table of mounts is the machine's (" + why + ")");
+      tell(channel, Step::kFuse, Errno{}, "", placed, fuse->get());
+    }
     else remark("no file system of pins at /sys/fs/bpf (" + why + ")");
   }
   return placed;

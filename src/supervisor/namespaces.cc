@@ -5,10 +5,12 @@
 #include <sys/mount.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
+#include <sstream>
 
 #include "base/try.h"
 
@@ -69,22 +71,86 @@ Result<void> lay_over(const Overlay& overlay, std::string& why) {
   return {};
 }
 
-// The files' own place is a file system that nobody sees: it is mounted somewhere for the moment in which they are bound.
-Result<void> lay_over_files(const std::vector<FileOverlay>& files, std::string& why) {
-  constexpr const char* kPlace = "/tmp";
-  if (::mount("ring3", kPlace, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0755") != 0) return fail(why, kPlace);
-  Result<void> laid;
-  for (std::size_t i = 0; i < files.size() && laid.ok(); ++i) {
-    if (::access(files[i].path.c_str(), F_OK) != 0) continue;
-    const std::string from = std::string(kPlace) + "/" + std::to_string(i);
-    const OwnedFd file(::open(from.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444));
-    const std::string& text = files[i].content;
-    if (!file || ::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
-        ::mount(from.c_str(), files[i].path.c_str(), nullptr, MS_BIND, nullptr) != 0)
-      laid = fail(why, files[i].path);
+namespace {
+
+/// A file system that nobody sees: it is mounted somewhere for the moment in which its files are put in other places.
+class Workshop {
+ public:
+  Workshop() : stands_(::mount("ring3", kPlace, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0755") == 0) {}
+  ~Workshop() {
+    if (stands_) (void)::umount2(kPlace, MNT_DETACH);
   }
-  (void)::umount2(kPlace, MNT_DETACH);
-  return laid;
+  Workshop(const Workshop&) = delete;
+  Workshop& operator=(const Workshop&) = delete;
+  bool stands() const { return stands_; }
+  /// The path of a new file; "" when it cannot be.
+  std::string make(const std::string& name, const std::string& text) const {
+    std::string path = std::string(kPlace) + "/" + name;
+    const OwnedFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444));
+    if (!file || ::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) return {};
+    return path;
+  }
+  static constexpr const char* kPlace = "/tmp";
+
+ private:
+  const bool stands_;
+};
+
+/// Like a bind mount, but a symbolic link is mounted over itself, not what it leads to.
+bool move_over(const std::string& from, const char* to) {
+  constexpr unsigned kClone = 1, kEmptyPath = 4;  // OPEN_TREE_CLONE, MOVE_MOUNT_F_EMPTY_PATH
+  const OwnedFd tree(static_cast<int>(::syscall(SYS_open_tree, AT_FDCWD, from.c_str(), kClone | O_CLOEXEC)));
+  return tree && ::syscall(SYS_move_mount, tree.get(), "", AT_FDCWD, to, kEmptyPath) == 0;
+}
+
+std::string read_all(const char* path) {
+  const OwnedFd file(::open(path, O_RDONLY | O_CLOEXEC));
+  std::string text;
+  char chunk[4096];
+  for (ssize_t n; file && (n = ::read(file.get(), chunk, sizeof chunk)) > 0;) text.append(chunk, static_cast<std::size_t>(n));
+  return text;
+}
+
+}  // namespace
+
+Result<void> lay_over_files(const std::vector<FileOverlay>& files, std::string& why) {
+  const Workshop place;
+  if (!place.stands()) return fail(why, Workshop::kPlace);
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    if (::access(files[i].path.c_str(), F_OK) != 0) continue;
+    const std::string from = place.make(std::to_string(i), files[i].content);
+    if (from.empty() || ::mount(from.c_str(), files[i].path.c_str(), nullptr, MS_BIND, nullptr) != 0) return fail(why, files[i].path);
+  }
+  return {};
+}
+
+std::string mounts_with_bpffs(const std::string& mounts, const std::string& directory) {
+  std::string out;
+  std::istringstream lines(mounts);
+  for (std::string line; std::getline(lines, line); out += '\n') {
+    std::istringstream words(line);
+    std::string device, point, type, options, rest;
+    words >> device >> point >> type >> options;
+    if (point != directory || !type.starts_with("fuse")) {
+      out += line;
+      continue;
+    }
+    // What FUSE says of itself is nobody's business; a bpffs shows what differs from its defaults, and nothing does.
+    if (const std::size_t fuse = options.find(",user_id="); fuse != std::string::npos) options.erase(fuse);
+    out += "bpf " + point + " bpf " + options + " 0 0";
+  }
+  return out;
+}
+
+// The link cannot be followed: what it leads to is another file for each process.
+Result<void> show_bpffs_in_mounts(const std::string& directory, std::string& why) {
+  constexpr const char* kMounts = "/proc/mounts";
+  const std::string text = mounts_with_bpffs(read_all(kMounts), directory);
+  const Workshop place;
+  if (!place.stands()) return fail(why, Workshop::kPlace);
+  const std::string from = place.make("mounts", text);
+  if (from.empty() || !move_over(from, kMounts)) return fail(why, kMounts);
+  return {};
 }
 
 Result<OwnedFd> mount_fuse(const std::string& directory, const char* subtype, std::string& why) {

@@ -38,6 +38,12 @@ Result<void> lay_over(const Overlay& overlay, std::string& why);
 /// Needs enter_namespaces(). Files the machine does not have are left out. Errors, with words in why: those of mount(2).
 Result<void> lay_over_files(const std::vector<FileOverlay>& files, std::string& why);
 
+/// A table of mounts in which the FUSE file system at `directory` is a bpffs: tools look for that type by name.
+std::string mounts_with_bpffs(const std::string& mounts, const std::string& directory);
+/// Needs enter_namespaces(), and what is to be seen must be mounted. /proc/mounts becomes a file of mounts_with_bpffs(), as things are at this
+/// moment; /proc/PID/mounts and mountinfo stay the kernel's. Errors, with words in why: those of mount(2) and move_mount(2).
+Result<void> show_bpffs_in_mounts(const std::string& directory, std::string& why);
+
 /// A FUSE connection whose file system is mounted over `directory`; whoever serves it reads from the descriptor.
 /// Errors, with words in why: kNoEnt, kAcces no /dev/fuse or no directory; those of mount(2).
 Result<OwnedFd> mount_fuse(const std::string& directory, const char* subtype, std::string& why);

@@ -69,6 +69,8 @@ def maps_of_bpftool():
     yield Case("map delete", ["map", "delete", "pinned", m, "key", "1", "0", "0", "0"])
     yield Case("map delete: again", ["map", "delete", "pinned", m, "key", "1", "0", "0", "0"], FAILED, ["No such file"])
     yield Case("map pin", ["map", "pin", "name", "numbers", f"{PINS}/m2"])
+    yield Case("B-30 map show -f", ["-f", "map", "show", "pinned", m], holds=[f"pinned {m}\n", f"pinned {m}2\n"])
+    yield Case("B-30 map show -j -f", ["-j", "-f", "map", "show", "pinned", m], shape=record("id", "pinned"))
     yield Case("map freeze", ["map", "freeze", "pinned", m])
     yield Case("map update: frozen", ["map", "update", "pinned", m, "key", "3", "0", "0", "0", "value"] + ["7"] * 8, FAILED, ["Operation not permitted"])
     for kind, put, take in (("queue", "enqueue", "dequeue"), ("stack", "push", "pop")):
@@ -125,6 +127,8 @@ def programs_of_bpftool(objects):
     yield Case("prog run", ["prog", "run", "pinned", p, "data_in", f"{objects}/packet"], holds=["Return value: 6"])
     yield Case("prog run -j repeat", ["-j", "prog", "run", "pinned", p, "data_in", f"{objects}/packet", "repeat", "10"], shape=record("retval", "duration"))
     yield Case("prog pin", ["prog", "pin", "pinned", p, f"{PINS}/count2"])
+    yield Case("B-30 prog show -f", ["-f", "prog", "show", "pinned", p], holds=[f"pinned {p}\n", f"pinned {p}2\n"])
+    yield Case("B-30 link show -f: the preloaded iterators", ["-f", "link", "show"], holds=[f"pinned {PINS}/maps.debug\n", f"pinned {PINS}/progs.debug\n"])
     yield Case("prog loadall", ["prog", "loadall", counter, f"{PINS}/all"])
     yield Case("prog loadall pinmaps", ["prog", "loadall", counter, f"{PINS}/all2", "pinmaps", f"{PINS}/all2maps"])
     yield Case("prog load -j", ["-j", "prog", "load", counter, f"{PINS}/count_j"], shape=nothing)

@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
+#include <set>
+#include <string>
 
 #include "tests/integration/run/run_world.h"
 
@@ -51,6 +53,25 @@ TEST_F(RunBpftool, A_35_StructOpsVerbs) {
   const Outcome removed = bpftool({"struct_ops", "unregister", "name", "calc_classic"});
   EXPECT_EQ(removed.code, 0) << removed;
   EXPECT_EQ(calc_.unregistered, 1);
+  EXPECT_TRUE(settles_at(before)) << leaks();
+}
+
+TEST_F(RunBpftool, B_30_PinsAreShownDumpedAndListed) {
+  const std::size_t before = live();
+  const std::string map = "/sys/fs/bpf/b30map";
+  ASSERT_EQ(bpftool({"map", "create", map, "type", "array", "key", "4", "value", "4", "entries", "2", "name", "b30"}).code, 0);
+  EXPECT_TRUE(bpftool({"map", "show", "pinned", map}).says("name b30"));
+  EXPECT_TRUE(bpftool({"map", "dump", "pinned", map}).says("Found 2 elements"));
+  EXPECT_EQ(bpftool({"map", "pin", "name", "b30", map + "2"}).code, 0);
+  const Outcome told = bpftool({"-f", "map", "show", "pinned", map});
+  if (!told.says("pinned ") && !on_host({"grep", "-q", " /sys/fs/bpf bpf ", "/proc/mounts"}).out.empty()) GTEST_SKIP() << "no mount namespaces here";
+  EXPECT_TRUE(told.says("pinned " + map + "\n")) << told;
+  EXPECT_TRUE(told.says("pinned " + map + "2\n")) << told;
+  const json listed = json::parse(bpftool({"-j", "-f", "map", "show", "pinned", map}).out);
+  EXPECT_EQ(listed.at("pinned").get<std::set<std::string>>(), (std::set<std::string>{map, map + "2"})) << listed;
+  EXPECT_EQ(on_host({"rm", map, map + "2"}).code, 0);
+  // The preloaded iterators are pinned programs' links, like anybody's.
+  EXPECT_TRUE(bpftool({"-f", "link", "show"}).says("pinned /sys/fs/bpf/maps.debug")) << bpftool({"-f", "link", "show"});
   EXPECT_TRUE(settles_at(before)) << leaks();
 }
 

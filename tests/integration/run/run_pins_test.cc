@@ -10,7 +10,7 @@ class RunPins : public RunWorld {
  protected:
   void SetUp() override {
     RunWorld::SetUp();
-    if (!IsSkipped() && alone({"grep", "-q", "/sys/fs/bpf fuse.bpf", "/proc/mounts"}).code != 0)
+    if (!IsSkipped() && alone({"grep", "-q", "/sys/fs/bpf fuse.bpf", "/proc/self/mounts"}).code != 0)
       GTEST_SKIP() << "neither mount namespaces nor /dev/fuse here";
   }
 };
@@ -25,6 +25,25 @@ TEST_F(RunPins, TreeOfAHost) {
   const Outcome tree = on_host(client({"tree"}));
   EXPECT_EQ(tree.code, 0) << tree;
   EXPECT_TRUE(settles_at(before)) << leaks();
+}
+
+TEST_F(RunPins, B_25_TheTableOfMountsAndStatfs) {
+  for (const auto& told : {alone({"grep", " /sys/fs/bpf ", "/proc/mounts"}), on_host({"grep", " /sys/fs/bpf ", "/proc/mounts"})})
+    EXPECT_EQ(told.out, "bpf /sys/fs/bpf bpf rw,nosuid,nodev,noexec,relatime 0 0\n") << told;
+  const Outcome type = alone({"stat", "-f", "-c", "%t", "/sys/fs/bpf"});
+  EXPECT_EQ(type.out, "cafe4a11\n") << type;
+  // The rest of the table is as it was.
+  EXPECT_EQ(alone({"sh", "-c", "grep -v ' /sys/fs/bpf ' /proc/mounts | head -1"}).out, alone({"sh", "-c", "head -1 /proc/self/mounts"}).out);
+}
+
+TEST_F(RunPins, B_26_PreloadedIterators) {
+  const Outcome tables = alone({"cat", "/sys/fs/bpf/maps.debug", "/sys/fs/bpf/progs.debug"});
+  EXPECT_EQ(tables.code, 0) << tables;
+  EXPECT_TRUE(tables.says("  id name             max_entries\n")) << tables;
+  EXPECT_TRUE(tables.says("  id name             attached\n")) << tables;
+  EXPECT_TRUE(tables.says(" dump_bpf_map     bpf_iter_bpf_map\n")) << tables;
+  EXPECT_NE(alone({"sh", "-c", "echo x > /sys/fs/bpf/maps.debug"}).code, 0);
+  EXPECT_FALSE(alone({"sh", "-c", "rm -f /sys/fs/bpf/maps.debug; ls /sys/fs/bpf"}).says("maps.debug"));
 }
 
 TEST_F(RunPins, OneCommandSeesWhatAnotherHasPinnedOnTheHost) {
