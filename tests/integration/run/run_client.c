@@ -18,6 +18,7 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -26,6 +27,8 @@
 #include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "stuck_file.h"
 
 #define EXPECT(condition)                                                                  \
   do {                                                                                     \
@@ -588,6 +591,58 @@ static void mode_block(const char *argument) {
   }
 }
 
+/* The same with memory of a file that nobody serves, and with the file itself, which whoever closes it waits for. Who reads such
+ * memory through /proc/PID/mem keeps all of it locked meanwhile, so it is another process that goes on. */
+static void *stuck_closer(void *file) {
+  unsigned long long value = 0;
+  blocked_result = element(BPF_MAP_LOOKUP_ELEM, ((struct stuck_file *)file)->fd, 1, &value);
+  if (blocked_result < 0) blocked_result = -errno;
+  return file;
+}
+
+static void mode_stuck(const char *argument) {
+  enum { kKey, kAttr, kFile, kWays };
+  const int leaves = argument != NULL && strcmp(argument, "leave") == 0;
+  for (int way = kKey; way < kWays; ++way) {
+    struct stuck_file file;
+    blocked_map = create(0);
+    int begin[2];
+    EXPECT(pipe(begin) == 0);
+    pid_t other = fork();
+    if (other == 0) {
+      char byte;
+      EXPECT(read(begin[0], &byte, 1) == 1);
+      for (int i = 0; i < 100; ++i) use(blocked_map);
+      _exit(0);
+    }
+    if (make_stuck_file(&file) != 0) exit(77); /* now, so that the other has none of it */
+    blocked = (unsigned char *)file.memory;
+    blocked_attr = way == kAttr;
+    pthread_t thread;
+    EXPECT(pthread_create(&thread, NULL, way == kFile ? stuck_closer : blocked_caller, &file) == 0);
+    struct pollfd waits = {file.waiting, POLLIN, 0};
+    EXPECT(poll(&waits, 1, 10000) == 1); /* somebody does wait */
+    EXPECT(write(begin[1], "b", 1) == 1);
+    EXPECT(end_of(other) == 0);
+    EXPECT(waitpid(file.server, NULL, WNOHANG) == 0); /* and nobody has waited for its end */
+    if (leaves && way == kFile) {
+      if (fork() == 0) { /* the kernel lets nobody go who has asked: not this process, and not who closes its files */
+        sleep(2);
+        kill(file.server, SIGKILL);
+        _exit(0);
+      }
+      umount2(file.place, MNT_DETACH);
+      rmdir(file.place);
+      kill(getpid(), SIGKILL);
+    }
+    release_stuck_file(&file);
+    EXPECT(pthread_join(thread, NULL) == 0);
+    EXPECT(blocked_result == -EFAULT || blocked_result == -EINVAL || blocked_result == -EBADF);
+    use(blocked_map);
+    close(blocked_map);
+  }
+}
+
 int main(int argc, char **argv) {
   const char *mode = argc > 1 ? argv[1] : "", *argument = argc > 2 ? argv[2] : NULL;
   if (strcmp(mode, "map") == 0) mode_map();
@@ -608,6 +663,7 @@ int main(int argc, char **argv) {
   else if (strcmp(mode, "limit") == 0) mode_limit();
   else if (strcmp(mode, "large") == 0) mode_large(argument);
   else if (strcmp(mode, "block") == 0) mode_block(argument);
+  else if (strcmp(mode, "stuck") == 0) mode_stuck(argument);
   else if (strcmp(mode, "memlock") == 0) mode_memlock();
   else if (strcmp(mode, "link-text") == 0) mode_link_text();
   else if (strcmp(mode, "orphan") == 0) mode_orphan();

@@ -52,6 +52,21 @@ TEST_F(RunClient, MemoryThatBlocksForGoodEndsWithTheCommand) {
   EXPECT_EQ(on_host(client({"block", "leave"})).code, 0);
   EXPECT_TRUE(settles_at(before)) << leaks();
 }
+TEST_F(RunClient, MemoryAndFilesOfAStuckFileSystemHoldUpNobodyElse) {
+  const Outcome own = alone(client({"stuck"}));
+  if (own.code == 77) GTEST_SKIP() << "no FUSE here";
+  EXPECT_EQ(own.code, 0) << own;
+  const std::size_t before = live();
+  const Outcome hosts = on_host(client({"stuck"}));
+  EXPECT_EQ(hosts.code, 0) << hosts;
+  EXPECT_TRUE(settles_at(before)) << leaks();
+}
+TEST_F(RunClient, FilesOfAStuckFileSystemEndWithTheCommand) {
+  if (alone(client({"stuck", "leave"})).code == 77) GTEST_SKIP() << "no FUSE here";
+  const std::size_t before = live();
+  EXPECT_EQ(on_host(client({"stuck", "leave"})).code, 128 + SIGKILL);
+  EXPECT_TRUE(settles_at(before)) << leaks();
+}
 TEST_F(RunClient, LimitsOfTheCommandsOwnRuntime) {
   const Outcome maps = alone(client({"limit"}), {"--limit", "maps=5", "-v"});
   EXPECT_EQ(maps.code, 0) << maps;
