@@ -303,11 +303,21 @@ Result<void> Explorer::mark_slot_precise(PathState& path, std::uint32_t frameno,
   return {};
 }
 
+namespace {
+
+bool same_calls(const PathState& a, const PathState& b) {
+  return a.frames.size() == b.frames.size() &&
+         std::equal(a.frames.begin(), a.frames.end(), b.frames.begin(),
+                    [](const auto& x, const auto& y) { return x->callsite == y->callsite; });
+}
+
+}  // namespace
+
 const PathState* Explorer::previous_visit(const PathState& path, std::uint32_t insn_idx, bool skip_current) {
   const Checkpoint* from = path.parent;
   if (skip_current && from != nullptr && from->state.insn_idx == insn_idx) from = from->state.parent;
   for (const Checkpoint* c = from; c != nullptr; c = c->state.parent)
-    if (c->state.insn_idx == insn_idx && c->state.frames.size() == path.frames.size()) return &c->state;
+    if (c->state.insn_idx == insn_idx && same_calls(c->state, path)) return &c->state;
   return nullptr;
 }
 
