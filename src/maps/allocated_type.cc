@@ -17,6 +17,7 @@ namespace {
 /// What stands before an object.
 struct alignas(16) Prefix {
   rcu::Deferred freed;
+  AllocatedType::Struct of;
   std::uint32_t stride;  // per-CPU objects: from copy to copy
 };
 
@@ -62,27 +63,42 @@ void free_after_readers(void* object) noexcept {
 }  // namespace
 
 AllocatedType::AllocatedType(std::uint32_t bytes, const model::FieldTable& fields,
-                             std::shared_ptr<const FieldOwners> owners)
-    : bytes_(bytes), owners_(std::move(owners)) {
+                             std::shared_ptr<const FieldOwners> owners, Struct of)
+    : bytes_(bytes), struct_(of), owners_(std::move(owners)) {
   if (const model::Field* f = fields.find(model::FieldKind::kRefcount)) refcount_off_ = f->off;
 }
 
 Result<std::shared_ptr<const AllocatedType>> AllocatedType::make(std::uint32_t bytes, const model::FieldTable& fields,
-                                                                 MapHost& host, TextSink& log) {
+                                                                 MapHost& host, TextSink& log, Struct of) {
   auto owners = RING3_TRY(FieldOwners::make(fields, host, log));
-  return std::shared_ptr<const AllocatedType>(new AllocatedType(bytes, fields, std::move(owners)));
+  return std::shared_ptr<const AllocatedType>(new AllocatedType(bytes, fields, std::move(owners), of));
 }
 
 Result<std::shared_ptr<const AllocatedType>> AllocatedType::make(const std::shared_ptr<const btf::Btf>& btf,
                                                                  btf::TypeId type, MapHost& host, TextSink& log) {
   const auto hosts = host.host_btfs();
   const model::FieldTable fields = RING3_TRY(model::parse_fields(btf, type, hosts, model::kAllocatedFields, log));
-  return make(btf->size_of(type).value_or(0), fields, host, log);
+  return make(btf->size_of(type).value_or(0), fields, host, log, {btf.get(), type});
+}
+
+std::shared_ptr<const AllocatedType> AllocatedType::one_of(std::vector<std::shared_ptr<const AllocatedType>> types) {
+  std::shared_ptr<AllocatedType> made(new AllocatedType(0, {}, nullptr, {}));
+  made->any_of_ = std::move(types);
+  return made;
+}
+
+const AllocatedType& AllocatedType::type_of(void* object) const noexcept {
+  for (const auto& type : any_of_)
+    if (type->struct_ == prefix_of(object)->of) return *type;
+  RING3_CHECK(false, "the verifier knows what an instruction may end");
+  return *this;
 }
 
 void* AllocatedType::allocate() const noexcept {
   void* object = take_memory(bytes_, 0);
-  if (object != nullptr && refcount_off_ >= 0)
+  if (object == nullptr) return nullptr;
+  prefix_of(object)->of = struct_;
+  if (refcount_off_ >= 0)
     __atomic_store_n(reinterpret_cast<std::uint32_t*>(static_cast<std::byte*>(object) + refcount_off_), 1, __ATOMIC_RELAXED);
   return object;
 }
@@ -103,6 +119,7 @@ bool AllocatedType::acquire(void* object) const noexcept {
 }
 
 void AllocatedType::drop(void* object) const noexcept {
+  if (!any_of_.empty()) return type_of(object).drop(object);
   auto* bytes = static_cast<std::byte*>(object);
   if (refcount_off_ >= 0 &&
       __atomic_sub_fetch(reinterpret_cast<std::uint32_t*>(bytes + refcount_off_), 1, __ATOMIC_ACQ_REL) != 0)

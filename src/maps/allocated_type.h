@@ -1,5 +1,7 @@
 // A struct of a program's own: how objects of it are made, counted and ended. Each map that holds such objects and each
-// program that makes them has one of these; equal ones are interchangeable, since an object carries no type.
+// program that makes them has one of these; those of one struct of one BTF object are interchangeable, and types of two BTF
+// objects are never the same. An object knows its struct, for the places that end objects of several; whoever has the object
+// keeps that BTF.
 //
 // An object is zeroed memory behind a prefix that programs never see. Its end gives back what its fields own at once
 // (on the thread that drops it, under no lock of ring3) and its memory after readers have left, because a program may have
@@ -11,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "base/text_sink.h"
 #include "btf/btf.h"
@@ -27,13 +30,23 @@ class AllocatedType {
   /// Most bytes of one copy of a per-CPU object.
   static constexpr std::uint32_t kMaxPercpuBytes = 512;
 
+  /// Which struct objects are of.
+  struct Struct {
+    const btf::Btf* btf;
+    btf::TypeId id;
+    bool operator==(const Struct&) const = default;
+  };
+
   /// fields: kAllocatedFields of the struct. Errors: kNoEnt a host struct without destructor, and those of
   /// model::parse_fields for structs it owns; text to the log.
   static Result<std::shared_ptr<const AllocatedType>> make(std::uint32_t bytes, const model::FieldTable& fields,
-                                                           MapHost& host, TextSink& log);
+                                                           MapHost& host, TextSink& log, Struct of = {});
   /// The same with size and fields read from the BTF.
   static Result<std::shared_ptr<const AllocatedType>> make(const std::shared_ptr<const btf::Btf>& btf,
                                                            btf::TypeId type, MapHost& host, TextSink& log);
+
+  /// What drops objects of several structs, and does nothing else. At least one type, none of them made this way.
+  static std::shared_ptr<const AllocatedType> one_of(std::vector<std::shared_ptr<const AllocatedType>> types);
 
   std::uint32_t bytes() const { return bytes_; }
   /// Whether an object may have several references; else whoever has one is alone with it.
@@ -55,11 +68,15 @@ class AllocatedType {
   static std::int64_t live_objects() noexcept;
 
  private:
-  AllocatedType(std::uint32_t bytes, const model::FieldTable& fields, std::shared_ptr<const FieldOwners> owners);
+  AllocatedType(std::uint32_t bytes, const model::FieldTable& fields, std::shared_ptr<const FieldOwners> owners, Struct of);
+  /// Of one_of(): the object's own.
+  const AllocatedType& type_of(void* object) const noexcept;
 
   const std::uint32_t bytes_;
+  const Struct struct_;
   std::int64_t refcount_off_ = -1;
   const std::shared_ptr<const FieldOwners> owners_;  // null: its fields own nothing
+  std::vector<std::shared_ptr<const AllocatedType>> any_of_;
 };
 
 }  // namespace ring3::maps

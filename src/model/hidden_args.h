@@ -5,6 +5,7 @@
 //   verifier  sets, on the call's InsnFacts, what the row asks for: `object` (index into VerifiedProgram::objects) for
 //             type_reg, `node_off` for node_off_reg, `dynptr_read_only` for read_only_reg. All paths through a call agree
 //             on them, else the program is refused.
+//             bpf_obj_drop_impl alone may end objects of several types (ObjectType::any_of): an object knows its own.
 //   rewrite   puts them into the registers: a const maps::AllocatedType *, a byte offset, 0 or 1.
 //   exec      finds them there (exec/helpers/).
 //

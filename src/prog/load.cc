@@ -127,15 +127,23 @@ struct Kept {
 
 /// How objects of the program's own types are made and ended.
 Result<ObjectTypes> object_types(const verifier::VerifiedProgram& verified, ProgramHost& host, verifier::LogSink& log) {
-  ObjectTypes types;
-  for (const verifier::ObjectType& object : verified.objects) {
+  ObjectTypes types(verified.objects.size());
+  for (std::size_t i = 0; i < types.size(); ++i) {
+    const verifier::ObjectType& object = verified.objects[i];
+    if (!object.any_of.empty()) continue;
     StringSink why;
-    auto type = maps::AllocatedType::make(object.bytes, object.fields, host.map_host(), why);
+    auto type = maps::AllocatedType::make(object.bytes, object.fields, host.map_host(), why, {object.btf.get(), object.type});
     if (!type.ok()) {
       log.write(why.text());
       return type.error();
     }
-    types.push_back(std::move(type).value());
+    types[i] = std::move(type).value();
+  }
+  for (std::size_t i = 0; i < types.size(); ++i) {
+    if (verified.objects[i].any_of.empty()) continue;
+    ObjectTypes several;
+    for (const std::uint32_t at : verified.objects[i].any_of) several.push_back(types[at]);
+    types[i] = maps::AllocatedType::one_of(std::move(several));
   }
   return types;
 }

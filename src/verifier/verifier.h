@@ -102,7 +102,9 @@ struct ObjectType {
   btf::TypeId type = 0;
   std::uint32_t bytes = 0;
   bool percpu = false;                       // one copy per CPU; never has special fields
-  model::FieldTable fields;                  // what making one initialises and its end gives back
+  model::FieldTable fields = {};             // what making one initialises and its end gives back
+  /// Not a type, but one of these (indices into VerifiedProgram::objects): an instruction ends objects of all of them.
+  std::vector<std::uint32_t> any_of = {};
 };
 
 struct Subprog {

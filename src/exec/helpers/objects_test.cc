@@ -120,6 +120,29 @@ TEST_F(ObjectsTest, TheLastReferenceEndsAnObjectAndWhatItHolds) {
   }
 }
 
+TEST_F(ObjectsTest, AnObjectKnowsItsStructWhereSeveralEnd) {
+  const auto made = [this](const model::FieldTable& fields, btf::TypeId id) {
+    return AllocatedType::make(sizeof(Node), fields, maps_, maps_.log, {nullptr, id}).value();
+  };
+  model::FieldTable other = fields_;
+  other.fields.erase(other.fields.begin() + 2);  // not counted
+  const auto counted = made(fields_, 5), plain = made(other, 6);
+  const auto either = AllocatedType::one_of({counted, plain});
+  auto* first = static_cast<Node*>(counted->allocate());
+  auto* second = static_cast<Node*>(plain->allocate());
+  EXPECT_TRUE(counted->acquire(first));
+  int held = 1, also_held = 1;
+  first->held = &held;
+  second->held = &also_held;
+  rcu::ReadSection readers;
+  kfunc("bpf_obj_drop_impl", first, either.get());
+  kfunc("bpf_obj_drop_impl", second, either.get());
+  EXPECT_EQ(held, 1) << "somebody has it";
+  EXPECT_EQ(also_held, 0);
+  kfunc("bpf_obj_drop_impl", first, either.get());
+  EXPECT_EQ(held, 0);
+}
+
 TEST_F(ObjectsTest, WithoutMemoryThereIsNone) {
   FaultInjection fault(0);
   EXPECT_EQ(make(), nullptr);

@@ -1,5 +1,7 @@
 #include "verifier/kinds/object.h"
 
+#include <algorithm>
+
 #include "base/text_sink.h"
 #include "model/field_kinds.h"
 #include "verifier/transfer/regs.h"
@@ -49,6 +51,16 @@ bool ends_plainly(const ObjectType& object) {
   constexpr model::FieldSet kOwnNothing = model::field_bit(FieldKind::kSpinLock) | model::field_bit(FieldKind::kListNode) |
                                           model::field_bit(FieldKind::kRbNode) | model::field_bit(FieldKind::kKptrUntrusted);
   return (object.fields.kinds() & ~kOwnNothing) == 0;
+}
+
+/// Objects of both types end at one instruction: each knows at run time what it is.
+void note_either(std::vector<ObjectType>& objects, std::uint32_t& noted, std::uint32_t at) {
+  if (objects[noted].any_of.empty()) {
+    objects.emplace_back().any_of = {noted};
+    noted = static_cast<std::uint32_t>(objects.size() - 1);
+  }
+  std::vector<std::uint32_t>& types = objects[noted].any_of;
+  if (std::find(types.begin(), types.end(), at) == types.end()) types.push_back(at);
 }
 
 }  // namespace
@@ -108,8 +120,10 @@ Result<void> note_object(Step& step, std::uint32_t btf, btf::TypeId type, bool p
   if (noted == UINT32_MAX) noted = at;
   if (noted == at) return {};
   const ObjectType &before = step.out.objects[noted], &now = step.out.objects[at];
-  if (use == ObjectUse::kEnd && ends_plainly(before) && ends_plainly(now) && before.percpu == now.percpu) return {};
-  return step.diag.refuse(Rule::kMixedObjects);
+  if (use != ObjectUse::kEnd || before.percpu != now.percpu) return step.diag.refuse(Rule::kMixedObjects);
+  if (before.any_of.empty() && ends_plainly(before) && ends_plainly(now)) return {};
+  note_either(step.out.objects, noted, at);
+  return {};
 }
 
 const char* field_struct(FieldKind kind) {
