@@ -46,13 +46,6 @@ const Program::StructFields& known_fields(Program& prog, std::uint32_t btf, btf:
   return added;
 }
 
-/// Nothing is left to do at the end of such an object but to free it: one is like the other.
-bool ends_plainly(const ObjectType& object) {
-  constexpr model::FieldSet kOwnNothing = model::field_bit(FieldKind::kSpinLock) | model::field_bit(FieldKind::kListNode) |
-                                          model::field_bit(FieldKind::kRbNode) | model::field_bit(FieldKind::kKptrUntrusted);
-  return (object.fields.kinds() & ~kOwnNothing) == 0;
-}
-
 /// Objects of both types end at one instruction: each knows at run time what it is.
 void note_either(std::vector<ObjectType>& objects, std::uint32_t& noted, std::uint32_t at) {
   if (objects[noted].any_of.empty()) {
@@ -121,7 +114,7 @@ Result<void> note_object(Step& step, std::uint32_t btf, btf::TypeId type, bool p
   if (noted == at) return {};
   const ObjectType &before = step.out.objects[noted], &now = step.out.objects[at];
   if (use != ObjectUse::kEnd || before.percpu != now.percpu) return step.diag.refuse(Rule::kMixedObjects);
-  if (before.any_of.empty() && ends_plainly(before) && ends_plainly(now)) return {};
+  if (now.percpu) return {};  // they have no special fields, so all end alike
   note_either(step.out.objects, noted, at);
   return {};
 }

@@ -32,7 +32,7 @@ bool may_hold_lock(Program& prog, const RegState& reg);
 Result<void> check_object_fields(Step& step, const RegState& reg, std::int32_t off, std::uint32_t size);
 
 /// Records that the instruction works on objects of this type. Two types on one instruction are refused, unless it ends them:
-/// then both are noted, or the first where both end alike.
+/// then all are noted, or of per-CPU objects the first.
 enum class ObjectUse : std::uint8_t { kOther, kEnd };
 Result<void> note_object(Step& step, std::uint32_t btf, btf::TypeId type, bool percpu, ObjectUse use = ObjectUse::kOther);
 
