@@ -57,7 +57,7 @@ struct SubprogInfo {
   bool has_tail_call = false;
   bool tail_call_reachable = false;
   bool may_sleep = false;          // calls something that may sleep
-  bool changes_packet = false;
+  bool changes_packet = false;     // itself, or by what it calls
   bool returns_void = false;
   bool prototype_ok = false;       // args below are usable
   std::vector<GlobalArg> args;

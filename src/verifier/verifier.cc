@@ -58,6 +58,7 @@ class Run {
     find_stack_liveness(prog_);
     find_fastcalls(prog_);
     find_throws(prog_);
+    find_packet_changes(prog_);
     prepare_facts();
     RING3_TRY(walk_all());
     RING3_TRY(check_stack_depth(prog_, diag_));

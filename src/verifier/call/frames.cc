@@ -71,8 +71,10 @@ Result<void> call_global(Step& step, std::uint32_t subprog) {
   if (step.diag.wants(kLogNormal | kLogStates))
     step.diag.print("Func#{} ('{}') is global and assumed valid.\n", {subprog, callee.name});
   callee.called |= step.path.in_sleepable && step.path.rcu_depth == 0 ? kMaySleep : kAtomic;
-  // What the function may do to packets is not known yet: assume the worst.
-  forget_packet_pointers(step.prog, step.path);
+  if (callee.changes_packet) {
+    forget_packet_pointers(step.prog, step.path);
+    step.out.changes_packet = true;
+  }
   forget_caller_saved(step);
   if (!callee.returns_void) set_unknown(step.reg(0));
   step.path.insn_idx = step.idx + 1;

@@ -32,16 +32,6 @@ bool throws_at(Program& prog, std::uint32_t idx) {
          prog.special_of(index) == model::KfuncSpecial::kThrow;
 }
 
-/// The subprog an instruction calls or names, or UINT32_MAX.
-std::uint32_t named_subprog(const Program& prog, std::uint32_t idx) {
-  const isa::Insn& insn = prog.insn(idx);
-  std::int64_t target = -1;
-  if (insn.op == isa::Op::kCallSubprog) target = std::int64_t{idx} + 1 + insn.jump;
-  if (insn.op == isa::Op::kLdImm64 && insn.pseudo() == isa::Pseudo::kFunc)
-    target = std::int64_t{idx} + 1 + static_cast<std::int32_t>(insn.imm);
-  return target < 0 ? UINT32_MAX : prog.subprog_starting(static_cast<std::uint32_t>(target));
-}
-
 }  // namespace
 
 Result<std::uint32_t> exception_callback(const Program& prog, Diag& diag) {

@@ -47,6 +47,12 @@ void find_throws(Program& prog);
 /// Nothing throws out of a callback, and nobody calls the exception callback.
 Result<void> check_throws(Program& prog, Diag& diag);
 
+/// Which functions may change the packet (packet_changes.cc).
+void find_packet_changes(Program& prog);
+
+/// The subprog an instruction calls or names, or UINT32_MAX.
+std::uint32_t named_subprog(const Program& prog, std::uint32_t idx);
+
 /// Where control goes after an instruction inside its function: fall-through first, then the jump's target.
 struct Successors {
   std::uint32_t next[2];

@@ -78,6 +78,15 @@ Result<void> find_subprogs(Program& prog, Diag& diag) {
   return {};
 }
 
+std::uint32_t named_subprog(const Program& prog, std::uint32_t idx) {
+  const isa::Insn& insn = prog.insn(idx);
+  std::int64_t target = -1;
+  if (insn.op == isa::Op::kCallSubprog) target = std::int64_t{idx} + 1 + insn.jump;
+  if (insn.op == isa::Op::kLdImm64 && insn.pseudo() == isa::Pseudo::kFunc)
+    target = std::int64_t{idx} + 1 + static_cast<std::int32_t>(insn.imm);
+  return target < 0 ? UINT32_MAX : prog.subprog_starting(static_cast<std::uint32_t>(target));
+}
+
 Successors successors(const Program& prog, std::uint32_t idx) {
   const isa::Insn& insn = prog.insn(idx);
   const std::uint32_t target = static_cast<std::uint32_t>(std::int64_t{idx} + 1 + insn.jump);
