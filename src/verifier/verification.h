@@ -25,7 +25,7 @@ class Search {
   virtual Result<void> mark_precise(PathState& path, unsigned regno) = 0;
   /// The same for the spilled scalar of a stack slot of frame `frameno`.
   virtual Result<void> mark_slot_precise(PathState& path, std::uint32_t frameno, std::uint32_t slot) = 0;
-  /// Nearest checkpoint of this path that was taken at `insn_idx` at the same call depth, or null.
+  /// Nearest checkpoint of this path that was taken at `insn_idx` in functions called from the same places, or null.
   /// skip_current: not the one taken at this very visit.
   virtual const PathState* previous_visit(const PathState& path, std::uint32_t insn_idx, bool skip_current) = 0;
   /// What becomes of `path` may depend on what these slots of frame `frameno` hold.
@@ -55,7 +55,7 @@ struct Step {
   InsnFacts& facts() { return out.insns[idx]; }
   /// True once per instruction and fact: the first visit fills it in, later ones compare.
   enum Fact : std::uint8_t {
-    kFactMap = 1, kFactConstArgs = 2, kFactCtxRow = 4, kFactPercpu = 8, kFactArena = 16, kFactNumber = 32, kFactWeak = 64
+    kFactMap = 1, kFactConstArgs = 2, kFactCtxRow = 4, kFactPercpu = 8, kFactArena = 16, kFactNumber = 32, kFactWeak = 64, kFactCallback = 128
   };
   bool first_note(Fact fact) {
     std::uint8_t& seen = noted[idx];

@@ -9,17 +9,34 @@
 namespace ring3::verifier {
 namespace {
 
-void append_regs(std::string& out, const Diag& diag, const Program& prog, const FrameState& frame, bool all) {
+/// "_rw": looked at by what follows, written since the checkpoint before.
+void append_marks(std::string& out, bool read, bool written) {
+  if (!read && !written) return;
+  out += '_';
+  if (read) out += 'r';
+  if (written) out += 'w';
+}
+
+/// What of a frame has been looked at.
+struct Looked {
+  std::uint16_t regs = 0;
+  std::uint64_t slots = 0;
+
+  bool reg(unsigned i) const { return (regs >> i & 1) != 0; }
+  bool slot(std::size_t i) const { return (slots >> i & 1) != 0; }
+};
+
+void append_regs(std::string& out, const Diag& diag, const Program& prog, const FrameState& frame, bool all, const Looked& looked) {
   for (unsigned i = 0; i < isa::kRegCount; ++i) {
     const RegState& reg = frame.regs[i];
     if (reg.kind == RegKind::kNotInit || (!all && (diag.scratched.regs >> i & 1) == 0)) continue;
     out += " R" + std::to_string(i);
-    if (reg.written) out += "_w";
+    append_marks(out, i != isa::kFrameReg && looked.reg(i), reg.written);
     out += "=" + reg_text(prog, frame, reg);
   }
 }
 
-void append_slot(std::string& out, const Program& prog, const FrameState& frame, std::size_t i) {
+void append_slot(std::string& out, const Program& prog, const FrameState& frame, std::size_t i, bool looked_at) {
   const StackSlot& slot = frame.stack[i];
   if (!slot.holds_anything()) return;
   if (slot.is_object(SlotByte::kIter)) {
@@ -27,7 +44,7 @@ void append_slot(std::string& out, const Program& prog, const FrameState& frame,
     std::string_view type = prog.btf_name(slot.object.btf, slot.object.type);
     if (type.starts_with("bpf_")) type.remove_prefix(4);
     out += " fp" + std::to_string(-(static_cast<int>(i) + 1) * kSlotBytes);
-    if (slot.spilled.written) out += "_w";
+    append_marks(out, looked_at, slot.spilled.written);
     out += "=" + std::string(type) + "(ref_id=" + std::to_string(slot.object.ref_obj_id) +
            (slot.object.state == SlotObject::State::kActive ? ",state=active" : ",state=drained") +
            ",depth=" + std::to_string(slot.object.depth) + ")";
@@ -36,13 +53,13 @@ void append_slot(std::string& out, const Program& prog, const FrameState& frame,
   if (slot.is_object(SlotByte::kDynptr)) {
     if (!slot.object.first) return;
     out += " fp" + std::to_string(-(static_cast<int>(i) + 1) * kSlotBytes);
-    if (slot.spilled.written) out += "_w";
+    append_marks(out, looked_at, slot.spilled.written);
     out += "=dynptr_" + std::string(dynptr_text(slot.object.dynptr));
     if (slot.object.ref_obj_id != 0) out += "(ref_id=" + std::to_string(slot.object.ref_obj_id) + ")";
     return;
   }
   out += " fp" + std::to_string(-(static_cast<int>(i) + 1) * kSlotBytes);
-  if (slot.is_spilled() && slot.spilled.written) out += "_w";
+  append_marks(out, looked_at, slot.is_spilled() && slot.spilled.written);
   out += "=";
   // Letters of the bytes above a narrow spill, or of all eight.
   for (SlotByte b : slot.bytes) {
@@ -52,12 +69,13 @@ void append_slot(std::string& out, const Program& prog, const FrameState& frame,
   if (slot.is_spilled()) out += reg_text(prog, frame, slot.spilled);
 }
 
-std::string frame_text(const Diag& diag, const Program& prog, const PathState& path, const FrameState& frame, bool all) {
+std::string frame_text(const Diag& diag, const Program& prog, const PathState& path, const FrameState& frame, bool all,
+                       const Looked& looked = {}) {
   std::string out;
   if (frame.frameno != 0) out += " frame" + std::to_string(frame.frameno) + ":";
-  append_regs(out, diag, prog, frame, all);
+  append_regs(out, diag, prog, frame, all, looked);
   for (std::size_t i = 0; i < frame.stack.size(); ++i)
-    if (all || (diag.scratched.slots >> i & 1) != 0) append_slot(out, prog, frame, i);
+    if (all || (diag.scratched.slots >> i & 1) != 0) append_slot(out, prog, frame, i, looked.slot(i));
   const char* separator = " refs=";
   for (const Reference& r : path.refs) {
     out += separator + std::to_string(r.id);
@@ -107,8 +125,8 @@ std::string insn_text(const Program& prog, std::uint32_t idx) {
   return isa::disassemble(prog.insn(idx), &names);
 }
 
-std::string frame_line(const Diag& diag, const Program& prog, const PathState& path, const FrameState& frame) {
-  return frame_text(diag, prog, path, frame, true);
+std::string frame_line(const Diag& diag, const Program& prog, const PathState& path, const FrameState& frame, const ValueSet& read) {
+  return frame_text(diag, prog, path, frame, true, {read.regs[frame.frameno], read.slots[frame.frameno]});
 }
 
 void log_frame(Diag& diag, const Program& prog, const PathState& path, const FrameState& frame, bool all) {
@@ -126,9 +144,9 @@ void log_resumed_safe(Diag& diag, const PathState& path) {
   diag.print("\nfrom {} to {}{}: safe\n", {path.prev_idx, path.insn_idx, path.speculative ? " (speculative execution)" : ""});
 }
 
-void log_insn(Diag& diag, const Program& prog, const PathState& path) {
+void log_insn(Diag& diag, const Program& prog, const PathState& path, std::uint32_t state_idx) {
   if (diag.scratched.any()) {
-    diag.write_state(std::to_string(path.insn_idx) + ":", frame_text(diag, prog, path, path.frame(), false));
+    diag.write_state(std::to_string(state_idx) + ":", frame_text(diag, prog, path, path.frame(), false));
     diag.scratched = {};
   }
   log_line(diag, prog, path.insn_idx);

@@ -13,14 +13,15 @@ namespace ring3::verifier {
 
 /// Registers and stack of a frame on one line; all: every one, else those touched since the last line.
 void log_frame(Diag& diag, const Program& prog, const PathState& path, const FrameState& frame, bool all);
-/// What is known of a frame, all of it, as one line without its end.
-std::string frame_line(const Diag& diag, const Program& prog, const PathState& path, const FrameState& frame);
+/// What is known of a frame, all of it, as one line without its end. read: what paths from here have looked at, marked so.
+std::string frame_line(const Diag& diag, const Program& prog, const PathState& path, const FrameState& frame, const ValueSet& read);
 /// "from 4 to 7: R0=…": a path put aside is taken up …
 void log_resume(Diag& diag, const Program& prog, const PathState& path);
 /// … "from 4 to 7: safe": and ends at once.
 void log_resumed_safe(Diag& diag, const PathState& path);
-/// State touched by the previous instruction, then the source line if it changed, then the instruction.
-void log_insn(Diag& diag, const Program& prog, const PathState& path);
+/// State touched by the previous instruction, then the source line if it changed, then the instruction. state_idx: the
+/// instruction the state is told by where it has a line of its own.
+void log_insn(Diag& diag, const Program& prog, const PathState& path, std::uint32_t state_idx);
 void log_stats(Diag& diag, const Program& prog, const VerifiedProgram& out);
 
 /// One register as the log shows it, "map_value(map=m,ks=4,vs=8)"; also for the report.

@@ -8,6 +8,7 @@
 #include "verifier/diag/report.h"
 #include "verifier/explore/recorder.h"
 #include "verifier/explore/states_equal.h"
+#include "verifier/flow/flow.h"
 #include "verifier/kinds/owned_args.h"
 #include "verifier/precision/backtrack.h"
 #include "verifier/transfer/regs.h"
@@ -71,8 +72,8 @@ void forget_written(PathState& state) {
 
 void make_imprecise(PathState& state) {
   for (FramePtr& frame : state.frames) {
-    for (RegState& reg : frame->regs) reg.precise = reg.written = false;
-    for (StackSlot& slot : frame->stack) slot.spilled.precise = slot.spilled.written = false;
+    for (RegState& reg : frame->regs) reg.precise = false;
+    for (StackSlot& slot : frame->stack) slot.spilled.precise = false;
   }
 }
 
@@ -84,7 +85,7 @@ PathState Explorer::entry_state(const EntryPoint& entry) {
   path.frames.push_back(frames_.make());
   FrameState& frame = path.frame();
   frame.subprog = subprog;
-  path.insn_idx = prog_.subprogs[subprog].start;
+  path.insn_idx = path.prev_idx = prog_.subprogs[subprog].start;
   path.in_sleepable = entry.may_sleep;
   set_pointer(frame.regs[isa::kFrameReg], RegKind::kStack);
   if (entry.async != nullptr) {
@@ -152,33 +153,37 @@ Result<void> Explorer::walk(const EntryPoint& entry, Rejection& rejection) {
 Result<void> Explorer::run(PathState& path, bool resumed) {
   const bool log = diag_.wants(kLogNormal | kLogStates);
   bool returned = false;  // from a function, by the instruction before
+  bool covered = false;
   for (;;) {
     if (path.insn_idx >= prog_.size()) return diag_.refuse(Rule::kInvalidIndex, {path.insn_idx, prog_.size()});
     if (++out_.stats.insns_processed > prog_.limits.max_insns_processed)
       return diag_.refuse(Rule::kTooLarge, {out_.stats.insns_processed});
-    if (prog_.marked(path.insn_idx, kMarkPrune) && RING3_TRY(visit(path)) == Visit::kCovered) {
-      if (log && (resumed || returned)) log_resumed_safe(diag_, path);
-      else if (log) diag_.print("{}: safe\n", {path.insn_idx});
-      break;
-    }
+    if (prog_.marked(path.insn_idx, kMarkPrune)) covered = RING3_TRY(visit(path)) == Visit::kCovered;
+    if (covered) break;
     // What a checkpoint taken here has settled, the line does not repeat.
     if (log && (resumed || (returned && diag_.wants(kLogStates)))) log_resume(diag_, prog_, path);
+    // What a branch taught is told of the branch, unless the path was only now taken up behind it.
+    const bool behind_branch = log && !resumed && !returned && successors(prog_, path.prev_idx).count == 2;
     resumed = false;
     bool ended = false;
     const std::size_t depth = path.frames.size();
-    RING3_TRY(execute(path, ended));
+    RING3_TRY(execute(path, behind_branch ? path.prev_idx : path.insn_idx, ended));
     returned = path.frames.size() < depth;
     if (ended || path.dead) break;
   }
   checkpoints_.path_ended(path.parent);
+  // Behind the precision that the end of a loop passed on.
+  if (covered && log && (resumed || returned)) log_resumed_safe(diag_, path);
+  else if (covered && log) diag_.print("{}: safe\n", {path.insn_idx});
   return {};
 }
 
-Result<void> Explorer::execute(PathState& path, bool& ended) {
+/// state_idx: the instruction that the log tells what is known by.
+Result<void> Explorer::execute(PathState& path, std::uint32_t state_idx, bool& ended) {
   const std::uint32_t idx = path.insn_idx;
   if (witness_ != nullptr) witness_->impl().record(prog_, path);
   path.history.push_back({.idx = idx, .frameno = static_cast<std::uint8_t>(path.depth())});
-  if (diag_.wants(kLogNormal | kLogStates)) log_insn(diag_, prog_, path);
+  if (diag_.wants(kLogNormal | kLogStates)) log_insn(diag_, prog_, path, state_idx);
   Step step{prog_, path, diag_, *this, out_, idx, &path.history.back(), noted_};
   // Code that only wrong guesses reach is dead: it is removed, and then no guess reaches it.
   if (!path.speculative) step.facts().reachable = true;

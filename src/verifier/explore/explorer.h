@@ -44,7 +44,7 @@ class Explorer final : public Search {
   PathState entry_state(const EntryPoint& entry);
   /// Runs one path to its end. resumed: it was put aside before, and the log says where it goes on.
   Result<void> run(PathState& path, bool resumed);
-  Result<void> execute(PathState& path, bool& ended);
+  Result<void> execute(PathState& path, std::uint32_t state_idx, bool& ended);
   /// Compares with earlier visits of the path's instruction; may keep this one.
   Result<Visit> visit(PathState& path);
   void keep(PathState& path);

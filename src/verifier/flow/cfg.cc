@@ -7,6 +7,7 @@
 
 #include "model/helper.h"
 #include "model/rights.h"
+#include "uapi/bpf.h"
 #include "verifier/flow/flow.h"
 
 namespace ring3::verifier {
@@ -25,6 +26,8 @@ struct Walker {
     unsigned next_edge;
   };
   std::vector<Open> stack{};
+  // States behind calls out of the program are seldom alike. Whoever asks for many wants them where Linux has them.
+  bool every_call = (prog.in.flags & uapi::BPF_F_TEST_STATE_FREQ) != 0;
 
   void mark(std::uint32_t idx, unsigned bits) { prog.marks[idx] = static_cast<std::uint8_t>(prog.marks[idx] | bits); }
 
@@ -36,8 +39,9 @@ struct Walker {
       if (insn.op == Op::kMayGoto) mark(idx, kMarkForceCheckpoint | kMarkMayGoto);
     } else if (insn.op == Op::kJa) {
       mark(next.next[0], kMarkPrune | kMarkJumpTarget);
-    } else if (insn.op == Op::kCallSubprog) {
+    } else if (insn.op == Op::kCallSubprog || (every_call && (insn.op == Op::kCallHelper || insn.op == Op::kCallKfunc))) {
       mark(idx + 1, kMarkPrune);
+      if (every_call && insn.op == Op::kCallSubprog) mark(idx, kMarkPrune);
     }
     if (advances_iterator(prog, insn)) mark(idx, kMarkPrune | kMarkForceCheckpoint | kMarkIterNext);
     if (calls_callback(prog, insn)) mark(idx, kMarkPrune | kMarkForceCheckpoint | kMarkCallsCallback);

@@ -1,5 +1,6 @@
 #include "verifier/precision/backtrack.h"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 
@@ -141,9 +142,14 @@ void Walk::branch(const HistoryEntry& e, const isa::Insn& insn) {
   const std::uint32_t f = e.frameno;
   // Values that learn together: if one matters, what all of them knew does.
   const auto add_linked = [&] {
-    if ((regs(f) & e.linked_regs) == 0 && (set_.slots[f] & e.linked_slots) == 0) return;
-    regs(f) = static_cast<std::uint16_t>(regs(f) | e.linked_regs);
-    set_.slots[f] |= e.linked_slots;
+    const auto wanted = [this](LinkedValue v) {
+      return v.is_slot ? (set_.slots[v.frame] >> v.number & 1) != 0 : has(v.frame, v.number);
+    };
+    if (std::none_of(e.linked.begin(), e.linked.end(), wanted)) return;
+    for (const LinkedValue v : e.linked) {
+      if (v.is_slot) set_.add_slots(v.frame, std::uint64_t{1} << v.number);
+      else add(v.frame, v.number);
+    }
   };
   add_linked();
   // A comparison of two registers narrows each by the other.
@@ -247,10 +253,11 @@ struct Trace {
     diag.print("mark_precise: frame{}: regs={} stack={} before {}: {}\n",
                {frame, reg_list(set.regs[frame]), slot_list(set.slots[frame]), idx, insn_text(prog, idx)});
   }
-  void parent(const Program& prog, const ValueSet& set, const PathState& state, std::uint32_t frame) {
+  void parent(const Program& prog, const ValueSet& set, const Checkpoint& checkpoint, std::uint32_t frame) {
     if (!on) return;
+    const PathState& state = checkpoint.state;
     for (std::uint32_t f = frame + 1; f-- > 0;) {
-      const std::string known = frame_line(diag, prog, state, *state.frames[f]);
+      const std::string known = frame_line(diag, prog, state, *state.frames[f], checkpoint.read);
       diag.print("mark_precise: frame{}: parent state regs={} stack={}: {}\n",
                  {f, reg_list(set.regs[f]), slot_list(set.slots[f]), known});
     }
@@ -291,7 +298,7 @@ void mark_chain_precise(const Program& prog, Diag& diag, PathState& path, ValueS
     }
     if (checkpoint == nullptr) return;  // the program's own arguments
     apply(checkpoint->state, walk.set());
-    trace.parent(prog, walk.set(), checkpoint->state, later.frameno);
+    trace.parent(prog, walk.set(), *checkpoint, later.frameno);
     if (walk.set().empty()) return;
     after = first_idx;
     history = &checkpoint->state.history;

@@ -25,6 +25,29 @@ struct Reference {
   friend bool operator==(const Reference&, const Reference&) = default;
 };
 
+/// A register or spilled number of some frame.
+struct LinkedValue {
+  std::uint8_t frame : 3;
+  std::uint8_t is_slot : 1;
+  std::uint8_t number;  // rn, or slot n
+};
+
+/// Numbers that one jump narrowed together, in whatever frames. No more than Linux takes: the rest are no longer linked.
+class LinkedValues {
+ public:
+  bool full() const { return count_ == kMost; }
+  void push_back(LinkedValue value) { values_[count_++] = value; }
+  std::uint32_t size() const { return count_; }
+  const LinkedValue* begin() const { return values_; }
+  const LinkedValue* end() const { return values_ + count_; }
+
+ private:
+  static constexpr std::uint8_t kMost = 6;
+  std::uint8_t count_ = 0;
+  LinkedValue values_[kMost];
+};
+static_assert(kMaxFrames <= 8);
+
 /// One executed instruction since the last checkpoint, for precision tracking (precision/backtrack.h).
 struct HistoryEntry {
   std::uint32_t idx;
@@ -35,8 +58,7 @@ struct HistoryEntry {
   std::uint8_t slot = 0;
   bool dst_on_stack = false;       // a comparison's operand was a stack pointer: no number to rely on
   bool src_on_stack = false;
-  std::uint16_t linked_regs = 0;   // registers of this frame narrowed together by this jump (scalar ids)
-  std::uint64_t linked_slots = 0;  // the same for spilled scalars of this frame
+  LinkedValues linked{};           // narrowed together by this jump (scalar ids)
 };
 
 /// The spin lock a path holds: which object's (a map, or the type of an allocated object), which instance.

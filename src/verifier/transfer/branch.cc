@@ -61,19 +61,19 @@ Result<void> rely_on(Step& step, const Operands& o) {
 }
 
 /// Narrows the scalars of one side. False: the side cannot be reached.
-bool narrow(PathState& path, const isa::Insn& insn, bool taken) {
+bool narrow(PathState& path, const isa::Insn& insn, bool taken, const LinkedValues& together) {
   RegState& dst = path.reg(insn.dst);
   if (!insn.src_is_reg) {
     if (!dst.is_scalar()) return true;
     if (!refine(insn.op, taken, half_of(insn), dst.val, static_cast<std::uint64_t>(insn.imm))) return false;
-    sync_linked(path, dst);
+    sync_linked(path, dst, together);
     return true;
   }
   RegState& src = path.reg(insn.src);
   if (!dst.is_scalar() || !src.is_scalar() || insn.dst == insn.src) return true;
   if (!refine(insn.op, taken, half_of(insn), dst.val, src.val)) return false;
-  sync_linked(path, dst);
-  sync_linked(path, src);
+  sync_linked(path, dst, together);
+  sync_linked(path, src, together);
   return true;
 }
 
@@ -103,14 +103,11 @@ void go(Step& step, std::uint32_t target) { step.path.insn_idx = target; }
 Result<void> walk_both(Step& step, const Operands& o) {
   const isa::Insn& insn = step.insn();
   const std::uint32_t target = static_cast<std::uint32_t>(std::int64_t{step.idx} + 1 + insn.jump);
-  LinkedValues together = linked_values(step.path, o.dst->is_scalar() ? o.dst->id : 0);
-  if (insn.src_is_reg && o.src->is_scalar()) {
-    const LinkedValues more = linked_values(step.path, o.src->id);
-    together.regs = static_cast<std::uint16_t>(together.regs | more.regs);
-    together.slots |= more.slots;
-  }
-  step.entry->linked_regs = together.regs;
-  step.entry->linked_slots = together.slots;
+  LinkedValues together;
+  if (insn.src_is_reg && o.src->is_scalar() && o.src->id != 0) collect_linked(step.path, o.src->id, together);
+  const bool same = insn.src_is_reg && o.src->is_scalar() && o.src->id == o.dst->id;
+  if (o.dst->is_scalar() && o.dst->id != 0 && !same) collect_linked(step.path, o.dst->id, together);
+  if (together.size() > 1) step.entry->linked = together;
 
   const bool null_test = is_null_test(insn, o);
   const std::uint32_t null_id = o.dst->id;
@@ -119,8 +116,8 @@ Result<void> walk_both(Step& step, const Operands& o) {
     return step.diag.refuse(Rule::kPointerComparison, {insn.dst});
   PathState* other = step.search.fork(step.path, target, step.idx);
   if (other == nullptr) return Errno::kTooBig;
-  const bool taken_possible = narrow(*other, insn, true);
-  const bool fall_possible = narrow(step.path, insn, false);
+  const bool taken_possible = narrow(*other, insn, true, together);
+  const bool fall_possible = narrow(step.path, insn, false, together);
   // branch_taken() left both open, but refine() may still find one side empty. Dropping it relies on the
   // exact bounds of both operands.
   if (!taken_possible || !fall_possible) RING3_TRY(rely_on(step, o));

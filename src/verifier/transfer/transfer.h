@@ -31,13 +31,9 @@ void learn_null_test(Program& prog, PathState& path, std::uint32_t id, bool is_n
 /// A maybe-null pointer that was proved not null.
 void mark_not_null(Program& prog, RegState& reg);
 
-/// Registers and spilled scalars that share the id of `reg`, as masks of the current frame.
-struct LinkedValues {
-  std::uint16_t regs = 0;
-  std::uint64_t slots = 0;
-};
-LinkedValues linked_values(const PathState& path, std::uint32_t id);
-/// Copies what is known of `known` to all values linked with it.
-void sync_linked(PathState& path, const RegState& known);
+/// Adds the registers and spilled numbers that share `id`, the current frame's first. Those that find no room lose the id.
+void collect_linked(PathState& path, std::uint32_t id, LinkedValues& out);
+/// Copies what is known of `known` to those of the collected values that are linked with it.
+void sync_linked(PathState& path, const RegState& known, const LinkedValues& collected);
 
 }  // namespace ring3::verifier
