@@ -293,9 +293,12 @@ Result<void> check_constant_offset(Step& step, unsigned regno, const Span& span,
   return step.diag.refuse(Rule::kStackVarUnprivileged, {regno, how, tnum_text(step.reg(regno).val)});
 }
 
-/// Every byte of the span may be read as plain data; clobber: and may be overwritten by whoever reads.
+/// Who reads. What a call was given counts as written afterwards, whatever is there.
+enum class Reader : std::uint8_t { kProgram, kCall, kWritingCall };
+
+/// Every byte of the span may be read as plain data.
 Result<void> check_readable(Step& step, unsigned regno, std::int32_t off, std::uint32_t size, std::uint32_t frameno,
-                            const Span& span, bool clobber, const char* how) {
+                            const Span& span, Reader reader, const char* how) {
   FrameState& frame = *step.path.frames[frameno];
   step.search.looks_at(step.path, frameno, slots_of(span));
   for (std::int64_t at = span.lo; at < span.hi; ++at) {
@@ -303,11 +306,11 @@ Result<void> check_readable(Step& step, unsigned regno, std::int32_t off, std::u
     SlotByte& b = slot.bytes[byte_of(at)];
     if (b == SlotByte::kMisc) continue;
     if (b == SlotByte::kZero || (b == SlotByte::kInvalid && step.prog.allow_uninit_stack)) {
-      if (clobber) b = SlotByte::kMisc;
+      if (reader == Reader::kWritingCall || (reader == Reader::kCall && b == SlotByte::kInvalid)) b = SlotByte::kMisc;
       continue;
     }
     if (b == SlotByte::kSpill && (slot.spilled.is_scalar() || step.prog.allow_ptr_leaks)) {
-      if (clobber) scrub(slot);
+      if (reader == Reader::kWritingCall) scrub(slot);
       continue;
     }
     if (span.exact) return step.diag.refuse(Rule::kStackNotInitialized, {how, regno, off, at - span.lo, size});
@@ -326,7 +329,7 @@ Result<void> access_stack(Step& step, const Access& access, std::int32_t off) {
   RING3_TRY(check_constant_offset(step, access.base, span, ""));
   if (span.exact) return access.write ? write_exact(step, access, frameno, span.lo) : read_exact(step, access, frameno, span.lo);
   if (access.write) return write_somewhere(step, access, frameno, span);
-  RING3_TRY(check_readable(step, access.base, off, access.size, frameno, span, false, ""));
+  RING3_TRY(check_readable(step, access.base, off, access.size, frameno, span, Reader::kProgram, ""));
   load_unknown(step, access);
   return {};
 }
@@ -348,7 +351,8 @@ Result<void> region_on_stack(Step& step, unsigned regno, std::uint32_t size, boo
     }
     return {};
   }
-  return check_readable(step, regno, reg.off, size, frameno, span, purpose != Purpose::kRead, " indirect");
+  const Reader reader = purpose == Purpose::kRead ? Reader::kCall : Reader::kWritingCall;
+  return check_readable(step, regno, reg.off, size, frameno, span, reader, " indirect");
 }
 
 void mark_region_written(Step& step, const RegState& ptr, std::uint32_t size) {
