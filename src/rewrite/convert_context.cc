@@ -4,6 +4,7 @@
 //
 // A process has none of the kernel's sockets (exec/helpers/network.cc): a context's socket that may be null is null, and
 // what would be read through a socket is 0 without looking at the pointer. Contexts that promise one are refused.
+// What a map was made with (verifier/kinds/map_fields.cc) is put in the place of the load.
 #include <string_view>
 
 #include "model/ctx_layout.h"
@@ -22,6 +23,11 @@ bool is_socket(model::RegKind kind) {
 }
 
 void load_zero(isa::Insn& load) { load = isa::Insn{.op = isa::Op::kMov, .bits = 64, .dst = load.dst, .imm = 0}; }
+
+/// Of 32 bits.
+void load_number(isa::Insn& load, std::int64_t number) {
+  load = isa::Insn{.op = isa::Op::kMov, .bits = 32, .dst = load.dst, .imm = static_cast<std::int32_t>(number)};
+}
 
 void load_pointer(isa::Insn& load, std::size_t off) {
   load.size = 8;
@@ -63,7 +69,8 @@ Result<void> convert_context(Rewriting& r) {
     if (facts.access == model::AccessKind::kSocket) {
       if (r.copy.at(idx).op != isa::Op::kLoad && r.copy.at(idx).op != isa::Op::kLoadSx)
         return r.refuse(Errno::kInval, idx, "sockets are only read");
-      load_zero(r.copy.at(idx));
+      if ((facts.const_args_known & 1) != 0) load_number(r.copy.at(idx), facts.const_arg[0]);
+      else load_zero(r.copy.at(idx));
       continue;
     }
     if (facts.access != model::AccessKind::kCtx || facts.ctx_row == model::kNoCtxRow) continue;

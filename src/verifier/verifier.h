@@ -83,7 +83,7 @@ struct InsnFacts {
   std::uint32_t callee = UINT32_MAX;         // subprog index of a call or a callback reference
   std::uint32_t kfunc = UINT32_MAX;          // index into VerifiedProgram::kfuncs
   std::int64_t const_args_known = 0;         // bit n: argument n+1 is the same constant on all paths …
-  std::int64_t const_arg[5] = {};            // … and this is it
+  std::int64_t const_arg[5] = {};            // … and this is it; of a load with access kSocket the first is what it gives
   std::uint32_t object = UINT32_MAX;         // call of an object, list or tree function: index into VerifiedProgram::objects
   std::uint32_t node_off = 0;                // list push, tree add: byte offset of the node in its object
   bool percpu_object = false;                // bpf_this_cpu_ptr, bpf_per_cpu_ptr: argument 1 is a per-CPU object, not a variable

@@ -1,7 +1,10 @@
 // A map's own struct, which programs with rights may look at through a map pointer: Linux shows its kernel struct by BTF.
 //
 // Soundness: maps here are no such structs, so nothing is ever read from one: a pointer in it reads as null (what follows it faults and
-// reads as zero, as through any pointer that nobody vouches for), and a program that reads a number is judged and then refused.
+// reads as zero, as through any pointer that nobody vouches for). The numbers a map was made with are put into the program
+// where all paths ask the same map (rewrite/convert_context.cc); a program that reads another number is judged and then refused.
+#include <optional>
+
 #include "uapi/bpf.h"
 #include "verifier/kinds/access.h"
 #include "verifier/kinds/struct_walk.h"
@@ -32,6 +35,44 @@ std::string_view map_struct(std::uint32_t type) {
   }
 }
 
+/// What the map was made with, by the name of its member in the kernel's struct.
+struct MadeWith {
+  std::string_view name;
+  std::uint32_t (*number)(const model::MapFacts&);
+};
+constexpr MadeWith kMadeWith[] = {
+    {"map_type", [](const model::MapFacts& map) { return map.type; }},
+    {"key_size", [](const model::MapFacts& map) { return map.key_size; }},
+    {"value_size", [](const model::MapFacts& map) { return map.value_size; }},
+    {"max_entries", [](const model::MapFacts& map) { return map.max_entries; }},
+    {"map_flags", [](const model::MapFacts& map) { return map.flags; }},
+    {"id", [](const model::MapFacts& map) { return map.id; }},
+};
+
+/// The number a load gives, whole. Every kernel struct of a map begins with what all of them have.
+std::optional<std::uint32_t> made_with(const btf::Btf& host, const model::MapFacts& map, std::int32_t off, unsigned size) {
+  const btf::TypeId common = host.find("bpf_map", btf::Kind::kStruct);
+  const btf::Type* type = common == 0 ? nullptr : host.type(common);
+  for (std::uint32_t i = 0; type != nullptr && i < type->vlen; ++i) {
+    const btf::Member member = host.member(common, i);
+    if (member.bit_off != static_cast<std::uint32_t>(off) * 8 || size != sizeof(std::uint32_t)) continue;
+    if (host.size_of(member.type).value_or(0) != size) continue;
+    for (const MadeWith& row : kMadeWith)
+      if (row.name == member.name) return row.number(map);
+  }
+  return std::nullopt;
+}
+
+/// The load gives `number` on all paths, or the program is not run.
+void note_number(Step& step, std::optional<std::uint32_t> number) {
+  InsnFacts& facts = step.facts();
+  if (step.first_note(Step::kFactConstArgs) && number.has_value()) {
+    facts.const_args_known = 1;
+    facts.const_arg[0] = *number;
+  }
+  if (!number.has_value() || facts.const_args_known != 1 || facts.const_arg[0] != *number) step.out.not_runnable = "the fields of a map";
+}
+
 }  // namespace
 
 Result<void> access_map_fields(Step& step, const Access& access, std::int32_t off) {
@@ -50,7 +91,9 @@ Result<void> access_map_fields(Step& step, const Access& access, std::int32_t of
   if (walk.result == StructWalk::Result::kRefused) return step.diag.refuse(Rule::kStructField, {walk.refusal});
   RING3_TRY(note_access(step, model::AccessKind::kSocket));
   if (walk.result == StructWalk::Result::kScalar || access.sign_extend) {
-    step.out.not_runnable = "the fields of a map";
+    // A map found in another one only resembles its template.
+    const bool itself = reg.map < step.prog.in.maps.size() && reg.btf == 0 && !access.sign_extend;
+    note_number(step, itself ? made_with(*host, *step.prog.maps[reg.map], off, access.size) : std::nullopt);
     load_unknown(step, access);
     return {};
   }
