@@ -1,9 +1,10 @@
 #include "verifier/kinds/storage_owner.h"
 
 #include <algorithm>
+#include <iterator>
 #include <set>
+#include <string_view>
 #include <vector>
-
 
 #include "model/field_kinds.h"
 #include "verifier/kinds/access.h"
@@ -13,6 +14,9 @@ namespace ring3::verifier {
 namespace {
 
 using model::FieldKind;
+
+/// Structs with a type of storage map of their own: they have nothing in that of cgroups, as on Linux.
+constexpr std::string_view kHaveTheirOwn[] = {"task_struct", "inode", "sock"};
 
 const model::KptrType* registered(const Program& prog, const btf::Btf* btf, btf::TypeId type) {
   for (const model::KptrType& known : prog.facts.kptr_types)
@@ -56,7 +60,10 @@ void kept_types(const Program& prog, const model::FieldTable& fields, std::vecto
 }  // namespace
 
 bool is_storage_owner(const Step& step, const RegState& reg) {
-  return reg.kind == RegKind::kHostStruct && reg.off == 0 && registered(step.prog, step.prog.btfs[reg.btf], reg.btf_type) != nullptr;
+  if (reg.kind != RegKind::kHostStruct || reg.off != 0) return false;
+  const std::string_view name = step.prog.btf_name(reg.btf, reg.btf_type);
+  if (std::find(std::begin(kHaveTheirOwn), std::end(kHaveTheirOwn), name) != std::end(kHaveTheirOwn)) return false;
+  return registered(step.prog, step.prog.btfs[reg.btf], reg.btf_type) != nullptr;
 }
 
 Result<void> check_storage_ring(Step& step, std::uint32_t map, unsigned regno) {

@@ -1,7 +1,7 @@
 // Objects of the host that own a value in an object storage map, and what such a value may keep.
 //
 // cgrp_storage is for any object here: its helpers take, besides a cgroup, a pointer to a struct that the host has registered as
-// a kptr type. Soundness: the map keys by address and follows nothing; the value is gone when the host says that the object
+// a kptr type, unless Linux has a type of map for such structs. Soundness: the map keys by address and follows nothing; the value is gone when the host says that the object
 // goes (Runtime::storage_owner_gone), and its memory outlives the readers.
 //
 // An object whose storage keeps something that keeps the object never ends. Where the types declare it (KptrOptions::reaches) the
