@@ -87,7 +87,7 @@ KfuncArg describe_pointer(const btf::Btf& btf, const btf::Type& pointer, std::st
   else if (has_suffix(name, "__map")) arg.kind = KfuncArgKind::kConstMap;
   else if (has_suffix(name, "__alloc")) arg.kind = KfuncArgKind::kAllocObj;
   else if (has_suffix(name, "__refcounted_kptr")) arg.kind = KfuncArgKind::kRefcounted;
-  else if (has_suffix(name, "__iter")) arg.kind = KfuncArgKind::kUnsupported;
+  else if (has_suffix(name, "__iter")) arg.kind = KfuncArgKind::kIter;
   else if (sized) arg.kind = KfuncArgKind::kMemSized;
   else if (pointee == nullptr) arg.kind = KfuncArgKind::kUnsupported;
   else if (pointee->kind == Kind::kFuncProto) arg.kind = KfuncArgKind::kCallback;
@@ -160,7 +160,7 @@ KfuncProto describe_kfunc(const Kfunc& kfunc, std::string_view ctx_struct) {
     const bool own = i == 0 && (kfunc.flags & (kKfuncIterNew | kKfuncIterNext | kKfuncIterDestroy)) != 0;
     const btf::Type* pointee = out.args[i].type == 0 ? nullptr : btf.type(out.args[i].type);
     const bool is_iter = pointee != nullptr && pointee->kind == Kind::kStruct && pointee->name.starts_with("bpf_iter_");
-    if ((own || has_suffix(params[i].name, "__iter")) && is_iter) out.args[i].kind = KfuncArgKind::kIter;
+    if (own && is_iter) out.args[i].kind = KfuncArgKind::kIter;
   }
   describe_return(btf, proto->type, out);
   return out;

@@ -27,7 +27,7 @@ enum class KfuncArgKind : std::uint8_t {
   kAllocObj,     // __alloc: an owned object of the program's
   kRefcounted,   // __refcounted_kptr: an object with a bpf_refcount, owned or not
   kListHead, kListNode, kRbRoot, kRbNode,  // inside a map value or an object
-  kIter,         // an open coded iterator on the stack: arguments 0 of its functions, and __iter
+  kIter,         // an open coded iterator on the stack: argument 0 of its functions, and whatever says __iter
   kDynptr,       // a dynptr on the stack, or one lent to a callback; with __uninit, made by the call
   kWork,         // a bpf_wq inside a map value
   kUnsupported,  // timer: refused for now

@@ -13,14 +13,18 @@
 namespace ring3::verifier {
 namespace {
 
+constexpr std::string_view kPrefix = "bpf_iter_";
+
 /// "num" of struct bpf_iter_num.
 std::string_view short_name(std::string_view type) {
-  constexpr std::string_view kPrefix = "bpf_iter_";
   return type.starts_with(kPrefix) ? type.substr(kPrefix.size()) : type;
 }
 
 Result<StackPlace> place_of(Step& step, unsigned regno, const btf::Btf& btf, btf::TypeId type) {
   if (step.reg(regno).kind != RegKind::kStack) return step.diag.refuse(Rule::kIterNotStack, {regno - 1});
+  const btf::Type* pointee = type == 0 ? nullptr : btf.type(type);
+  if (pointee == nullptr || pointee->kind != btf::Kind::kStruct || !pointee->name.starts_with(kPrefix))
+    return step.diag.refuse(Rule::kIterArgType, {regno - 1});
   return stack_place(step, regno, (btf.size_of(type).value_or(8) + kSlotBytes - 1) / kSlotBytes, "iter");
 }
 
