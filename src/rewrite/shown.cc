@@ -19,7 +19,7 @@ constexpr std::int16_t kPerCpu = -1;  // off of a move that makes a per-CPU addr
 constexpr std::uint8_t kAlu64 = 0x07, kAlu32 = 0x04, kJmp = 0x05, kJmp32 = 0x06, kReg = 0x08;
 constexpr std::uint8_t kAdd = 0x00, kSub = 0x10, kNeg = 0x80, kXor = 0xa0, kMov = 0xb0;
 constexpr std::uint8_t kJa = 0x00, kJeq = 0x10, kJgt = 0x20, kJge = 0x30, kJne = 0x50, kJle = 0xb0;
-constexpr std::uint8_t kLoadWord = 0x61, kLoadDouble = 0x79, kStoreDouble = 0x7b, kStoreConstant = 0x7a, kCall = 0x85;
+constexpr std::uint8_t kLoadWide = 0x18, kLoadWord = 0x61, kLoadDouble = 0x79, kStoreDouble = 0x7b, kStoreConstant = 0x7a, kCall = 0x85;
 
 constexpr RawInsn raw(int code, std::uint8_t dst, std::uint8_t src, std::int32_t off, std::int32_t imm) {
   return {static_cast<std::uint8_t>(code), static_cast<std::uint8_t>(dst & 0xf), static_cast<std::uint8_t>(src & 0xf),
@@ -64,6 +64,9 @@ Sequence division(const RawInsn& insn, const Insn& decoded) {
 }
 
 Sequence cpu_number() { return {set(false, 0, 0), raw(kAlu64 | kMov | kReg, 0, 0, kPerCpu, 0), raw(kLoadWord, 0, 0, 0, 0)}; }
+
+/// The variable of the kernel's, whose address is nobody's business.
+Sequence ticks() { return {raw(kLoadWide, 0, 0, 0, 0), raw(0, 0, 0, 0, 0), raw(kLoadDouble, 0, 0, 0, 0)}; }
 
 /// bpf_loop with a callback that is known, as a loop. saves: place of r6; r7 and r8 stand above it. callee: displacement of the
 /// callback from behind the sequence's call, filled in later.
@@ -211,6 +214,7 @@ class View {
       return;
     }
     if (insn.imm == uapi::BPF_FUNC_get_smp_processor_id) return replace(i, cpu_number());
+    if (insn.imm == uapi::BPF_FUNC_jiffies64) return replace(i, ticks());
     if (!verifier::becomes_inline_loop(insn, facts)) return;
     replace(i, inline_loop(saves));
     parts_[i].jump_at = kLoopCallAt;

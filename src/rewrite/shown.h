@@ -2,7 +2,7 @@
 //
 // Tools compare them, disassemble them and lay source lines beside them. They are a view: what runs is XlatedProgram, which differs
 // where this library has its own way (calls stay calls, loop budgets are the tier's). Shown as Linux rewrites them are
-// divisions, spills around fast calls, the CPU's number, loops with a budget and inlined bpf_loop; everything else stands as it
+// divisions, spills around fast calls, the CPU's number, the clock of ticks, loops with a budget and inlined bpf_loop; everything else stands as it
 // was loaded, maps by id, without addresses.
 #pragma once
 

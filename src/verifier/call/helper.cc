@@ -456,6 +456,14 @@ bool changes_packet(const HelperCall& call) {
   return (call.proto.flags & model::kHelperMaybeChangesPacket) != 0 && buffer;
 }
 
+/// The one callback that all paths pass.
+void note_callback(Step& step, std::uint32_t callback) {
+  if (callback == UINT32_MAX) return;
+  std::uint32_t& noted = step.facts().callee;
+  if (step.first_note(Step::kFactCallback)) noted = callback;
+  else if (noted != callback) noted = UINT32_MAX;
+}
+
 }  // namespace
 
 Result<void> call_helper(Step& step) {
@@ -476,7 +484,7 @@ Result<void> call_helper(Step& step) {
   if (id == uapi::BPF_FUNC_get_local_storage && !is_null_constant(step.reg(2))) return step.diag.refuse(Rule::kLocalStorageFlags);
   if (gets_storage(id) && call.map != UINT32_MAX) RING3_TRY(check_storage_ring(step, call.map, 2));
   if ((proto->flags & model::kHelperLoops) != 0) RING3_TRY(note_constant_arg(step, 4));
-  if (call.callback != UINT32_MAX) step.facts().callee = call.callback;
+  note_callback(step, call.callback);
   RING3_TRY(run_callbacks(step, call));
   if (call.uninit_bytes != 0) mark_region_written(step, step.reg(call.uninit_reg), call.uninit_bytes);
   const auto give = call.kptr != nullptr ? store_reference : release_reference;
