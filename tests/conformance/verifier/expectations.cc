@@ -62,7 +62,8 @@ struct Reader {
     if (tag == "test_expect_failure") return verdict(false, true), true;
     if (tag == "test_expect_success_unpriv") return verdict(true, false), true;
     if (tag == "test_expect_failure_unpriv") return verdict(true, true), true;
-    if (tag == "test_auxiliary" || tag == "test_auxiliary_unpriv") return out.auxiliary = true;
+    if (tag == "test_auxiliary") return out.auxiliary = true;
+    if (tag == "test_auxiliary_unpriv") return out.auxiliary_unprivileged = true;
     if (take(tag, "test_expect_msg_unpriv=")) return text(out.unprivileged, &Expected::messages, tag);
     if (take(tag, "test_expect_msg=")) return text(out.privileged, &Expected::messages, tag);
     if (take(tag, "test_expect_xlated_unpriv=")) return text(out.unprivileged, &Expected::xlated, tag);
@@ -94,7 +95,7 @@ struct Reader {
   Expectations finish() {
     Expected &with = out.privileged, &without = out.unprivileged;
     out.other_arch = names_arch && !this_arch;
-    if (!with.wanted && !without.wanted && !out.auxiliary) with.wanted = true;
+    if (!with.wanted && !without.wanted && !out.auxiliary && !out.auxiliary_unprivileged) with.wanted = true;
     if (without.wanted) {
       if (!says_unprivileged_verdict) without.failure = with.failure;
       if (!without.retval) without.retval = with.retval;

@@ -27,7 +27,8 @@ struct Expected {
 
 struct Expectations {
   bool tagged = false;                 // any tag at all
-  bool auxiliary = false;              // no test; loaded with every other
+  bool auxiliary = false;              // no test; loaded with every other that is loaded with rights …
+  bool auxiliary_unprivileged = false; // … or without
   bool other_arch = false;             // for machines unlike this one
   Expected privileged, unprivileged;
   std::uint32_t log_level = 0;

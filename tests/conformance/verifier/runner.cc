@@ -86,9 +86,9 @@ void prepare(const Case& test, bpf_object* object, bpf_program* tested, std::vec
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, object) {
     std::string problem;
-    const bool with = program == tested ||
-                      read_expectations(bpf_object__btf(object), bpf_program__name(program), problem).auxiliary;
-    bpf_program__set_autoload(program, with);
+    const Expectations other = read_expectations(bpf_object__btf(object), bpf_program__name(program), problem);
+    const bool with = test.unprivileged ? other.auxiliary_unprivileged : other.auxiliary;
+    bpf_program__set_autoload(program, program == tested || with);
   }
   bpf_map* map = nullptr;
   bpf_object__for_each_map(map, object)
@@ -138,7 +138,8 @@ std::vector<Case> list_cases(const std::string& path, std::string& problem) {
   bpf_object__for_each_program(program, object.get()) {
     Case test{file_stem(path), bpf_program__name(program), false, {}};
     test.expected = read_expectations(bpf_object__btf(object.get()), bpf_program__name(program), problem);
-    if (test.expected.auxiliary && !test.expected.privileged.wanted && !test.expected.unprivileged.wanted) continue;
+    const bool auxiliary = test.expected.auxiliary || test.expected.auxiliary_unprivileged;
+    if (auxiliary && !test.expected.privileged.wanted && !test.expected.unprivileged.wanted) continue;
     if (test.expected.privileged.wanted) cases.push_back(test);
     test.unprivileged = true;
     if (test.expected.unprivileged.wanted) cases.push_back(test);
