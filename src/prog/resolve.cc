@@ -186,7 +186,11 @@ model::MapFacts spec_facts(const maps::MapSpec& spec) {
   facts.key_type = spec.key_type;
   facts.value_type = spec.value_type;
   facts.fields = spec.fields;
-  if (spec.inner_spec) facts.inner = std::make_shared<const model::MapFacts>(spec_facts(*spec.inner_spec));
+  if (spec.inner_spec) {
+    auto inner = std::make_shared<model::MapFacts>(spec_facts(*spec.inner_spec));
+    inner->name.clear();  // it stands for every map that fits the template
+    facts.inner = std::move(inner);
+  }
   return facts;
 }
 
