@@ -10,12 +10,14 @@ namespace {
 
 using Runner = Result<TestRunResult> (*)(Program&, const TestRunRequest&, exec::HostServices&);
 
-/// Iterators and typed tracepoints: Linux calls functions of its own here, for what is attached to them, and then says that
-/// nothing came of it. Functions of the kernel's are what others trace; there are none.
-Result<TestRunResult> refuse_traced(Program& program, const TestRunRequest& request, exec::HostServices&) {
+/// A run of a tracing program does not run it: Linux calls some functions of its own, so that what is attached to them runs. Here
+/// are no such functions to attach to, so that nothing runs, and entries and exits end with 0 as they do in Linux then. Functions
+/// whose result a program may change would have one; iterators and typed tracepoints have no run there either.
+Result<TestRunResult> run_test_functions(Program& program, const TestRunRequest& request, exec::HostServices&) {
   if (!is_plain(request)) return Errno::kInval;
   const std::uint32_t at = program.attach_type();
-  if (at != uapi::BPF_TRACE_FENTRY && at != uapi::BPF_TRACE_FEXIT && at != uapi::BPF_MODIFY_RETURN) return Errno::kFault;
+  if (at == uapi::BPF_TRACE_FENTRY || at == uapi::BPF_TRACE_FEXIT) return TestRunResult{};
+  if (at != uapi::BPF_MODIFY_RETURN) return Errno::kFault;
   return refuse_run(request, Errno::kNotSupp, "a run of tracing programs calls test functions of a kernel, which this host has not");
 }
 
@@ -37,7 +39,7 @@ constexpr RunnerRow kRunners[] = {
     {uapi::BPF_PROG_TYPE_FLOW_DISSECTOR, &run_on_flow, true},
     {uapi::BPF_PROG_TYPE_NETFILTER, &run_on_netfilter, false},
     {uapi::BPF_PROG_TYPE_RAW_TRACEPOINT, &run_on_arguments, false},
-    {uapi::BPF_PROG_TYPE_TRACING, &refuse_traced, false},
+    {uapi::BPF_PROG_TYPE_TRACING, &run_test_functions, false},
     {uapi::BPF_PROG_TYPE_SYSCALL, &run_as_syscall, false},
     {uapi::BPF_PROG_TYPE_STRUCT_OPS, &run_as_member, false},
 };
@@ -80,7 +82,7 @@ bool gives_context(std::uint32_t prog_type) {
 Result<TestRunResult> test_run(Program& program, const TestRunRequest& request, exec::HostServices& host) {
   const RunnerRow* row = find_runner(program.type());
   if (row == nullptr) return refuse_run(request, Errno::kNotSupp, "programs of this type have no test run");
-  const bool traced = row->run == &refuse_traced;  // whether it could run makes no difference
+  const bool traced = row->run == &run_test_functions;  // whether it could run makes no difference
   if (!program.runnable() && !traced) return refuse_run(request, Errno::kNotSupp, "it was verified, and cannot run here");
   return row->run(program, request, host);
 }
