@@ -36,7 +36,7 @@ struct Answer {
   }
 };
 
-int create_map(const model::MapFacts& map) {
+int create_map(const model::MapFacts& map, const std::vector<OwnedFd>& made) {
   bpf_attr attr;
   std::memset(&attr, 0, sizeof attr);
   attr.map_type = map.type;
@@ -44,6 +44,7 @@ int create_map(const model::MapFacts& map) {
   attr.value_size = map.value_size;
   attr.max_entries = map.max_entries;
   attr.map_flags = map.flags;
+  if (map.inner != nullptr) attr.inner_map_fd = static_cast<std::uint32_t>(made[map.inner->id - 1].get());
   map.name.copy(reinterpret_cast<char*>(attr.map_name), BPF_OBJ_NAME_LEN - 1);
   return static_cast<int>(syscall(SYS_bpf, BPF_MAP_CREATE, &attr, sizeof attr));
 }
@@ -52,7 +53,7 @@ int create_map(const model::MapFacts& map) {
 std::vector<OwnedFd> create_maps(const CaseProgram& program) {
   std::vector<OwnedFd> fds;
   for (const model::MapFacts& map : program.maps) {
-    const int fd = create_map(map);
+    const int fd = create_map(map, fds);
     if (fd < 0) return {};
     fds.emplace_back(fd);
   }

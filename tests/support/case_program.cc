@@ -156,23 +156,37 @@ class Maker {
     return true;
   }
 
-  /// NAME TYPE key=N value=N entries=N flags=N
+  /// NAME TYPE key=N value=N entries=N flags=N inner=NAME
   bool map(std::string_view text) {
     const std::vector<std::string_view> all = words(text);
     model::MapFacts map;
     if (all.size() < 2 || !look_up(kMapTypes, all[1], map.type))
-      return fail("a map is: NAME TYPE key=N value=N entries=N [flags=N], not " + std::string(text));
+      return fail("a map is: NAME TYPE key=N value=N entries=N [flags=N] [inner=NAME], not " + std::string(text));
     map.name = all[0];
     map.id = static_cast<std::uint32_t>(out_.maps.size()) + 1;
     for (std::size_t i = 2; i < all.size(); ++i) {
       const std::size_t equals = all[i].find('=');
       const std::string_view field = all[i].substr(0, equals);
+      if (field == "inner" && equals != std::string_view::npos) {
+        if (!inner_map(all[i].substr(equals + 1), map)) return false;
+        continue;
+      }
       std::uint32_t* const to = field == "key" ? &map.key_size : field == "value" ? &map.value_size
                                 : field == "entries" ? &map.max_entries : field == "flags" ? &map.flags : nullptr;
       if (to == nullptr || equals == std::string_view::npos || !parse_u32(all[i].substr(equals + 1), *to))
         return fail("a map has no such property: " + std::string(all[i]));
     }
     out_.maps.push_back(std::move(map));
+    return true;
+  }
+
+  /// What maps are like that `outer` holds: as one made before it.
+  bool inner_map(std::string_view name, model::MapFacts& outer) {
+    const auto made = std::find_if(out_.maps.begin(), out_.maps.end(), [name](const model::MapFacts& m) { return m.name == name; });
+    if (made == out_.maps.end()) return fail("no map before this one is called " + std::string(name));
+    auto inner = std::make_shared<model::MapFacts>(*made);
+    inner->name.clear();
+    outer.inner = std::move(inner);
     return true;
   }
 
