@@ -1,6 +1,11 @@
 #include "file_table.h"
 
 namespace ring3::conformance {
+namespace {
+
+constexpr std::size_t kColumns = 130;
+
+}  // namespace
 
 void FileTable::judged(const std::string& object, bool unprivileged, bool passed) {
   Count& count = rows_[object].modes[unprivileged ? 1 : 0];
@@ -14,16 +19,21 @@ std::string FileTable::text() const {
   };
   std::string complete, table = "| object | with rights | without rights |\n|---|---|---|\n";
   int objects = 0;
+  std::size_t line = 0;  // width so far
   for (const auto& [object, row] : rows_) {
     if (row.complete()) {
       ++objects;
-      complete += (complete.empty() ? "" : ", ") + object + " " + std::to_string(row.modes[0].cases) +
-                  (row.modes[1].cases == 0 ? "" : "+" + std::to_string(row.modes[1].cases));
+      const std::string entry = object + " " + std::to_string(row.modes[0].cases) +
+                                (row.modes[1].cases == 0 ? "" : "+" + std::to_string(row.modes[1].cases));
+      const bool wraps = line + entry.size() + 2 > kColumns;
+      complete += complete.empty() ? "" : wraps ? ",\n" : ", ";
+      line = wraps ? entry.size() : line + entry.size() + 2;
+      complete += entry;
     } else {
       table += "| " + object + " | " + cell(row.modes[0]) + " | " + cell(row.modes[1]) + " |\n";
     }
   }
-  return "All cases pass in " + std::to_string(objects) + " objects (cases with rights + without): " + complete + ".\n\n" + table;
+  return "All cases pass in " + std::to_string(objects) + " objects (cases with rights + without):\n" + complete + ".\n\n" + table;
 }
 
 }  // namespace ring3::conformance

@@ -32,6 +32,10 @@ std::unique_ptr<Kernel> native_kernel();
 /// Null with a reason when it cannot be made.
 std::unique_ptr<Kernel> ring3_kernel(const std::string& btf_elf, std::string& problem);
 
+/// From now on a Runtime judges each program a second time, walking every path to its end, and adds a line to `file`: "agrees",
+/// "large" (more than a walk of every path may take) or "differs", and the program's name.
+void also_walk_every_path(const std::string& file);
+
 /// backend: "ring3" or "native".
 std::unique_ptr<Kernel> make_kernel(const std::string& backend, const std::string& btf_elf, std::string& problem);
 

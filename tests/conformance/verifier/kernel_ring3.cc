@@ -4,7 +4,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <cstddef>
+#include <cstring>
+#include <fstream>
 #include <vector>
 
 #include "host_kfuncs.h"
@@ -21,6 +25,9 @@ namespace ring3::conformance {
 
 namespace {
 
+std::string every_path_file;
+constexpr std::uint32_t kMostInsnsOnEveryPath = 20'000;
+
 class Ring3Kernel final : public Kernel {
  public:
   explicit Ring3Kernel(std::unique_ptr<Runtime> runtime) : runtime_(std::move(runtime)) {
@@ -35,8 +42,11 @@ class Ring3Kernel final : public Kernel {
   }
 
   long bpf(int cmd, void* attr, std::uint32_t size) override {
-    syscall::OwnCaller caller(rights_);
-    return syscall::bpf(runtime_->impl().kernel(), caller, cmd, reinterpret_cast<std::uintptr_t>(attr), size);
+    uapi::bpf_attr again{};
+    std::memcpy(&again, attr, std::min<std::size_t>(size, sizeof(again)));
+    const long result = call(cmd, attr, size);
+    if (cmd == uapi::BPF_PROG_LOAD && !every_path_file.empty()) walk_every_path(again, std::min<std::uint32_t>(size, sizeof(again)), result);
+    return result;
   }
   void set_rights(const CaseRights& rights) override {
     rights_ = {rights.bpf, rights.perfmon, rights.net_admin, rights.sys_admin};
@@ -44,6 +54,27 @@ class Ring3Kernel final : public Kernel {
   std::string btf_file() const override { return btf_fd_ < 0 ? "" : "/proc/self/fd/" + std::to_string(btf_fd_); }
 
  private:
+  long call(int cmd, void* attr, std::uint32_t size) {
+    syscall::OwnCaller caller(rights_);
+    return syscall::bpf(runtime_->impl().kernel(), caller, cmd, reinterpret_cast<std::uintptr_t>(attr), size);
+  }
+
+  void walk_every_path(uapi::bpf_attr& attr, std::uint32_t size, long pruned) {
+    attr.log_level = attr.log_size = 0;
+    attr.log_buf = 0;
+    const verifier::Limits usual = runtime_->impl().limits();
+    verifier::Limits limits = usual;
+    limits.no_pruning = true;
+    limits.max_insns_processed = kMostInsnsOnEveryPath;
+    runtime_->impl().set_limits(limits);
+    const long walked = call(uapi::BPF_PROG_LOAD, &attr, size);
+    runtime_->impl().set_limits(usual);
+    if (walked >= 0) close(static_cast<int>(walked));
+    const char* said = walked == -E2BIG && pruned != walked ? "large" : (walked >= 0) == (pruned >= 0) ? "agrees" : "differs";
+    std::ofstream(every_path_file, std::ios::app)
+        << std::string(said) + " " + std::string(attr.prog_name, strnlen(attr.prog_name, sizeof(attr.prog_name))) + "\n";
+  }
+
   /// Copies the host's types (the first BTF object) into a file.
   void publish_btf() {
     uapi::bpf_attr attr{};
@@ -76,6 +107,8 @@ class Ring3Kernel final : public Kernel {
 };
 
 }  // namespace
+
+void also_walk_every_path(const std::string& file) { every_path_file = file; }
 
 std::unique_ptr<Kernel> ring3_kernel(const std::string& btf_elf, std::string& problem) {
   const std::vector<std::byte> types = host_types(btf_elf, problem);

@@ -38,7 +38,7 @@ constexpr std::string_view kListedRelease = "6.18.";
 
 struct Options {
   std::string objects, arrays, plain, stated, newer;  // where the three corpora are, and what belongs to the last
-  std::string sources, btf, backend = "ring3", filter, json, xfail, accepted, table;
+  std::string sources, btf, backend = "ring3", filter, json, xfail, accepted, table, page, every_path;
   bool bless = false;
   bool verbose = false;
   bool list_passed = false;
@@ -175,12 +175,44 @@ void write_table(const std::string& file, const std::vector<Record>& records) {
   std::ofstream(file) << table.text();
 }
 
+/// Puts the same table between the marks of a page. False: it has no marks.
+bool write_page(const std::string& file, const std::vector<Record>& records) {
+  constexpr std::string_view kBegin = "<!-- objects: scripts/conformance verifier --page -->\n", kEnd = "<!-- end of objects -->\n";
+  std::ifstream in(file);
+  std::string text{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+  const std::size_t begin = text.find(kBegin), end = text.find(kEnd);
+  if (begin == std::string::npos || end == std::string::npos || end < begin) {
+    std::printf("%s: no marks to put the objects between\n", file.c_str());
+    return false;
+  }
+  FileTable table;
+  for (const Record& r : records)
+    if (r.verdict.outcome != Outcome::kSkipped && r.name.corpus != Corpus::kPlain)
+      table.judged(r.name.object, r.name.unprivileged, r.verdict.outcome == Outcome::kPassed);
+  text.replace(begin + kBegin.size(), end - begin - kBegin.size(), "\n" + table.text() + "\n");
+  std::ofstream(file) << text;
+  return true;
+}
+
+/// What walks of every path said. False: a verdict differs.
+bool print_every_path(const std::string& file) {
+  std::ifstream in(file);
+  std::map<std::string, std::size_t> counts;
+  for (std::string said, name; in >> said && std::getline(in, name);) {
+    ++counts[said];
+    if (said == "differs") std::printf("the walk of every path differs:%s\n", name.c_str());
+  }
+  std::printf("every path: %zu verdicts agree, %zu programs are too large for it, %zu differ\n", counts["agrees"], counts["large"],
+              counts["differs"]);
+  return counts["differs"] == 0;
+}
+
 bool parse(int argc, char** argv, Options& options) {
   const std::map<std::string_view, std::string*> texts = {
       {"--objects", &options.objects}, {"--arrays", &options.arrays},   {"--plain", &options.plain}, {"--stated", &options.stated},
       {"--newer", &options.newer},     {"--sources", &options.sources}, {"--btf", &options.btf},     {"--backend", &options.backend},
       {"--filter", &options.filter},   {"--json", &options.json},       {"--xfail", &options.xfail}, {"--accepted", &options.accepted},
-      {"--table", &options.table}};
+      {"--table", &options.table},     {"--page", &options.page},       {"--every-path", &options.every_path}};
   const std::map<std::string_view, bool*> flags = {{"--bless", &options.bless}, {"--verbose", &options.verbose},
                                                    {"--libbpf", &options.loader_text}, {"--list", &options.list_passed}};
   for (int i = 1; i < argc; ++i) {
@@ -207,15 +239,21 @@ int run(int argc, char** argv) {
     std::fprintf(stderr,
                  "usage: ring3-verifier-conformance --btf VMLINUX [--objects FOLDER] [--arrays PLUGIN] [--plain FOLDER [--stated FILE]\n"
                  "         [--newer FILE]] [--sources FOLDER] [--backend ring3|native] [--filter TEXT] [--json FILE] [--xfail FILE [--bless]]\n"
-                 "         [--accepted FILE] [--table FILE] [--expect N] [--case-seconds N] [--jobs N] [--list] [--verbose] [--libbpf]\n");
+                 "         [--accepted FILE] [--table FILE] [--page FILE] [--every-path FILE] [--expect N] [--case-seconds N] [--jobs N] [--list] [--verbose] [--libbpf]\n");
     return 2;
   }
   if (!options.loader_text) libbpf_set_print(nullptr);
+  if (!options.every_path.empty()) {
+    std::ofstream(options.every_path) << "";
+    also_walk_every_path(options.every_path);
+  }
   const std::vector<Record> all = run_all(options);
   if (!options.json.empty()) write_json(options.json, all);
   if (!options.table.empty()) write_table(options.table, all);
   bool as_known = options.xfail.empty() || compare_with_known(options, all);
   if (!options.accepted.empty()) as_known = compare_accepted(options, all) && as_known;
+  if (!options.page.empty()) as_known = write_page(options.page, all) && as_known;
+  if (!options.every_path.empty()) as_known = print_every_path(options.every_path) && as_known;
   const int passed = print_summary(all);
   if (passed < options.expect) std::printf("expected at least %d to pass\n", options.expect);
   return as_known && passed >= options.expect ? 0 : 1;
