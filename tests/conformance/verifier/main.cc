@@ -25,6 +25,7 @@
 
 #include "arrays/array_suite.h"
 #include "file_table.h"
+#include "kernel.h"
 #include "known_failures.h"
 #include "plain.h"
 #include "runner.h"
