@@ -458,16 +458,18 @@ PROGRAM(string_compare) {
 
 PROGRAM(varint_decode) {
   PACKET(p);
+  u8 *end = (u8 *)(u64)ctx->data_end;
   u64 sum = 0;
-  u32 at = 0;
+  u32 at = p[0];
   LOOP(u32 n = 0; n < 100; n++) {
     u64 value = 0;
     LOOP(u32 shift = 0; shift < 35; shift += 7) {
-      u8 byte = p[at & 1023];
-      at++;
+      u8 *byte = p + (at & 1023);
+      if (byte + 1 > end) return -1;
+      at = (at + 1) & 1023;
       OPAQUE(at);
-      value |= (u64)(byte & 0x7f) << shift;
-      if (!(byte & 0x80)) break;
+      value |= (u64)(*byte & 0x7f) << shift;
+      if (!(*byte & 0x80)) break;
     }
     sum += value;
   }
@@ -504,6 +506,7 @@ PROGRAM(token_bucket) {
 
 PROGRAM(maglev_pick) {
   PACKET(p);
+  u8 *end = (u8 *)(u64)ctx->data_end;
   u32 sum = 0;
   LOOP(u32 i = 0; i < 60; i++) {
     u32 h = *(u32 *)(p + 4 * i) * 0x9e3779b1u;
@@ -512,7 +515,9 @@ PROGRAM(maglev_pick) {
     h ^= h >> 13;
     u32 at = h % 1021;
     OPAQUE(at);
-    sum += p[at & 1023];
+    u8 *place = p + (at & 1023);
+    if (place + 1 > end) return -1;
+    sum += *place;
   }
   return sum;
 }
