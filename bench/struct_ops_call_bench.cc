@@ -100,6 +100,13 @@ void native_call_in_read_section(benchmark::State& state) {
 }
 BENCHMARK(native_call_in_read_section);
 
+/// What counting every run adds to it.
+void count_a_run(benchmark::State& state) {
+  static exec::RunStats stats;
+  for (auto _ : state) stats.count_run();
+}
+BENCHMARK(count_a_run)->ThreadRange(1, 2);
+
 void enter_program(benchmark::State& state, Tier tier, bool touches_percpu) {
   const Policy policy(tier, touches_percpu);
   std::uint64_t slots[2] = {0, 1};
