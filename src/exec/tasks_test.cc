@@ -263,5 +263,16 @@ TEST_F(TasksTest, ThreadsComeAndGoWhileProgramsLook) {
   EXPECT_LE(tasks().alive(), 1u) << "this thread's, which it gives back when it ends";
 }
 
+/// Another thread's stack changes while it is looked at.
+TEST_F(TasksTest, OnlyTheRunningTasksStackIsWalked) {
+  rcu::ReadSection readers;
+  std::uint64_t out[4] = {1, 1, 1, 1};
+  EXPECT_GE(call(uapi::BPF_FUNC_get_task_stack, tasks().current(), out, sizeof out, 0), 0);
+  int another = 0;
+  out[3] = 1;
+  EXPECT_EQ(call(uapi::BPF_FUNC_get_task_stack, &another, out, sizeof out, 0), -EOPNOTSUPP);
+  EXPECT_EQ(out[3], 0u) << "cleared";
+}
+
 }  // namespace
 }  // namespace ring3::exec

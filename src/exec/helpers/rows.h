@@ -36,6 +36,7 @@ HelperRows deferred_helpers();
 HelperRows dynptr_helpers();
 HelperRows seq_helpers();
 HelperRows show_helpers();
+HelperRows stack_helpers();
 
 /// What a helper returns for an error: the negated errno as a 64-bit register.
 constexpr std::uint64_t error_register(Errno e) { return static_cast<std::uint64_t>(std::int64_t{to_syscall(e)}); }

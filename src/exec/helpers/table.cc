@@ -15,7 +15,7 @@ Table join() {
                                 print_helpers(), text_helpers(), probe_helpers(), trace_helpers(), packet_helpers(), network_helpers(), vlan_helpers(),
                                 lock_helpers(), ringbuf_helpers(), storage_helpers(), event_helpers(),
                                 object_helpers(), deferred_helpers(), dynptr_helpers(), seq_helpers(),
-                                show_helpers()})
+                                show_helpers(), stack_helpers()})
     for (const rewrite::HelperCall& row : rows) {
       RING3_CHECK(row.id < table.size() && table[row.id] == nullptr, "a helper has one row");
       table[row.id] = &row;

@@ -30,8 +30,8 @@ constexpr std::uint32_t kBuildIdEntry = 32;  // struct bpf_stack_build_id
 struct Chain {
   rcu::Deferred deferred;
   std::uint32_t hash;
-  std::uint32_t depth;
-  std::uint64_t* ips() { return reinterpret_cast<std::uint64_t*>(this + 1); }
+  std::uint32_t words;
+  std::uint64_t* entries() { return reinterpret_cast<std::uint64_t*>(this + 1); }
 };
 static_assert(sizeof(Chain) % 8 == 0);
 
@@ -42,7 +42,9 @@ class StackTraceMap final : public Map {
       : Map(stack_trace_ops, spec, host), buckets_(std::move(buckets)), count_(count), seed_(random_seed()) {}
 
   std::uint32_t count() const { return count_; }
-  std::uint32_t max_depth() const { return value_size() / 8; }
+  std::uint32_t max_words() const { return value_size() / 8; }
+  /// Of a place on the stack.
+  std::size_t entry_words() const { return (spec().flags & uapi::BPF_F_STACK_BUILD_ID) != 0 ? kBuildIdEntry / 8 : 1; }
   /// Inside a read section; null: nothing there.
   Chain* at(std::uint32_t id) const noexcept {
     return id < count_ ? buckets_[id].load(std::memory_order_acquire) : nullptr;
@@ -79,17 +81,17 @@ StackTraceMap& as_traces(Map& map) { return static_cast<StackTraceMap&>(map); }
 long StackTraceMap::store(std::span<const std::uint64_t> chain, std::uint64_t flags) noexcept {
   constexpr std::uint64_t kKnown = kStackSkipMask | kStackUser | kStackFastCompare | kStackReuseId;
   if (flags & ~kKnown) return to_syscall(Errno::kInval);
-  const std::size_t skip = flags & kStackSkipMask;
+  const std::size_t skip = (flags & kStackSkipMask) * entry_words();
   if (chain.size() <= skip) return to_syscall(Errno::kFault);
   chain = chain.subspan(skip);
-  if (chain.size() > max_depth()) chain = chain.first(max_depth());
+  if (chain.size() > max_words()) chain = chain.first(max_words());
   const auto hash = static_cast<std::uint32_t>(XXH3_64bits_withSeed(chain.data(), chain.size_bytes(), seed_));
   const std::uint32_t id = hash & (count_ - 1);
   if (Chain* there = at(id)) {
     const bool same = there->hash == hash &&
                       ((flags & kStackFastCompare) != 0 ||
-                       (there->depth == chain.size() &&
-                        std::memcmp(there->ips(), chain.data(), chain.size_bytes()) == 0));
+                       (there->words == chain.size() &&
+                        std::memcmp(there->entries(), chain.data(), chain.size_bytes()) == 0));
     if (same) return id;
     if ((flags & kStackReuseId) == 0) return to_syscall(Errno::kExist);
   }
@@ -97,7 +99,7 @@ long StackTraceMap::store(std::span<const std::uint64_t> chain, std::uint64_t fl
   void* block = std::malloc(sizeof(Chain) + chain.size_bytes());
   if (!block) return to_syscall(Errno::kNoMem);
   Chain* fresh = new (block) Chain{{}, hash, static_cast<std::uint32_t>(chain.size())};
-  std::memcpy(fresh->ips(), chain.data(), chain.size_bytes());
+  std::memcpy(fresh->entries(), chain.data(), chain.size_bytes());
   chains_.fetch_add(1, std::memory_order_relaxed);
   retire(buckets_[id].exchange(fresh, std::memory_order_acq_rel));
   return id;
@@ -111,9 +113,7 @@ Result<void> check(const MapSpec& spec) {
   if ((spec.flags & ~known) != 0 || spec.max_entries == 0 || spec.key_size != sizeof(std::uint32_t) ||
       spec.value_size < 8 || spec.value_size % entry != 0 || spec.value_size / entry > kMaxDepth)
     return Errno::kInval;
-  if (spec.max_entries > kMaxBuckets) return Errno::kTooBig;
-  // Chains hold addresses in the host, which clients cannot match with build ids.
-  return build_ids ? Result<void>(Errno::kNotSupp) : Result<void>();
+  return spec.max_entries > kMaxBuckets ? Result<void>(Errno::kTooBig) : Result<void>();
 }
 
 Result<Ref<Map>> create(const MapSpec& spec, MapHost& host) {
@@ -129,7 +129,7 @@ Result<void> control_lookup(Map& m, std::span<const std::byte> key, std::span<st
   Chain* chain = as_traces(m).at(array_index(key.data()));
   if (!chain) return Errno::kNoEnt;
   std::memset(value.data(), 0, value.size());
-  std::memcpy(value.data(), chain->ips(), std::size_t{chain->depth} * 8);
+  std::memcpy(value.data(), chain->entries(), std::size_t{chain->words} * 8);
   return {};
 }
 

@@ -32,7 +32,9 @@ TEST(StackTraceTest, AttributesAreChecked) {
   EXPECT_EQ(traces(4, 8, 2, BPF_F_NUMA_NODE | BPF_F_RDONLY), 0);
   EXPECT_EQ(traces(4, 8, 0x80000001), E2BIG);
   EXPECT_EQ(traces(4, 40, 2, BPF_F_STACK_BUILD_ID), EINVAL);
-  EXPECT_EQ(traces(4, 32, 2, BPF_F_STACK_BUILD_ID), 524);
+  EXPECT_EQ(traces(4, 32, 2, BPF_F_STACK_BUILD_ID), 0);
+  EXPECT_EQ(traces(4, 127 * 32, 2, BPF_F_STACK_BUILD_ID), 0);
+  EXPECT_EQ(traces(4, 128 * 32, 2, BPF_F_STACK_BUILD_ID), EINVAL);
 }
 
 TEST(StackTraceTest, ChainsAreStoredOnceAndRead) {
@@ -75,6 +77,22 @@ TEST(StackTraceTest, AnOccupiedPlaceIsTakenOnlyOnRequest) {
   }
   EXPECT_EQ(lookup(*m, std::uint32_t{0}, out), 0);
   EXPECT_EQ(out, 2u);
+}
+
+TEST(StackTraceTest, EntriesWithBuildIdsAreSkippedWhole) {
+  FakeHost host;
+  auto m = make(host, spec(BPF_MAP_TYPE_STACK_TRACE, 4, 32, 2, BPF_F_STACK_BUILD_ID)).value();
+  const std::uint64_t chain[] = {1, 2, 3, 4, 5, 6, 7, 8};
+  long id;
+  {
+    rcu::ReadSection section;
+    id = stack_trace_store(*m, chain, 1);
+    EXPECT_EQ(stack_trace_store(*m, chain, 2), -EFAULT);
+  }
+  ASSERT_GE(id, 0);
+  std::array<std::uint64_t, 4> out{};
+  EXPECT_EQ(lookup(*m, static_cast<std::uint32_t>(id), out), 0);
+  EXPECT_EQ(out, (std::array<std::uint64_t, 4>{5, 6, 7, 8}));
 }
 
 TEST(StackTraceStressTest, NobodySeesHalfAChain) {
