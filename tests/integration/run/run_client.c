@@ -28,6 +28,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "attr_calls.h"
 #include "stuck_file.h"
 
 #define EXPECT(condition)                                                                  \
@@ -643,6 +644,23 @@ static void mode_stuck(const char *argument) {
   }
 }
 
+static long raw_door(void *context, int command, void *attr, unsigned size) {
+  (void)context;
+  long result = bpf(command, attr, size);
+  return result < 0 ? -errno : result;
+}
+
+/* Every call of a file, a result a line. */
+static void mode_attr_calls(const char *path) {
+  struct call_stage stage;
+  struct attr_call call;
+  FILE *file = fopen(path != NULL ? path : "", "rb");
+  EXPECT(file != NULL && open_stage(&stage, raw_door, NULL) == 0);
+  while (fread(&call, sizeof call, 1, file) == 1) printf("%ld\n", play_call(&stage, &call, raw_door, NULL));
+  fclose(file);
+  close_stage(&stage);
+}
+
 int main(int argc, char **argv) {
   const char *mode = argc > 1 ? argv[1] : "", *argument = argc > 2 ? argv[2] : NULL;
   if (strcmp(mode, "map") == 0) mode_map();
@@ -663,6 +681,7 @@ int main(int argc, char **argv) {
   else if (strcmp(mode, "limit") == 0) mode_limit();
   else if (strcmp(mode, "large") == 0) mode_large(argument);
   else if (strcmp(mode, "block") == 0) mode_block(argument);
+  else if (strcmp(mode, "attr-calls") == 0) mode_attr_calls(argument);
   else if (strcmp(mode, "stuck") == 0) mode_stuck(argument);
   else if (strcmp(mode, "memlock") == 0) mode_memlock();
   else if (strcmp(mode, "link-text") == 0) mode_link_text();
