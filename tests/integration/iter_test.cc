@@ -168,6 +168,76 @@ TEST_F(Iter, ElementsAreReadAndWritten) {
   EXPECT_EQ(link(wide, &scope, sizeof scope), -EACCES);
 }
 
+/// Which maps have elements that are walked, as Linux 6.12 has it. Storage has an iterator of its own there, over sockets.
+TEST_F(Iter, ElementsOfWhichKindsOfMaps) {
+  const std::string count =
+      "r6 = *(u64 *)(r1 +0)\nr7 = *(u64 *)(r1 +16)\nif r7 == 0 goto out\nr2 = *(u32 *)(r7 +0)\n*(u32 *)(r10 -4) = r2\n"
+      "r1 = *(u64 *)(r6 +0)\nr2 = r10\nr2 += -4\nr3 = 4\ncall bpf_seq_write\nout:\nr0 = 0\nexit";
+  const long program = load("bpf_map_elem", count);
+  ASSERT_GT(program, 0) << bpf().log();
+  const struct {
+    std::uint32_t type, key, value, entries, flags;
+    bool walked;
+  } kinds[] = {
+      {uapi::BPF_MAP_TYPE_HASH, 4, 4, 4, 0, true},
+      {uapi::BPF_MAP_TYPE_LRU_HASH, 4, 4, 4, 0, true},
+      {uapi::BPF_MAP_TYPE_PERCPU_HASH, 4, 4, 4, 0, true},
+      {uapi::BPF_MAP_TYPE_LRU_PERCPU_HASH, 4, 4, 4, 0, true},
+      {uapi::BPF_MAP_TYPE_ARRAY, 4, 4, 4, 0, true},
+      {uapi::BPF_MAP_TYPE_PERCPU_ARRAY, 4, 4, 4, 0, true},
+      {uapi::BPF_MAP_TYPE_PROG_ARRAY, 4, 4, 4, 0, false},
+      {uapi::BPF_MAP_TYPE_PERF_EVENT_ARRAY, 4, 4, 4, 0, false},
+      {uapi::BPF_MAP_TYPE_STACK_TRACE, 4, 8, 4, 0, false},
+      {uapi::BPF_MAP_TYPE_CGROUP_ARRAY, 4, 4, 4, 0, false},
+      {uapi::BPF_MAP_TYPE_LPM_TRIE, 8, 4, 4, uapi::BPF_F_NO_PREALLOC, false},
+      {uapi::BPF_MAP_TYPE_DEVMAP, 4, 4, 4, 0, false},
+      {uapi::BPF_MAP_TYPE_SOCKMAP, 4, 4, 4, 0, false},
+      {uapi::BPF_MAP_TYPE_CPUMAP, 4, 4, 1, 0, false},
+      {uapi::BPF_MAP_TYPE_QUEUE, 0, 4, 4, 0, false},
+      {uapi::BPF_MAP_TYPE_STACK, 0, 4, 4, 0, false},
+      {uapi::BPF_MAP_TYPE_RINGBUF, 0, 0, 4096, 0, false},
+      {uapi::BPF_MAP_TYPE_BLOOM_FILTER, 0, 4, 4, 0, false},
+      {uapi::BPF_MAP_TYPE_ARENA, 0, 0, 1, uapi::BPF_F_MMAPABLE, false},
+  };
+  for (const auto& kind : kinds) {
+    uapi::bpf_attr attr = BpfClient::zero();
+    attr.map_type = kind.type;
+    attr.key_size = kind.key;
+    attr.value_size = kind.value;
+    attr.max_entries = kind.entries;
+    attr.map_flags = kind.flags;
+    const long map = bpf().create(attr);
+    ASSERT_GE(map, 0) << kind.type;
+    const struct {
+      std::uint32_t fd, rest[3];
+    } scope{static_cast<std::uint32_t>(map), {}};
+    const long iterator = link(program, &scope, sizeof scope);
+    if (!kind.walked) {
+      EXPECT_EQ(iterator, -EINVAL) << kind.type;
+      continue;
+    }
+    ASSERT_GT(iterator, 0) << kind.type;
+    const bool is_array = kind.type == uapi::BPF_MAP_TYPE_ARRAY || kind.type == uapi::BPF_MAP_TYPE_PERCPU_ARRAY;
+    std::vector<std::byte> value(8 * 1024);  // of every CPU
+    for (const std::uint32_t key : {3u, 1u}) ASSERT_EQ(bpf().update(map, value.data(), key), 0) << kind.type;
+    std::vector<std::uint32_t> keys = numbers(read_all(open(iterator)));
+    std::sort(keys.begin(), keys.end());
+    EXPECT_EQ(keys, is_array ? (std::vector<std::uint32_t>{0, 1, 2, 3}) : (std::vector<std::uint32_t>{1, 3})) << kind.type;
+  }
+  // A map of maps, and what is no map.
+  uapi::bpf_attr outer = BpfClient::zero();
+  outer.map_type = uapi::BPF_MAP_TYPE_ARRAY_OF_MAPS;
+  outer.key_size = outer.value_size = 4;
+  outer.max_entries = 1;
+  outer.inner_map_fd = static_cast<std::uint32_t>(array(1));
+  for (const auto& [fd, error] : {std::pair<long, long>{bpf().create(outer), -EINVAL}, {program, -EINVAL}, {1000, -EBADF}}) {
+    const struct {
+      std::uint32_t fd, rest[3];
+    } scope{static_cast<std::uint32_t>(fd), {}};
+    EXPECT_EQ(link(program, &scope, sizeof scope), error) << fd;
+  }
+}
+
 TEST_F(Iter, ValuesAreShownByTheHostsTypes) {
   array(5);
   const std::string type = std::to_string(host_btf_->find("bpf_map", btf::Kind::kStruct));

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include "btf/builder.h"
 #include "tests/integration/cli/cli_world.h"
 
 namespace ring3::test {
@@ -90,6 +91,45 @@ TEST_F(CliMount, B_26_TablesAndFoldersOfObjects) {
   EXPECT_TRUE(read.says("/sys/fs/bpf/map\n")) << read;
   EXPECT_TRUE(read.says("0\n0.json\n1\n1.json\n2\n2.json\n0000000000000000\n")) << read;
   EXPECT_TRUE(read.out.ends_with("by-id\nmap\nprogs.debug\n")) << read;
+}
+
+/// Zeros, slashes, dots and newlines in keys: every key is one file, and its name leads back to it.
+TEST_F(CliMount, KvNamesBinaryKeys) {
+  uapi::bpf_attr attr = BpfClient::zero();
+  attr.map_type = uapi::BPF_MAP_TYPE_HASH;
+  attr.key_size = 6;
+  attr.value_size = 4;
+  attr.max_entries = 8;
+  const long binary = bpf().create(attr);
+  btf::Builder builder;
+  const btf::TypeId letter = builder.add_int("char", 1, 1), number = builder.add_int("unsigned int", 4);
+  const btf::TypeId text = builder.add_array(letter, number, 6);
+  attr.btf_fd = static_cast<std::uint32_t>(bpf().load_btf(builder.finish()));
+  attr.btf_key_type_id = text;
+  attr.btf_value_type_id = number;
+  const long typed = bpf().create(attr);
+  ASSERT_GE(binary, 0);
+  ASSERT_GE(typed, 0);
+  const char keys[][7] = {{'\0', '/', '.', '\n', '\xff', '\0'}, {'e', 't', 'h', '/', '0', '\0'}, {'.', '.', '\0', '\0', '\0', '\0'}, {'\0', '\0', '\0', '\0', '\0', '\0'}};
+  for (std::uint32_t i = 0; i < std::size(keys); ++i)
+    for (const long map : {binary, typed}) {
+      attr = BpfClient::zero();
+      attr.map_fd = static_cast<std::uint32_t>(map);
+      attr.key = reinterpret_cast<std::uintptr_t>(keys[i]);
+      attr.value = reinterpret_cast<std::uintptr_t>(&i);
+      ASSERT_EQ(bpf().bpf(uapi::BPF_MAP_UPDATE_ELEM, attr), 0);
+    }
+  const auto in_kv = [&](long map, const std::string& script) {
+    return in_mount("cd by-id/map/" + std::to_string(bpf().map_info(map).id) + "/kv && " + script);
+  };
+  EXPECT_EQ(in_kv(binary, "ls | grep -v json").out, "x000000000000\nx002f2e0aff00\nx2e2e00000000\nx6574682f3000\n");
+  EXPECT_EQ(in_kv(binary, "cat x002f2e0aff00 x6574682f3000 x2e2e00000000 x000000000000").out, "00000000\n01000000\n02000000\n03000000\n");
+  const Outcome names = in_kv(typed, "LC_ALL=C ls | grep -v json");
+  EXPECT_EQ(names.out, "%\n%00%2F%2E%0A%FF\n%2E%2E\neth%2F0\n") << names;
+  EXPECT_EQ(in_kv(typed, "cat %00%2F%2E%0A%FF eth%2F0 %2E%2E %").out, "0\n1\n2\n3\n");
+  EXPECT_EQ(in_kv(typed, "cat eth%2F0.json").out, "1\n");
+  // No second spelling, nothing that is not there.
+  for (const char* none : {"e%74h%2F0", "eth%2f0", "x6574682f3000", "eth1", "%2E%2E%2E%2E%2E%2E%2E"}) EXPECT_NE(in_kv(typed, std::string("cat ") + none).code, 0) << none;
 }
 
 TEST_F(CliMount, ATreeOfItsOwnGoesWithTheMount) {
