@@ -17,6 +17,19 @@
 namespace ring3::test {
 namespace {
 
+// A sanitizer has memory where other processes have none, from 2 GiB on: nothing may lead there that is the entry's to read and write.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kSanitized = true;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+constexpr bool kSanitized = true;
+#else
+constexpr bool kSanitized = false;
+#endif
+#else
+constexpr bool kSanitized = false;
+#endif
+
 class CallWriter {
  public:
   std::vector<attr_call> all() {
@@ -72,9 +85,11 @@ class CallWriter {
       for (std::uint8_t slot = kFdHash; slot < kCallSlots; ++slot) {
         if (slot >= kFirstPointer && (word % 2 != 0 || word + 1 >= count || counts(row, word) || counts(row, word + 1))) continue;
         attr_call call = sensible(row);
+        if (is_upper_half(call, word) || (kSanitized && word % 2 != 0)) continue;
         call.slots[word] = slot;
         add(call);
       }
+      if (kSanitized) continue;
       for (const std::uint32_t value : {1u, 2u, 0x7fffffffu, 0x80000000u, 0xffffffffu}) {
         attr_call call = empty(row.number, row.last.end());
         put(call, word * 4, value);
@@ -87,6 +102,8 @@ class CallWriter {
     if (row.number == uapi::BPF_PROG_TEST_RUN) return word == offsetof(uapi::bpf_attr, test.repeat) / 4;
     return row.number == uapi::BPF_MAP_CREATE && word >= offsetof(uapi::bpf_attr, key_size) / 4 && word <= offsetof(uapi::bpf_attr, max_entries) / 4;
   }
+  /// Of an address. With another one it may lead to memory that one process has and another has not (a sanitizer's).
+  static bool is_upper_half(const attr_call& call, std::size_t word) { return word % 2 != 0 && call.slots[word - 1] >= kFirstPointer; }
   /// What the command could do something with; zeros for the rest.
   attr_call sensible(const syscall::Command& row) {
     attr_call call = empty(row.number, sizeof(uapi::bpf_attr));
@@ -130,14 +147,19 @@ class CallWriter {
     const std::size_t count = row.last.end() / 4u;
     for (std::uint64_t changes = 1 + random_() % 4; changes > 0; --changes) {
       const std::size_t word = random_() % count;
-      if (counts(row, word)) continue;
+      if (counts(row, word) || is_upper_half(call, word) || (kSanitized && word % 2 != 0)) continue;
       call.slots[word] = kAsIs;
       switch (random_() % 4) {
         case 0: call.slots[word] = static_cast<std::uint8_t>(kFdHash + random_() % (kFirstPointer - kFdHash)); break;
         case 1:
-          if (word % 2 == 0 && word + 1 < count && !counts(row, word + 1)) call.slots[word] = static_cast<std::uint8_t>(kFirstPointer + random_() % (kCallSlots - kFirstPointer));
+          if (word % 2 != 0 || word + 1 >= count || counts(row, word + 1)) break;
+          call.slots[word] = static_cast<std::uint8_t>(kFirstPointer + random_() % (kCallSlots - kFirstPointer));
+          call.slots[word + 1] = kAsIs;
           break;
-        case 2: put(call, word * 4, random_() % 2 != 0 ? 0xffffffffu : 1u << random_() % 2); break;
+        case 2:
+          if (kSanitized) break;
+          put(call, word * 4, random_() % 2 != 0 ? 0xffffffffu : 1u << random_() % 2);
+          break;
         default: put(call, word * 4, 0);
       }
     }
@@ -207,7 +229,7 @@ class Doors : public RunWorld {
 
 TEST_F(Doors, TheSameAttributesHaveTheSameAnswersAtEveryDoor) {
   const std::vector<attr_call> calls = CallWriter().all();
-  ASSERT_GT(calls.size(), 5000u);
+  ASSERT_GT(calls.size(), 3000u);
   const std::size_t open = descriptors();
   std::vector<long> entry, socket, listener;
   {
