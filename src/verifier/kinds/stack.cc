@@ -92,9 +92,11 @@ Result<Span> check_bounds(Step& step, unsigned regno, std::int32_t off, std::uin
   return span;
 }
 
+/// What is left of a spilled register when a part of its slot is overwritten: ordinary bytes, as on Linux the zeroes beside it too.
 void scrub(StackSlot& slot) {
-  for (SlotByte& b : slot.bytes)
-    if (b == SlotByte::kSpill) b = SlotByte::kMisc;
+  if (slot.is_spilled())
+    for (SlotByte& b : slot.bytes)
+      if (b != SlotByte::kInvalid) b = SlotByte::kMisc;
   slot.spilled = RegState{};
 }
 
