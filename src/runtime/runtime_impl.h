@@ -36,6 +36,7 @@
 #include "runtime/machine_services.h"
 #include "struct_ops/registry.h"
 #include "syscall/kernel.h"
+#include "verifier/chunk_cache.h"
 
 namespace ring3 {
 
@@ -182,7 +183,8 @@ class RuntimeImpl final : public maps::MapHost, public prog::ProgramHost, public
   exec::CodeMemory code_;
   exec::Machine machine_;
   const std::unique_ptr<exec::Engine> engine_;
-  verifier::Limits limits_;
+  verifier::ChunkCache chunks_;
+  verifier::Limits limits_{.chunks = &chunks_};
   LogText log_text_{*this};
   maps::MapKinds map_kinds_;
   struct_ops::Registry registry_;

@@ -17,13 +17,17 @@ std::uint32_t Program::subprog_starting(std::uint32_t idx) const {
 
 const model::Kfunc* Program::find_kfunc(const isa::Insn& insn, std::uint32_t& index) const {
   if (insn.off != 0) return nullptr;
-  for (std::size_t i = 0; i < facts.kfuncs.size(); ++i) {
-    const model::Kfunc& k = facts.kfuncs[i];
-    if (k.func != static_cast<btf::TypeId>(insn.imm) || k.btf != facts.host_btf) continue;
-    index = static_cast<std::uint32_t>(i);
-    return &k;
-  }
-  return nullptr;
+  const auto at = std::lower_bound(kfuncs_by_func.begin(), kfuncs_by_func.end(), std::pair{static_cast<btf::TypeId>(insn.imm), 0u});
+  if (at == kfuncs_by_func.end() || at->first != static_cast<btf::TypeId>(insn.imm)) return nullptr;
+  index = at->second;
+  return &facts.kfuncs[index];
+}
+
+void Program::index_kfuncs() {
+  if (std::none_of(in.insns.begin(), in.insns.end(), [](const isa::Insn& insn) { return insn.op == isa::Op::kCallKfunc; })) return;
+  for (std::uint32_t i = 0; i < facts.kfuncs.size(); ++i)
+    if (facts.kfuncs[i].btf == facts.host_btf) kfuncs_by_func.emplace_back(facts.kfuncs[i].func, i);
+  std::sort(kfuncs_by_func.begin(), kfuncs_by_func.end());
 }
 
 model::KfuncSpecial Program::special_of(std::uint32_t kfunc) {

@@ -6,6 +6,7 @@
 #include <deque>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "isa/insn.h"
@@ -130,6 +131,8 @@ struct Program {
     model::FieldTable table;
   };
   std::deque<StructFields> struct_fields{};
+  /// Of programs that call functions of the host: facts.kfuncs by FUNC record.
+  std::vector<std::pair<btf::TypeId, std::uint32_t>> kfuncs_by_func{};
   std::vector<std::int8_t> specials{};  // per facts.kfuncs: KfuncSpecial, or -1 before it was looked up
 
   std::vector<std::uint32_t> wide_of;   // per instruction: index into in.wide, or kNoIndex
@@ -139,6 +142,7 @@ struct Program {
   std::vector<std::uint8_t> fastcall_pairs{};  // per call: spills and fills around it that Linux drops
   struct RegUses {
     std::uint16_t reads = 0, writes = 0;
+    std::uint8_t only_makes = 0xff;     // HistoryEntry::only_makes
   };
   std::vector<RegUses> reg_uses{};      // per instruction; of calls, only the registers that are arguments
   std::vector<std::uint16_t> live_in;   // per instruction: registers read before written from here on
@@ -154,6 +158,8 @@ struct Program {
   std::uint32_t subprog_at(std::uint32_t idx) const;
   /// Subprog that starts at the instruction, or UINT32_MAX.
   std::uint32_t subprog_starting(std::uint32_t idx) const;
+  /// Before find_kfunc() finds anything.
+  void index_kfuncs();
   /// The host function a call names, and its place in facts.kfuncs; null: none registered.
   const model::Kfunc* find_kfunc(const isa::Insn& insn, std::uint32_t& index) const;
   /// What the verifier knows of a host function by its name; kfunc: index into facts.kfuncs.

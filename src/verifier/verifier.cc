@@ -117,6 +117,7 @@ class Run {
   void prepare() {
     const ProgramInput& in = prog_.in;
     prog_.btfs.push_back(prog_.facts.host_btf.get());
+    prog_.index_kfuncs();
     for (const model::MapFacts& map : in.maps) prog_.maps.push_back(&map);
     for (const model::MapFacts& map : in.maps)
       if (map.inner != nullptr) prog_.maps.push_back(map.inner.get());
@@ -290,7 +291,7 @@ class Run {
   Diag diag_;
   Witness* witness_;
   VerifiedProgram out_;
-  FramePool frames_;
+  FramePool frames_{prog_.limits.chunks};
   std::vector<std::uint8_t> noted_;
   std::uint32_t ids_ = 0;
   bool walked_ = false;

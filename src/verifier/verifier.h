@@ -52,12 +52,16 @@ struct ProgramInput {
   model::Rights rights;
 };
 
+class ChunkCache;
+
 struct Limits {
   std::uint32_t max_insns_processed = 1'000'000;
   std::uint32_t max_frames = 8;
   std::uint32_t max_stack_bytes = 512;
   /// Debug: walk every path to its end. Must agree with the pruned walk wherever it ends (callbacks still converge).
   bool no_pruning = false;
+  /// Memory for the walk comes from here and goes back here; null: from the heap. Outlives the verification.
+  ChunkCache* chunks = nullptr;
 };
 
 /// How arithmetic on a pointer by a register is kept inside the object when the CPU runs ahead of a wrong guess

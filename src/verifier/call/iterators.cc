@@ -97,7 +97,7 @@ Result<void> advance_iterator(Step& step, unsigned regno) {
 Result<void> destroy_iterator(Step& step, unsigned regno) {
   const RegState& reg = step.reg(regno);
   const std::int64_t off = static_cast<std::int64_t>(reg.val.const_value()) + reg.off;
-  std::vector<StackSlot>& stack = step.path.frames[reg.frameno]->stack;
+  SlotStack& stack = step.path.frames[reg.frameno]->stack;
   auto at = static_cast<std::size_t>((-off - 1) / kSlotBytes);
   const std::uint32_t ref = stack[at].object.ref_obj_id;
   const SlotObject object = stack[at].object;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <span>
 #include <vector>
 
 #include "isa/reg_use.h"
@@ -17,10 +18,10 @@ using isa::Op;
 
 /// Everything the path executed, oldest first.
 std::vector<HistoryEntry> whole_history(const PathState& path) {
-  std::vector<const std::vector<HistoryEntry>*> parts{&path.history};
-  for (const Checkpoint* c = path.parent; c != nullptr; c = c->state.parent) parts.push_back(&c->state.history);
+  std::vector<std::span<const HistoryEntry>> parts{path.history};
+  for (const Checkpoint* c = path.parent; c != nullptr; c = c->state.parent) parts.push_back(c->history);
   std::vector<HistoryEntry> all;
-  for (std::size_t p = parts.size(); p-- > 0;) all.insert(all.end(), parts[p]->begin(), parts[p]->end());
+  for (std::size_t p = parts.size(); p-- > 0;) all.insert(all.end(), parts[p].begin(), parts[p].end());
   return all;
 }
 

@@ -1,15 +1,29 @@
 #include "verifier/explore/checkpoints.h"
 
 #include <algorithm>
+#include <memory>
+#include <new>
 
 #include "verifier/explore/states_equal.h"
 #include "verifier/precision/backtrack.h"
 
 namespace ring3::verifier {
 
-Checkpoint* Checkpoints::add(std::uint32_t idx, PathState&& state) {
-  all_.push_back(Checkpoint{.state = std::move(state)});
-  Checkpoint* checkpoint = &all_.back();
+Checkpoints::~Checkpoints() {
+  while (last_ != nullptr) {
+    Checkpoint* checkpoint = last_;
+    last_ = checkpoint->made_before;
+    checkpoint->~Checkpoint();  // gives its frames back
+  }
+}
+
+Checkpoint* Checkpoints::add(std::uint32_t idx, PathState&& state, std::span<const HistoryEntry> history) {
+  auto* kept = static_cast<HistoryEntry*>(memory_.allocate(history.size_bytes(), alignof(HistoryEntry)));
+  std::uninitialized_copy(history.begin(), history.end(), kept);
+  auto* checkpoint = new (memory_.allocate(sizeof(Checkpoint), alignof(Checkpoint)))
+      Checkpoint{.state = std::move(state), .history = {kept, history.size()}, .made_before = last_};
+  last_ = checkpoint;
+  ++total_;
   if (checkpoint->state.parent != nullptr) checkpoint->depth = checkpoint->state.parent->depth + 1;
   at_[idx].push_back(checkpoint);
   most_ = std::max(most_, static_cast<std::uint32_t>(at_[idx].size()));
@@ -94,10 +108,8 @@ void Checkpoints::pass_on_reads(const ValueSet& read, PathState& path) {
 }
 
 std::uint64_t Checkpoints::bytes() const {
-  std::uint64_t sum = all_.size() * sizeof(Checkpoint) + back_edges_.size() * sizeof(BackEdge);
-  const auto history = [](const PathState& state) { return state.history.capacity() * sizeof(HistoryEntry); };
-  for (const Checkpoint& checkpoint : all_) sum += history(checkpoint.state);
-  for (const BackEdge& edge : back_edges_) sum += history(edge.path);
+  std::uint64_t sum = memory_.bytes() + back_edges_.size() * sizeof(BackEdge);
+  for (const BackEdge& edge : back_edges_) sum += edge.path.history.capacity() * sizeof(HistoryEntry);
   return sum;
 }
 

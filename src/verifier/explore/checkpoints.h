@@ -14,7 +14,8 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
+#include <memory_resource>
+#include <span>
 #include <vector>
 
 #include "verifier/diag/diag.h"
@@ -24,20 +25,27 @@
 namespace ring3::verifier {
 
 struct Checkpoint {
-  PathState state;                // state.history: how it was reached from state.parent
-  std::uint32_t depth = 0;        // checkpoints above it
   std::uint32_t open_paths = 1;   // paths, and incomplete checkpoints, that go on from here
   std::uint32_t hits = 0, misses = 0;
-  ValueSet read;                  // what some path from here looked at before it overwrote it
+  std::uint32_t depth = 0;        // checkpoints above it
   Checkpoint* loop_header = nullptr;  // outermost header whose loop it is in
+  ValueSet read;                  // what some path from here looked at before it overwrote it
+  PathState state;                // its history is empty
+  std::span<const HistoryEntry> history;  // how it was reached from state.parent
+  Checkpoint* made_before = nullptr;
 };
 
 class Checkpoints {
  public:
-  Checkpoints(const Program& prog, Diag& diag) : prog_(prog), diag_(diag), at_(prog.size()) {}
+  Checkpoints(const Program& prog, Diag& diag) : prog_(prog), diag_(diag), memory_(prog.limits.chunks), at_(prog.size(), &memory_) {}
+  ~Checkpoints();
+  Checkpoints(const Checkpoints&) = delete;
+  Checkpoints& operator=(const Checkpoints&) = delete;
 
-  std::vector<Checkpoint*>& at(std::uint32_t idx) { return at_[idx]; }
-  Checkpoint* add(std::uint32_t idx, PathState&& state);
+  using Here = std::pmr::vector<Checkpoint*>;
+  Here& at(std::uint32_t idx) { return at_[idx]; }
+  /// history: is copied.
+  Checkpoint* add(std::uint32_t idx, PathState&& state, std::span<const HistoryEntry> history);
   /// A path that goes on from `from` has ended.
   void path_ended(Checkpoint* from);
   /// What `checkpoint` says about precision, and what it says was read, is final.
@@ -51,7 +59,7 @@ class Checkpoints {
   /// Scalars precise in `covering` determined that what follows is fine: they are precise on `path` too.
   static void pass_on_precision(const Program& prog, Diag& diag, const PathState& covering, PathState& path);
 
-  std::uint32_t total() const { return static_cast<std::uint32_t>(all_.size()); }
+  std::uint32_t total() const { return total_; }
   std::uint32_t most_per_insn() const { return most_; }
   /// Of checkpoints and back edges, without their frames.
   std::uint64_t bytes() const;
@@ -67,8 +75,10 @@ class Checkpoints {
 
   const Program& prog_;
   Diag& diag_;
-  std::deque<Checkpoint> all_;
-  std::vector<std::vector<Checkpoint*>> at_;
+  Arena memory_;  // of checkpoints, their histories and the lists of them
+  Checkpoint* last_ = nullptr;
+  std::uint32_t total_ = 0;
+  std::pmr::vector<Here> at_;
   std::vector<BackEdge> back_edges_;
   std::uint32_t most_ = 0;
 };

@@ -27,8 +27,8 @@ constexpr std::uint32_t kPatience = 3, kLoopPatience = 64;   // misses per hit
 bool makes_progress(const PathState& old, const PathState& cur) {
   if (old.may_goto_depth != cur.may_goto_depth || old.callback_unroll_depth != cur.callback_unroll_depth) return true;
   for (std::size_t f = 0; f < old.frames.size(); ++f) {
-    const std::vector<StackSlot>& a = old.frames[f]->stack;
-    const std::vector<StackSlot>& b = cur.frames[f]->stack;
+    const SlotStack& a = old.frames[f]->stack;
+    const SlotStack& b = cur.frames[f]->stack;
     for (std::size_t s = 0; s < a.size() && s < b.size(); ++s) {
       if (!a[s].is_object(SlotByte::kIter) || !a[s].object.first || a[s].object.state != SlotObject::State::kActive) continue;
       if (b[s].is_object(SlotByte::kIter) && a[s].object.depth != b[s].object.depth) return true;
@@ -45,7 +45,7 @@ bool may_close_loop(const Program& prog, const PathState& old, const PathState& 
   const RegState& it = cur.reg(1);
   if (it.kind != RegKind::kStack || !it.val.is_const() || it.frameno >= cur.frames.size()) return false;
   const std::int64_t off = static_cast<std::int64_t>(it.val.const_value()) + it.off;
-  const std::vector<StackSlot>& stack = cur.frames[it.frameno]->stack;
+  const SlotStack& stack = cur.frames[it.frameno]->stack;
   if (off >= 0 || static_cast<std::size_t>((-off - 1) / kSlotBytes) >= stack.size()) return false;
   const StackSlot& slot = stack[static_cast<std::size_t>((-off - 1) / kSlotBytes)];
   return slot.is_object(SlotByte::kIter) && slot.object.state == SlotObject::State::kActive;
@@ -67,13 +67,6 @@ void forget_written(PathState& state) {
   for (FramePtr& frame : state.frames) {
     for (RegState& reg : frame->regs) reg.written = false;
     for (StackSlot& slot : frame->stack) slot.spilled.written = false;
-  }
-}
-
-void make_imprecise(PathState& state) {
-  for (FramePtr& frame : state.frames) {
-    for (RegState& reg : frame->regs) reg.precise = false;
-    for (StackSlot& slot : frame->stack) slot.spilled.precise = false;
   }
 }
 
@@ -182,14 +175,14 @@ Result<void> Explorer::run(PathState& path, bool resumed) {
 Result<void> Explorer::execute(PathState& path, std::uint32_t state_idx, bool& ended) {
   const std::uint32_t idx = path.insn_idx;
   if (witness_ != nullptr) witness_->impl().record(prog_, path);
-  path.history.push_back({.idx = idx, .frameno = static_cast<std::uint8_t>(path.depth())});
+  const std::uint32_t frame = path.depth();
+  const Program::RegUses uses = prog_.reg_uses[idx];
+  path.history.push_back({.idx = idx, .frameno = static_cast<std::uint8_t>(frame), .only_makes = uses.only_makes});
   if (diag_.wants(kLogNormal | kLogStates)) log_insn(diag_, prog_, path, state_idx);
   Step step{prog_, path, diag_, *this, out_, idx, &path.history.back(), noted_};
   // Code that only wrong guesses reach is dead: it is removed, and then no guess reaches it.
   if (!path.speculative) step.facts().reachable = true;
   if (is_jump(prog_.insn(idx).op)) ++jumps_;
-  const std::uint32_t frame = path.depth();
-  const Program::RegUses uses = prog_.reg_uses[idx];
   Checkpoints::note_read(path, frame, uses.reads, 0);
   RING3_TRY(execute_insn(step));
   note_written(path, frame, uses.writes);
@@ -214,7 +207,7 @@ Result<Explorer::Visit> Explorer::visit(PathState& path) {
   bool add = force || (jumps_ - jumps_at_checkpoint_ >= kMinJumps && insns - insns_at_checkpoint_ >= kMinInsns);
   if (prog_.limits.no_pruning && !loops) return Visit::kGoOn;
 
-  std::vector<Checkpoint*>& here = checkpoints_.at(idx);
+  Checkpoints::Here& here = checkpoints_.at(idx);
   for (std::size_t i = 0; i < here.size();) {
     Checkpoint* old = here[i];
     if (old->state.frames.size() != path.frames.size()) {
@@ -230,7 +223,7 @@ Result<Explorer::Visit> Explorer::visit(PathState& path) {
         return Visit::kCovered;
       }
       if (!loops || prog_.marked(idx, kMarkMayGoto)) {
-        if (!makes_progress(old->state, path) && states_equal(prog_, old->state, path, Compare::kExact))
+        if (states_equal(prog_, old->state, path, Compare::kExact) && !makes_progress(old->state, path))
           return diag_.refuse(Rule::kInfiniteLoop, {idx});
         // The states of a loop are seldom alike, unless it has branches that paths come out of.
         const bool forked = forks_ != forks_at_checkpoint_;
@@ -270,12 +263,12 @@ void Explorer::keep(PathState& path) {
   forks_at_checkpoint_ = forks_;
   insns_at_checkpoint_ = out_.stats.insns_processed;
   // The history so far is the checkpoint's; the path starts a new one, in the memory it has.
-  PathState state = path.fork(frames_);
+  Checkpoint* checkpoint = checkpoints_.add(path.insn_idx, path.fork_state(frames_), path.history);
   path.history.clear();
   path.written = {};
-  make_imprecise(state);
-  forget_written(path);
-  path.parent = checkpoints_.add(path.insn_idx, std::move(state));
+  // Only the log tells what was written since the last checkpoint.
+  if (diag_.wants(kLogNormal | kLogStates)) forget_written(path);
+  path.parent = checkpoint;
 }
 
 PathState* Explorer::fork(const PathState& path, std::uint32_t insn_idx, std::uint32_t from_idx) {

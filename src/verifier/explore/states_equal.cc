@@ -95,8 +95,10 @@ bool regs_match(const Program& prog, const RegState& old, const RegState& cur, I
 const RegState* slot_scalar(const Program& prog, const StackSlot& slot, const RegState& unknown) {
   if (slot.is_full_spill()) return slot.spilled.is_scalar() ? &slot.spilled : nullptr;
   if (slot.is_spilled()) return nullptr;
+  if (slot.is_all(SlotByte::kMisc)) return &unknown;
+  if (!prog.allow_uninit_stack) return nullptr;
   for (SlotByte b : slot.bytes)
-    if (b != SlotByte::kMisc && !(b == SlotByte::kInvalid && prog.allow_uninit_stack)) return nullptr;
+    if (b != SlotByte::kMisc && b != SlotByte::kInvalid) return nullptr;
   return &unknown;
 }
 
@@ -126,25 +128,20 @@ bool slots_match(const Program& prog, const StackSlot& old, const StackSlot& cur
   const RegState* a = slot_scalar(prog, old, unknown);
   const RegState* b = slot_scalar(prog, cur, unknown);
   if (how != Compare::kExact && a != nullptr && b != nullptr) return regs_match(prog, *a, *b, ids, how);
-  for (unsigned i = 0; i < kSlotBytes; ++i) {
-    const SlotByte x = old.bytes[i], y = cur.bytes[i];
-    if (how == Compare::kExact ? x != y : !byte_covers(prog, x, y, cur.spilled.is_pointer())) return false;
+  if (old.packed() != cur.packed()) {
+    if (how == Compare::kExact) return false;
+    for (unsigned i = 0; i < kSlotBytes; ++i)
+      if (!byte_covers(prog, old.bytes[i], cur.bytes[i], cur.spilled.is_pointer())) return false;
   }
   const bool object = old.is_object(SlotByte::kIter) || old.is_object(SlotByte::kDynptr);
   if (object && !objects_match(old.object, cur.object, ids)) return false;
   return !old.is_spilled() || regs_match(prog, old.spilled, cur.spilled, ids, how);
 }
 
-bool has_object(const StackSlot& slot) {
-  for (const SlotByte b : slot.bytes)
-    if (holds_object(b)) return true;
-  return false;
-}
-
 /// A slot that no access looks at any more. An object of the host's that lives there still has to be ended.
 /// overwritten: it may be written over, which some objects refuse.
 bool unused_slots_match(const StackSlot& old, const StackSlot& cur, IdMap& ids, bool overwritten) {
-  if (!has_object(old) && (!overwritten || !has_object(cur))) return true;
+  if (!old.has_object() && (!overwritten || !cur.has_object())) return true;
   return old.bytes == cur.bytes && objects_match(old.object, cur.object, ids);
 }
 

@@ -142,7 +142,7 @@ TEST_F(StatesEqualTest, AnUnwrittenSlotMayHaveBeenReadAsANumber) {
   set_pointer(fp, RegKind::kStack);
   StackSlot dynptr = bytes(SlotByte::kDynptr);
   for (const bool written : {true, false}) {
-    old.frame().stack = written ? std::vector<StackSlot>{bytes(SlotByte::kInvalid)} : std::vector<StackSlot>{};
+    old.frame().stack = written ? SlotStack{bytes(SlotByte::kInvalid)} : SlotStack{};
     for (const bool all_rights : {true, false}) {
       prog_.allow_uninit_stack = prog_.allow_ptr_leaks = all_rights;
       cur.frame().stack = {spilled(fp)};

@@ -57,6 +57,17 @@ std::uint16_t live_before(const Program& prog, std::uint32_t idx) {
   return static_cast<std::uint16_t>(use.reads | (out & ~use.writes));
 }
 
+/// Operations that matter to a walk back for precision only if dst is looked for.
+bool only_makes_dst(Op op) {
+  switch (op) {
+    case Op::kAdd: case Op::kSub: case Op::kMul: case Op::kDiv: case Op::kSdiv: case Op::kMod: case Op::kSmod:
+    case Op::kOr: case Op::kAnd: case Op::kXor: case Op::kLsh: case Op::kRsh: case Op::kArsh: case Op::kNeg:
+    case Op::kMov: case Op::kMovsx: case Op::kAddrSpaceCast: case Op::kToLe: case Op::kToBe: case Op::kBswap:
+    case Op::kLoad: case Op::kLoadSx: case Op::kLdImm64: case Op::kLdImm64Hi: return true;
+    default: return false;
+  }
+}
+
 }  // namespace
 
 void find_liveness(Program& prog) {
@@ -75,6 +86,7 @@ void find_liveness(Program& prog) {
     const isa::RegUse use = isa::reg_use(prog.insn(i));
     const bool call = prog.insn(i).op == Op::kCallHelper || prog.insn(i).op == Op::kCallKfunc || prog.insn(i).op == Op::kCallSubprog;
     prog.reg_uses[i] = {call ? call_reads(prog, i) : use.reads, use.writes};
+    if (only_makes_dst(prog.insn(i).op)) prog.reg_uses[i].only_makes = prog.insn(i).dst;
   }
 }
 

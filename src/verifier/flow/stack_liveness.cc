@@ -29,15 +29,18 @@ using isa::Op;
 
 constexpr std::uint64_t kEverySlot = ~std::uint64_t{0};
 
-/// What a register holds, as far as the frame goes.
+/// What a register holds, as far as the frame goes: no address, one at an offset from r10, or one anywhere. Two bytes: there is one for
+/// each register of each instruction.
 struct Held {
-  enum class Kind : std::uint8_t { kNoAddress, kAt, kSomewhere } kind = Kind::kNoAddress;
-  std::int32_t off = 0;  // kAt: from r10
+  static constexpr std::int16_t kNone = INT16_MIN, kAnywhere = INT16_MIN + 1;
+  static_assert(isa::kMaxStackBytes < -kAnywhere);
+  std::int16_t off = kNone;
 
-  bool is_address() const { return kind != Kind::kNoAddress; }
+  bool is_address() const { return off != kNone; }
+  bool is_at() const { return off > kAnywhere; }
   friend bool operator==(const Held&, const Held&) = default;
 };
-constexpr Held kSomewhere{Held::Kind::kSomewhere, 0};
+constexpr Held kSomewhere{Held::kAnywhere};
 
 Held join(const Held& a, const Held& b) { return a == b ? a : kSomewhere; }
 
@@ -61,7 +64,7 @@ class Frames {
   void find(const SubprogInfo& sub) {
     Registers entry;
     entry.reached = true;
-    entry.at[isa::kFrameReg] = {Held::Kind::kAt, 0};
+    entry.at[isa::kFrameReg] = {0};
     held_[sub.start] = entry;
     for (bool changed = true; changed;) {
       changed = false;
@@ -113,10 +116,10 @@ class Frames {
         return;
       case Op::kAdd: case Op::kSub: {
         Held& dst = regs.at[insn.dst];
-        if (dst.kind == Held::Kind::kAt && !insn.src_is_reg && insn.bits == 64) {
+        if (dst.is_at() && !insn.src_is_reg && insn.bits == 64) {
           const std::int64_t off = insn.op == Op::kAdd ? dst.off + insn.imm : dst.off - insn.imm;
           if (off >= -isa::kMaxStackBytes && off <= isa::kMaxStackBytes) {
-            dst.off = static_cast<std::int32_t>(off);
+            dst.off = static_cast<std::int16_t>(off);
             return;
           }
         }
@@ -148,8 +151,8 @@ class Frames {
     std::uint64_t uses = 0, overwrites = 0;
   };
   Effect access(const Held& base, const isa::Insn& insn, bool store) const {
-    if (base.kind == Held::Kind::kNoAddress) return {};
-    if (base.kind == Held::Kind::kSomewhere) return {kEverySlot, 0};
+    if (!base.is_address()) return {};
+    if (!base.is_at()) return {kEverySlot, 0};
     const std::int64_t lo = std::int64_t{base.off} + insn.off;
     const std::uint64_t slots = slots_of(lo, lo + insn.size);
     if (store && prog_.stores_forget && insn.size == kSlotBytes && lo % kSlotBytes == 0 && slots != kEverySlot) return {0, slots};
@@ -161,7 +164,7 @@ class Frames {
     for (unsigned r = 1; r <= 5; ++r) {
       const Held& arg = regs.at[r];
       if (!arg.is_address()) continue;
-      const bool all = arg.kind == Held::Kind::kSomewhere || insn.op == Op::kCallSubprog || arg.off >= 0 || calls_callback(prog_, insn);
+      const bool all = !arg.is_at() || insn.op == Op::kCallSubprog || arg.off >= 0 || calls_callback(prog_, insn);
       effect.uses |= all ? kEverySlot : slots_of(arg.off, 0);
     }
     return effect;
@@ -169,7 +172,7 @@ class Frames {
   /// A whole slot into a register that nothing reads: whatever is there may be loaded.
   bool looks_away(std::uint32_t i, const Held& base) const {
     const isa::Insn& insn = prog_.insn(i);
-    return prog_.stores_forget && insn.size == kSlotBytes && base.kind == Held::Kind::kAt && (base.off + insn.off) % kSlotBytes == 0 &&
+    return prog_.stores_forget && insn.size == kSlotBytes && base.is_at() && (base.off + insn.off) % kSlotBytes == 0 &&
            (prog_.live_in[i + 1] >> insn.dst & 1) == 0;
   }
   Effect effect_of(std::uint32_t i) const {

@@ -14,7 +14,7 @@ constexpr std::uint32_t kDynptrSlots = 2;
 
 /// Slot of the dynptr's lower half, if slot `at` is part of a whole one.
 std::optional<std::uint32_t> dynptr_at(const FrameState& frame, std::uint32_t at) {
-  const std::vector<StackSlot>& stack = frame.stack;
+  const SlotStack& stack = frame.stack;
   if (at >= stack.size() || !stack[at].is_object(SlotByte::kDynptr)) return std::nullopt;
   const std::uint32_t first = stack[at].object.first ? at : at + 1;
   if (first == 0 || first >= stack.size() || !stack[first].is_object(SlotByte::kDynptr) || !stack[first].object.first ||

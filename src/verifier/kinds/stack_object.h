@@ -19,7 +19,7 @@ struct StackPlace {
   }
   /// Null: beyond what the frame has used so far.
   StackSlot* slot(PathState& path, std::uint32_t i) const {
-    std::vector<StackSlot>& stack = path.frames[frame]->stack;
+    SlotStack& stack = path.frames[frame]->stack;
     return first - i < stack.size() ? &stack[first - i] : nullptr;
   }
 };

@@ -1,8 +1,8 @@
 #include "verifier/precision/backtrack.h"
 
 #include <algorithm>
-#include <array>
 #include <bit>
+#include <span>
 
 #include "isa/reg_use.h"
 #include "uapi/bpf.h"
@@ -19,22 +19,6 @@ constexpr std::uint16_t kArgRegs = 0x3e;
 
 constexpr std::uint16_t bit(unsigned reg) { return static_cast<std::uint16_t>(1u << reg); }
 
-/// Operations that matter to a backward walk only if dst is in the set.
-constexpr bool only_makes_dst(Op op) {
-  switch (op) {
-    case Op::kAdd: case Op::kSub: case Op::kMul: case Op::kDiv: case Op::kSdiv: case Op::kMod: case Op::kSmod:
-    case Op::kOr: case Op::kAnd: case Op::kXor: case Op::kLsh: case Op::kRsh: case Op::kArsh: case Op::kNeg:
-    case Op::kMov: case Op::kMovsx: case Op::kAddrSpaceCast: case Op::kToLe: case Op::kToBe: case Op::kBswap:
-    case Op::kLoad: case Op::kLoadSx: case Op::kLdImm64: case Op::kLdImm64Hi: return true;
-    default: return false;
-  }
-}
-constexpr auto kOnlyMakesDst = [] {
-  std::array<bool, 256> table{};
-  for (std::size_t op = 0; op < table.size(); ++op) table[op] = only_makes_dst(static_cast<Op>(op));
-  return table;
-}();
-
 class Walk {
  public:
   Walk(const Program& prog, ValueSet set) : prog_(prog), set_(set) {}
@@ -44,8 +28,7 @@ class Walk {
 
   /// The entry's instruction leaves the set as it is.
   bool passes_by(const HistoryEntry& e) const {
-    const isa::Insn& insn = prog_.insn(e.idx);
-    return kOnlyMakesDst[static_cast<std::uint8_t>(insn.op)] && (set_.regs[e.frameno] & bit(insn.dst)) == 0;
+    return e.only_makes != HistoryEntry::kDoesMore && (set_.regs[e.frameno] >> e.only_makes & 1) == 0;
   }
   /// One instruction backwards. later: the entry executed after it.
   /// False: not understood.
@@ -269,21 +252,21 @@ struct Trace {
 void mark_chain_precise(const Program& prog, Diag& diag, PathState& path, ValueSet wanted, bool include_last) {
   Walk walk(prog, wanted);
   Trace trace{diag};
-  const std::vector<HistoryEntry>* history = &path.history;
+  std::span<const HistoryEntry> history = path.history;
   Checkpoint* checkpoint = path.parent;
   // Values are wanted on entry to the instruction about to run (or the last one recorded).
   HistoryEntry later{.idx = path.insn_idx, .frameno = static_cast<std::uint8_t>(path.depth())};
-  std::size_t count = history->size();
-  if (!include_last && count > 0) later = (*history)[--count];
+  std::size_t count = history.size();
+  if (!include_last && count > 0) later = history[--count];
   std::uint32_t last_idx = later.idx;
   std::int64_t after = -1;
   while (true) {
     const std::uint32_t first_idx = checkpoint != nullptr   ? checkpoint->state.insn_idx
-                                    : history->empty()      ? last_idx
-                                                            : history->front().idx;
+                                    : history.empty()       ? last_idx
+                                                            : history.front().idx;
     trace.segment(later.frameno, last_idx, first_idx, after);
     for (std::size_t i = count; i-- > 0;) {
-      const HistoryEntry& entry = (*history)[i];
+      const HistoryEntry& entry = history[i];
       trace.step(prog, walk.set(), later.frameno, entry.idx);
       if (walk.passes_by(entry)) {
         later = entry;
@@ -301,9 +284,9 @@ void mark_chain_precise(const Program& prog, Diag& diag, PathState& path, ValueS
     trace.parent(prog, walk.set(), *checkpoint, later.frameno);
     if (walk.set().empty()) return;
     after = first_idx;
-    history = &checkpoint->state.history;
-    count = history->size();
-    if (count > 0) last_idx = history->back().idx;
+    history = checkpoint->history;
+    count = history.size();
+    if (count > 0) last_idx = history.back().idx;
     checkpoint = checkpoint->state.parent;
   }
 }

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstdint>
+#include <memory_resource>
 #include <vector>
 
 #include "isa/insn.h"
@@ -17,6 +19,8 @@ enum class SlotByte : std::uint8_t { kInvalid, kSpill, kMisc, kZero, kDynptr, kI
 inline constexpr char kSlotLetters[] = "?rm0di";
 
 inline constexpr int kSlotBytes = 8;
+
+static_assert(static_cast<unsigned>(SlotByte::kDynptr) == 4 && static_cast<unsigned>(SlotByte::kIter) == 5, "StackSlot::has_object() looks at one bit");
 
 /// An object of the host's that lives in the program's stack: an iterator or a dynptr. Every slot it covers carries one of
 /// these; of an iterator only the first (lowest address) owns the reference.
@@ -44,27 +48,27 @@ struct StackSlot {
   std::array<SlotByte, kSlotBytes> bytes{};
   SlotObject object{};  // meaningful where bytes are kIter or kDynptr
 
-  bool is_object(SlotByte kind) const {
-    for (SlotByte b : bytes)
-      if (b != kind) return false;
-    return true;
-  }
+  bool is_all(SlotByte kind) const { return packed() == 0x0101010101010101u * static_cast<std::uint64_t>(kind); }
+  bool is_object(SlotByte kind) const { return is_all(kind); }
+  /// A part of an iterator or a dynptr lies here.
+  bool has_object() const { return (packed() & 0x0404040404040404u) != 0; }
   bool is_spilled() const { return bytes[kSlotBytes - 1] == SlotByte::kSpill; }
   bool is_full_spill() const { return bytes[0] == SlotByte::kSpill; }
   bool is_spilled_pointer() const { return is_full_spill() && spilled.is_pointer(); }
-  bool holds_anything() const {
-    for (SlotByte b : bytes)
-      if (b != SlotByte::kInvalid) return true;
-    return false;
-  }
+  bool holds_anything() const { return packed() != 0; }
+  /// All bytes as one number, to look at them at once.
+  std::uint64_t packed() const { return std::bit_cast<std::uint64_t>(bytes); }
 };
 
 /// Why a frame was entered.
 enum class FrameRole : std::uint8_t { kMain, kCall, kCallback, kAsyncCallback, kExceptionCallback };
 
-struct FrameState {
+/// The memory is that of the pool the frame is from (state/path_state.h); of a frame made elsewhere, the heap.
+using SlotStack = std::pmr::vector<StackSlot>;
+
+/// What a frame holds besides its stack.
+struct FrameFacts {
   std::array<RegState, isa::kRegCount> regs{};
-  std::vector<StackSlot> stack;        // grows downwards: stack[0] is [fp-8, fp)
   std::uint32_t callsite = kNoIndex;   // instruction of the call
   std::uint32_t frameno = 0;
   std::uint32_t subprog = 0;
@@ -72,6 +76,10 @@ struct FrameState {
   std::uint32_t callback_depth = 0;    // callbacks run so far from the current call, saturating
   std::uint32_t lent_dynptr = 0;       // kCallback: id of the dynptr it got as an argument
   std::int32_t ret_min = 0, ret_max = 0;  // kCallback: allowed R0
+};
+
+struct FrameState : FrameFacts {
+  SlotStack stack{};  // grows downwards: stack[0] is [fp-8, fp)
 
   RegState& reg(unsigned i) { return regs[i]; }
   const RegState& reg(unsigned i) const { return regs[i]; }

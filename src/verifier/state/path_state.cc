@@ -4,28 +4,20 @@ namespace ring3::verifier {
 
 void FrameRelease::operator()(FrameState* frame) const { pool->give_back(frame); }
 
-FramePool::~FramePool() {
-  for (std::size_t i = 0; i < made_; ++i) frame_at(i)->~FrameState();
-}
-
 void* FramePool::new_place() {
-  if (made_ == slabs_.size() * kSlabFrames) {
-    const std::size_t all = made_ + kSlabFrames;
-    if (free_.capacity() < all) free_.reserve(2 * all);
-    slabs_.push_back(std::unique_ptr<Place[]>(new Place[kSlabFrames]));
-  }
-  return slabs_[made_ / kSlabFrames][made_ % kSlabFrames].bytes;
+  if (free_.capacity() == made_) free_.reserve(made_ < 16 ? 16 : 2 * made_);
+  ++made_;
+  return memory_.allocate(sizeof(FrameState), alignof(FrameState));
 }
 
 FramePtr FramePool::make() {
   if (free_.empty()) {
-    auto* frame = new (new_place()) FrameState{};
-    ++made_;
+    auto* frame = new (new_place()) FrameState{{}, SlotStack(&memory_)};
     return FramePtr(frame, FrameRelease{this});
   }
   FramePtr frame(free_.back(), FrameRelease{this});
   free_.pop_back();
-  std::vector<StackSlot> stack = std::move(frame->stack);
+  SlotStack stack = std::move(frame->stack);
   stack.clear();
   *frame = FrameState{};
   frame->stack = std::move(stack);
@@ -34,8 +26,7 @@ FramePtr FramePool::make() {
 
 FramePtr FramePool::copy(const FrameState& from) {
   if (free_.empty()) {
-    auto* frame = new (new_place()) FrameState(from);
-    ++made_;
+    auto* frame = new (new_place()) FrameState{{from}, SlotStack(from.stack, &memory_)};
     return FramePtr(frame, FrameRelease{this});
   }
   FramePtr frame(free_.back(), FrameRelease{this});
@@ -58,18 +49,17 @@ void FramePool::give_back(std::vector<HistoryEntry>&& history) {
   if (histories_.size() < kMostHistories && history.capacity() > 0) histories_.push_back(std::move(history));
 }
 
-std::uint64_t FramePool::bytes() const {
-  std::uint64_t sum = slabs_.size() * kSlabFrames * sizeof(FrameState);
-  for (std::size_t i = 0; i < made_; ++i) sum += frame_at(i)->stack.capacity() * sizeof(StackSlot);
-  return sum;
+PathState PathState::fork(FramePool& pool) const {
+  PathState out = fork_state(pool);
+  out.history = pool.make_history();
+  out.history.assign(history.begin(), history.end());
+  return out;
 }
 
-PathState PathState::fork(FramePool& pool) const {
+PathState PathState::fork_state(FramePool& pool) const {
   PathState out;
   for (const FramePtr& f : frames) out.frames.push_back(pool.copy(*f));
   out.refs = refs;
-  out.history = pool.make_history();
-  out.history.assign(history.begin(), history.end());
   out.parent = parent;
   out.written = written;
   out.insn_idx = insn_idx;

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/inline_vector.h"
+#include "verifier/state/arena.h"
 #include "verifier/state/frame_state.h"
 #include "verifier/state/value_set.h"
 
@@ -50,6 +51,8 @@ static_assert(kMaxFrames <= 8);
 
 /// One executed instruction since the last checkpoint, for precision tracking (precision/backtrack.h).
 struct HistoryEntry {
+  static constexpr std::uint8_t kDoesMore = 0xff;
+
   std::uint32_t idx;
   std::uint8_t frameno = 0;        // frame that executed it
   bool callback_exit = false;      // an exit that returned to a helper, not to its caller
@@ -58,6 +61,7 @@ struct HistoryEntry {
   std::uint8_t slot = 0;
   bool dst_on_stack = false;       // a comparison's operand was a stack pointer: no number to rely on
   bool src_on_stack = false;
+  std::uint8_t only_makes = kDoesMore;  // the one register that the instruction makes, if it does nothing else
   LinkedValues linked{};           // narrowed together by this jump (scalar ids)
 };
 
@@ -86,11 +90,10 @@ struct FrameRelease {
 };
 using FramePtr = std::unique_ptr<FrameState, FrameRelease>;
 
-/// Recycles frames and histories; memory for frames comes many at a time. Outlives every path.
+/// Recycles frames and histories. Outlives every path. Frames live in an arena, and all they hold as well: nothing ends them.
 class FramePool {
  public:
-  FramePool() = default;
-  ~FramePool();
+  explicit FramePool(ChunkCache* cache = nullptr) : memory_(cache) {}
   FramePool(const FramePool&) = delete;
   FramePool& operator=(const FramePool&) = delete;
 
@@ -101,23 +104,15 @@ class FramePool {
   std::vector<HistoryEntry> make_history();
   void give_back(std::vector<HistoryEntry>&& history);
   /// Of all frames and their stacks.
-  std::uint64_t bytes() const;
+  std::uint64_t bytes() const { return memory_.bytes(); }
 
  private:
-  static constexpr std::size_t kSlabFrames = 16;
-  static constexpr std::size_t kMostHistories = 32;  // kept for later
+  static constexpr std::size_t kMostHistories = 128;  // kept for later
 
-  struct Place {
-    alignas(FrameState) std::byte bytes[sizeof(FrameState)];
-  };
-  FrameState* frame_at(std::size_t i) const {
-    return std::launder(reinterpret_cast<FrameState*>(slabs_[i / kSlabFrames][i % kSlabFrames].bytes));
-  }
-  /// Where the next frame is made.
   void* new_place();
 
-  std::vector<std::unique_ptr<Place[]>> slabs_;
-  std::size_t made_ = 0;           // frames that live in slabs_, used or free
+  Arena memory_;
+  std::size_t made_ = 0;           // frames, used or free
   std::vector<FrameState*> free_;  // has room for every frame
   std::vector<std::vector<HistoryEntry>> histories_;
 };
@@ -151,8 +146,10 @@ struct PathState {
     return false;
   }
 
-  /// Deep copy; history and parent included.
+  /// Deep copy; parent included, and the history.
   PathState fork(FramePool& pool) const;
+  /// The same with an empty history.
+  PathState fork_state(FramePool& pool) const;
 
   /// Calls visit(RegState&) for every register and every spilled register of every frame.
   template <typename Visit>

@@ -28,7 +28,7 @@ inline constexpr std::uint32_t kNoIndex = UINT32_MAX;
 
 struct RegState {
   RegKind kind = RegKind::kNotInit;
-  bool precise = false;
+  bool precise = false;           // of checkpoints only: a path that goes on relies on nothing yet
   bool delta_linked = false;      // scalar: id names value - delta
   bool written = false;           // since the last checkpoint; only for the log
   std::uint16_t flags = 0;        // model::PtrFlag
