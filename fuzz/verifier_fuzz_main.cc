@@ -1,7 +1,7 @@
 // Runs the verifier's fuzz target on programs made of random bytes, without a fuzzing engine: for a number of seconds, or of
 // programs. A finding ends it by abort(), after the program in text and the seed that leads to it.
 //
-//   ring3-verifier-fuzz [--seconds N] [--programs N] [--seed N]
+//   ring3-verifier-fuzz [--seconds N] [--programs N] [--seed N] [--kernel]
 #include <CLI/CLI.hpp>
 
 #include <chrono>
@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "fuzz/support/counts.h"
+#include "fuzz/support/kernel_oracle.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
 
@@ -54,7 +55,11 @@ int main(int argc, char** argv) {
   app.add_option("--seconds", seconds, "how long");
   app.add_option("--programs", programs, "how many");
   app.add_option("--seed", seed, "the first one; each program has the next")->capture_default_str();
+  bool kernel = false;
+  app.add_flag("--kernel", kernel, "ask the machine's kernel too, where bpf(2) loads programs");
   CLI11_PARSE(app, argc, argv);
+  std::string why;
+  if (kernel && (ring3::fuzz::kernel_oracle() = ring3::fuzz::KernelOracle::make(why)) == nullptr) std::printf("without the kernel: %s\n", why.c_str());
   if (seconds == 0 && programs == 0) programs = 1000;
   std::signal(SIGABRT, say_seed);
   const auto start = std::chrono::steady_clock::now();
@@ -70,5 +75,6 @@ int main(int argc, char** argv) {
               static_cast<unsigned long long>(all.accepted), static_cast<unsigned long long>(all.runs),
               static_cast<unsigned long long>(all.steps), static_cast<unsigned long long>(all.edits),
               static_cast<unsigned long long>(all.excused));
+  if (ring3::fuzz::kernel_oracle() != nullptr) ring3::fuzz::kernel_oracle()->print();
   return 0;
 }

@@ -42,6 +42,8 @@ class Witness {
   /// Some state accessed the stack at an offset it did not know. Addresses spilled there count as ordinary bytes then; a state that knew
   /// the offset has them as addresses, and may be refused what is done with them: less known, more allowed, as on Linux.
   bool accessed_somewhere() const;
+  /// The walk's last instruction was on a path that only a wrong guess of the CPU takes: if the program was refused, it was there.
+  bool ended_on_wrong_guess() const;
   /// Lines that say what was believed at an instruction.
   std::string text(std::uint32_t idx) const;
 

@@ -15,24 +15,16 @@
 namespace ring3::native {
 namespace {
 
-std::uint64_t address(const void* p) { return reinterpret_cast<std::uintptr_t>(p); }
-
-uapi::bpf_attr zero() {
-  uapi::bpf_attr attr;
-  std::memset(static_cast<void*>(&attr), 0, sizeof(attr));
-  return attr;
-}
-
 std::size_t possible_cpus() {
   static const auto count = static_cast<std::size_t>(::sysconf(_SC_NPROCESSORS_CONF));
   return count;
 }
 
 uapi::bpf_attr element(long map, const void* key, const void* value) {
-  uapi::bpf_attr attr = zero();
+  uapi::bpf_attr attr = zero_attr();
   attr.map_fd = static_cast<std::uint32_t>(map);
-  attr.key = address(key);
-  attr.value = address(value);
+  attr.key = address_of(key);
+  attr.value = address_of(value);
   return attr;
 }
 
@@ -73,7 +65,7 @@ EngineSide::~EngineSide() {
 }
 
 long EngineSide::create(std::uint32_t type, std::uint32_t key_bytes, std::uint32_t value_bytes, std::uint32_t entries, long inner) {
-  uapi::bpf_attr attr = zero();
+  uapi::bpf_attr attr = zero_attr();
   attr.map_type = type;
   attr.key_size = key_bytes;
   attr.value_size = value_bytes;
@@ -91,8 +83,8 @@ long EngineSide::load_types() {
   b.add_func("main", proto, btf::Linkage::kGlobal);
   for (const char* name : {"f1", "f2", "f3", "f4", "f5"}) b.add_func(name, proto, btf::Linkage::kStatic);
   const std::vector<std::byte> blob = b.finish();
-  uapi::bpf_attr attr = zero();
-  attr.btf = address(blob.data());
+  uapi::bpf_attr attr = zero_attr();
+  attr.btf = address_of(blob.data());
   attr.btf_size = static_cast<std::uint32_t>(blob.size());
   const long fd = bpf_(uapi::BPF_BTF_LOAD, &attr, sizeof(attr));
   if (fd >= 0) fds_.push_back(fd);
@@ -135,25 +127,25 @@ long EngineSide::load(const RandomProgram& program, bool with_log) {
     if (insn.code == 0x18 && insn.src == kNamesMap) insn.imm = static_cast<std::int32_t>(maps_[static_cast<std::size_t>(insn.imm)]);
   static std::vector<char> text(1 << 20);
   text[0] = '\0';
-  uapi::bpf_attr attr = zero();
+  uapi::bpf_attr attr = zero_attr();
   attr.prog_type = uapi::BPF_PROG_TYPE_SOCKET_FILTER;
   attr.insn_cnt = static_cast<std::uint32_t>(insns.size());
-  attr.insns = address(insns.data());
-  attr.license = address("GPL");
+  attr.insns = address_of(insns.data());
+  attr.license = address_of("GPL");
   std::vector<uapi::bpf_func_info> functions;
   const std::vector<std::uint32_t> starts = function_starts(insns);
   if (starts.size() > 1) {  // callbacks have to be static functions, and those that make tail calls return a number
     for (const std::uint32_t start : starts)
       functions.push_back({start, kMainType + static_cast<std::uint32_t>(functions.size())});
     attr.prog_btf_fd = static_cast<std::uint32_t>(types_);
-    attr.func_info = address(functions.data());
+    attr.func_info = address_of(functions.data());
     attr.func_info_cnt = static_cast<std::uint32_t>(functions.size());
     attr.func_info_rec_size = sizeof(uapi::bpf_func_info);
   }
   if (with_log) {
     attr.log_level = 1;
     attr.log_size = static_cast<std::uint32_t>(text.size());
-    attr.log_buf = address(text.data());
+    attr.log_buf = address_of(text.data());
   }
   const long fd = bpf_(uapi::BPF_PROG_LOAD, &attr, sizeof(attr));
   log_ = text.data();
@@ -246,9 +238,9 @@ RunResult EngineSide::run(long prog) {
   result.error = fill();
   std::uint8_t packet[64];
   for (std::size_t i = 0; i < sizeof(packet); ++i) packet[i] = static_cast<std::uint8_t>(i * 91 + 3);
-  uapi::bpf_attr attr = zero();
+  uapi::bpf_attr attr = zero_attr();
   attr.test.prog_fd = static_cast<std::uint32_t>(prog);
-  attr.test.data_in = address(packet);
+  attr.test.data_in = address_of(packet);
   attr.test.data_size_in = sizeof(packet);
   if (result.error == 0) result.error = bpf_(uapi::BPF_PROG_TEST_RUN, &attr, sizeof(attr));
   result.retval = attr.test.retval;

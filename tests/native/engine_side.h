@@ -4,16 +4,13 @@
 
 #include <array>
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <vector>
 
 #include "program_generator.h"
+#include "tests/support/kernel_load.h"
 
 namespace ring3::native {
-
-/// long(command, attr, bytes): a descriptor or 0, or a negative errno.
-using Bpf = std::function<long(int cmd, void* attr, std::uint32_t size)>;
 
 /// What a run leaves.
 struct RunResult {

@@ -1,6 +1,5 @@
 #include "verdict_diff.h"
 
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -18,12 +17,6 @@
 #include "uapi/bpf.h"
 
 namespace ring3::native {
-namespace {
-
-/// What a verifier may give up on although nothing is wrong. (EFAULT: newer kernels say "verifier bug", of their own.)
-bool gave_up(long error) { return error == -E2BIG || error == -ENOMEM || error == -EFAULT; }
-
-}  // namespace
 
 VerdictDiff::VerdictDiff() {
   runtime_ = Runtime::create({.name = "diff", .btf = test_host_btf}).value();
@@ -35,10 +28,7 @@ VerdictDiff::VerdictDiff() {
     };
   };
   RING3_CHECK(ours_.open(bpf_of(*runtime_)) == 0 && interpreted_.open(bpf_of(*interpreting_)) == 0, "a runtime makes every map");
-  const long error = theirs_.open([](int cmd, void* attr, std::uint32_t size) {
-    const long result = ::syscall(SYS_bpf, cmd, attr, size);
-    return result < 0 ? -static_cast<long>(errno) : result;
-  });
+  const long error = theirs_.open(kernel_bpf());
   if (error < 0) problem_ = std::string("bpf(2) makes no maps or programs here: ") + std::strerror(static_cast<int>(-error));
 }
 

@@ -67,6 +67,7 @@ Witness::Witness(bool with_text) : impl_(std::make_unique<Impl>()) { impl_->with
 Witness::~Witness() = default;
 
 void Witness::Impl::record(const Program& prog, const PathState& path) {
+  on_wrong_guess = path.speculative;
   if (path.speculative) return;
   const isa::Insn& insn = prog.insn(path.insn_idx);
   const bool load = insn.op == isa::Op::kLoad || insn.op == isa::Op::kLoadSx;
@@ -91,6 +92,8 @@ bool Witness::covers(const ConcreteState& run) const {
 }
 
 bool Witness::accessed_somewhere() const { return impl_->accessed_somewhere; }
+
+bool Witness::ended_on_wrong_guess() const { return impl_->on_wrong_guess; }
 
 std::string Witness::text(std::uint32_t idx) const {
   std::string out;

@@ -23,6 +23,7 @@ struct Witness::Impl {
   std::size_t count = 0;
   bool with_text = false;
   bool accessed_somewhere = false;
+  bool on_wrong_guess = false;  // the last one
 };
 
 }  // namespace ring3::verifier

@@ -1,0 +1,55 @@
+// The machine's own kernel as an oracle of the verifier's fuzz target: the same program by BPF_PROG_LOAD, with all rights. Nothing
+// is attached or run, and the descriptor is closed at once.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "isa/insn.h"
+#include "ring3/errno.h"
+#include "tests/support/kernel_load.h"
+
+namespace ring3::fuzz {
+
+class KernelOracle {
+ public:
+  /// Null: bpf(2) loads no programs here, and why says so.
+  static std::unique_ptr<KernelOracle> make(std::string& why);
+  ~KernelOracle();
+  KernelOracle(const KernelOracle&) = delete;
+  KernelOracle& operator=(const KernelOracle&) = delete;
+
+  struct Asked {
+    std::uint32_t prog_type = 0, flags = 0;
+    std::span<const isa::RawInsn> raw;  // a wide immediate that names map 0 means an array of 4 elements of 48 bytes
+    bool accepted = false;              // by ring3
+    std::vector<bool> reached;          // … which instructions it walked
+    Errno error{};                      // if not
+    std::string rule;                   // … and which rule it breaks
+  };
+  /// What is wrong: accepted here, refused there, for no reason that is known. Empty: nothing.
+  std::string compare(const Asked& asked);
+  /// How often the verdicts were equal, and the differences by reason.
+  void print() const;
+
+ private:
+  explicit KernelOracle(long map) : bpf_(native::kernel_bpf()), map_(map) {}
+
+  const native::Bpf bpf_;
+  const long map_;
+  std::uint64_t compared_ = 0, both_accept_ = 0, given_up_ = 0;
+  std::map<std::string, std::uint64_t> only_here_;   // accepted here: by reason
+  std::map<std::string, std::uint64_t> only_there_;  // refused here: by rule
+};
+
+/// Null unless a program turned it on.
+inline std::unique_ptr<KernelOracle>& kernel_oracle() {
+  static std::unique_ptr<KernelOracle> oracle;
+  return oracle;
+}
+
+}  // namespace ring3::fuzz
