@@ -19,11 +19,15 @@ namespace {
 [[maybe_unused]] char ended_sections;
 
 std::atomic<std::size_t> pending_calls{0};
+// Of those, what deferred calls have deferred in turn: what a drain goes on waiting for. Other threads may defer all the time.
+std::atomic<std::size_t> chained_calls{0};
+thread_local bool t_in_deferred = false;
 
 // What a Deferred is while it waits. rcu_head stays first: liburcu hands its address back.
 struct Node {
   rcu_head head;
   void (*fn)(Deferred*);
+  bool chained;
 };
 static_assert(sizeof(Node) <= sizeof(Deferred));
 static_assert(alignof(Node) <= alignof(Deferred));
@@ -33,7 +37,11 @@ void run_deferred(rcu_head* head) {
   tsan_acquire(&ended_sections);
   Node* node = reinterpret_cast<Node*>(head);
   auto fn = node->fn;
+  const bool chained = node->chained;
+  t_in_deferred = true;
   fn(reinterpret_cast<Deferred*>(node));
+  t_in_deferred = false;
+  if (chained) chained_calls.fetch_sub(1, std::memory_order_release);
   pending_calls.fetch_sub(1, std::memory_order_release);
 }
 
@@ -77,6 +85,8 @@ bool reading() noexcept { return urcu_bp_read_ongoing() != 0; }
 void call_after_readers(Deferred* node, void (*fn)(Deferred*)) noexcept {
   Node* n = reinterpret_cast<Node*>(node);
   n->fn = fn;
+  n->chained = t_in_deferred;
+  if (n->chained) chained_calls.fetch_add(1, std::memory_order_relaxed);
   pending_calls.fetch_add(1, std::memory_order_relaxed);
   tsan_release(&n->head);
   urcu_bp_call_rcu(&n->head, run_deferred);
@@ -88,7 +98,7 @@ void drain() {
   constexpr int kRounds = 64;
   for (int round = 0; round < kRounds; ++round) {
     barrier();
-    if (pending_calls.load(std::memory_order_acquire) == 0) break;
+    if (chained_calls.load(std::memory_order_acquire) == 0) break;
   }
 }
 
