@@ -1,9 +1,10 @@
 /* For BPF plug-ins that own objects: the special fields of map values and of a plug-in's own structs, and the functions on
- * them. C for clang's BPF target; include it after <bpf/bpf_helpers.h>. docs/kptr.md says what each is good for.
+ * them. C for clang's BPF target; goes with <bpf/bpf_helpers.h>, before or after it. docs/kptr.md says what each is good for.
  *
  * What __kptr means here, whatever libbpf's header says: the owned reference of Linux 6.4 and later (tag "kptr"), moved in and
  * out by bpf_kptr_xchg() only. libbpf before 1.2 documents its __kptr as a plain copy, though its tag is the same one; its
- * __kptr_ref has a tag that Linux 6.4 and ring3 refuse. So both are taken away here, and defined anew.
+ * __kptr_ref has a tag that Linux 6.4 and ring3 refuse. So both are taken away here, and defined anew. A libbpf header that is
+ * included later says the same of __kptr, with the same tag (tests/kptr_doc/header_order.bpf.c).
  */
 #ifndef RING3_PLUGIN_BPF_H
 #define RING3_PLUGIN_BPF_H
@@ -27,6 +28,9 @@
   (((void *(*)(void *, void *, void *, unsigned long long))210)(map, object, init, flags))
 #define ring3_storage_delete(map, object) (((long (*)(void *, void *))211)(map, object))
 
+#ifndef __ksym
+#define __ksym __attribute__((section(".ksyms")))
+#endif
 #define __contains(type, member) __attribute__((btf_decl_tag("contains:" #type ":" #member)))
 #ifndef container_of
 #define container_of(ptr, type, member) ((type *)((void *)(ptr) - __builtin_offsetof(type, member)))
