@@ -51,6 +51,8 @@ struct RuntimeOptions {
   Clock* clock = nullptr;              ///< what programs see as time; outlives the runtime. Null: the machine's
   bool accept_unrunnable = false;      ///< programs that need what this host lacks (an attach point, a helper) load all the same:
                                        ///< verified in full and listed, but neither attached nor run
+  bool lenient_fields = false;         ///< a map whose value breaks a rule of special fields is made without any, and its programs
+                                       ///< are told, as in Linux; else the map is refused and the log names member and rule
   ClientLimits client_limits = {};     ///< what one user's clients may hold
   bool blind_constants = false;        ///< machine code holds no constant as a program's author chose it; costs speed
 };

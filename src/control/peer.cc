@@ -65,6 +65,12 @@ Result<std::string> PeerFiles::directory_path(int fd) {
   return syscall::own_directory_path(file.get());
 }
 
+Result<pid_t> PeerFiles::process(int fd) {
+  if (fd < 0) return Errno::kBadF;
+  const OwnedFd file = RING3_TRY(fetch(fd));
+  return syscall::own_pidfd(file.get());
+}
+
 Result<void> NoMemory::read(std::uint64_t, std::span<std::byte> out) {
   return out.empty() ? Result<void>() : Errno::kFault;
 }

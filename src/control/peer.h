@@ -30,6 +30,7 @@ class PeerFiles final : public syscall::ClientFiles {
   Result<syscall::FileIdentity> identify(int fd) override;
   Result<int> install(OwnedFd fd) override;
   Result<std::string> directory_path(int fd) override;
+  Result<pid_t> process(int fd) override;
 
  private:
   Result<OwnedFd> fetch(int fd);

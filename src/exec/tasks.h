@@ -41,6 +41,8 @@ class Tasks {
   /// No more callbacks once the read sections that are open now have ended. Idempotent.
   void stop() noexcept;
 
+  bool started() const { return table_ != nullptr; }
+
   // Inside read sections. Tasks are the addresses that programs have.
 
   /// The calling thread's: never null after start().

@@ -32,15 +32,15 @@ bool is_hosts(const model::Field& field, MapHost& host) {
 
 Errno no_destructor(const model::Field& field, TextSink& log) {
   const btf::Type* pointee = field.btf ? field.btf->type(field.type) : nullptr;
-  log.write(fmt::format("{} at offset {} points to struct {}, which has no destructor in this host\n",
-                        model::field_text(field.kind), field.off, pointee ? pointee->name : std::string_view("?")));
+  log.write(fmt::format("{}: a {} to struct {}, which has no destructor in this host\n", model::field_place(field),
+                        model::field_text(field.kind), pointee ? pointee->name : std::string_view("?")));
   return Errno::kNoEnt;
 }
 
 Errno not_weak(const model::Field& field, TextSink& log) {
   const btf::Type* pointee = field.btf ? field.btf->type(field.type) : nullptr;
-  log.write(fmt::format("weak kptr at offset {}: this host has not registered struct {} as a type of which weak pointers are possible\n",
-                        field.off, pointee ? pointee->name : std::string_view("?")));
+  log.write(fmt::format("{}: a weak kptr, and this host has not registered struct {} as a type of which weak pointers are possible\n",
+                        model::field_place(field), pointee ? pointee->name : std::string_view("?")));
   return Errno::kNoEnt;
 }
 
@@ -50,7 +50,7 @@ Result<FieldOwners::Owner> FieldOwners::describe(const model::Field& field, MapH
   Owner owner{field.kind, field.off, {}, field.node_off, nullptr};
   if (model::field_bit(field.kind) & kDeferred) {
     if (auto runs = host.start_deferred(); !runs) {
-      log.write(fmt::format("a {} at offset {}: this host runs none\n", model::field_text(field.kind), field.off));
+      log.write(fmt::format("{}: a {}, and this host runs none\n", model::field_place(field), model::field_text(field.kind)));
       return runs.error();
     }
     owner.releaser = {cancel, nullptr};

@@ -73,7 +73,7 @@ bool map_type_may_hold(std::uint32_t map_type, FieldKind kind) {
 Result<void> check_map_type_holds(std::uint32_t map_type, const FieldTable& table, TextSink& log) {
   for (const Field& f : table.fields) {
     if (map_type_may_hold(map_type, f.kind)) continue;
-    log.write(fmt::format("a map of type {} cannot hold a {} (value offset {})\n", map_type, field_text(f.kind), f.off));
+    log.write(fmt::format("{}: a map of type {} cannot hold a {}\n", field_place(f), map_type, field_text(f.kind)));
     return Errno::kOpNotSupp;
   }
   return {};

@@ -172,7 +172,7 @@ class Resolver {
       : btf_(btf), hosts_(hosts), log_(log) {}
 
   Result<Field> run(const Found& f) {
-    Field field{f.kind, f.off, field_row(f.kind).size_bytes, nullptr, 0, 0};
+    Field field{f.kind, f.off, field_row(f.kind).size_bytes, nullptr, 0, 0, f.member};
     if (is_kptr(f.kind)) resolve_pointee(f, field);
     if (f.kind == FieldKind::kKptrWeak && field.btf == btf_)
       return refuse(log_, f.member, fmt::format("a weak kptr is to a struct of the host, which '{}' is not",
@@ -265,6 +265,10 @@ Result<FieldTable> parse_fields(const std::shared_ptr<const Btf>& btf, TypeId ty
   return table;
 }
 
+std::string field_place(const Field& field) {
+  return field.member.empty() ? fmt::format("value offset {}", field.off) : field.member;
+}
+
 bool same_fields(const FieldTable& a, const FieldTable& b) {
   return std::equal(a.fields.begin(), a.fields.end(), b.fields.begin(), b.fields.end(),
                     [](const Field& x, const Field& y) {
@@ -278,7 +282,7 @@ Result<void> check_releasable(const FieldTable& table, const Btf& own, IsReleasa
   for (const Field& f : table.fields) {
     if (f.kind != FieldKind::kKptrRef || f.btf.get() == &own) continue;
     if (releasable(context, *f.btf, f.type)) continue;
-    log.write(fmt::format("kptr at offset {}: the host has registered no destructor for {}\n", f.off,
+    log.write(fmt::format("{}: the host has registered no destructor for {}\n", field_place(f),
                           btf::type_name(*f.btf, f.type)));
     return Errno::kNoEnt;
   }

@@ -50,7 +50,11 @@ struct Field {
   std::shared_ptr<const btf::Btf> btf;
   btf::TypeId type = 0;
   std::uint32_t node_off = 0;
+  std::string member = {};  // "value.held", for messages
 };
+
+/// Where a field is, for messages: its member, or its offset.
+std::string field_place(const Field& field);
 
 inline constexpr std::uint32_t kMaxFields = 11;
 

@@ -92,7 +92,7 @@ TEST_F(FieldsTest, C02MissingDestructorIsNamed) {
   const Result<void> r = check_releasable(t, *own, [](const void*, const Btf&, TypeId) { return false; }, nullptr, log);
   ASSERT_FALSE(r.ok());
   EXPECT_EQ(r.error(), Errno::kNoEnt);
-  EXPECT_EQ(log.text(), "kptr at offset 0: the host has registered no destructor for struct foo\n");
+  EXPECT_EQ(log.text(), "value.p: the host has registered no destructor for struct foo\n");
   EXPECT_TRUE(check_releasable(t, *own, [](const void*, const Btf&, TypeId) { return true; }, nullptr, log).ok());
 }
 
@@ -284,7 +284,7 @@ TEST(FieldRowsTest, C10MapTypesPerKind) {
   t.fields.push_back({FieldKind::kTimer, 8, 16, nullptr, 0, 0});
   StringSink log;
   EXPECT_EQ(check_map_type_holds(BPF_MAP_TYPE_PERCPU_ARRAY, t, log).error(), Errno::kOpNotSupp);
-  EXPECT_EQ(log.text(), "a map of type 6 cannot hold a timer (value offset 8)\n");
+  EXPECT_EQ(log.text(), "value offset 8: a map of type 6 cannot hold a timer\n");
 }
 
 }  // namespace

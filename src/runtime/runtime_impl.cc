@@ -38,10 +38,11 @@ void add_own_kfuncs(model::Facts& facts, bool has_tasks) {
   for (const model::KernelKfunc& row : model::kernel_kfuncs()) {
     if (!has_tasks && is_of_tasks(row.name)) continue;
     const rewrite::HelperFn fn = exec::find_own_kfunc(row.name);
-    const btf::TypeId func = fn != nullptr ? facts.host_btf->find(row.name, btf::Kind::kFunc) : 0;
+    if (fn == nullptr && row.special != model::KfuncSpecial::kThrow) continue;  // a throw is no call: engines end the run
+    const btf::TypeId func = facts.host_btf->find(row.name, btf::Kind::kFunc);
     if (func == 0) continue;
     facts.kfuncs.push_back({.name = std::string(row.name), .btf = facts.host_btf, .func = func, .flags = row.flags,
-                            .prog_types = row.prog_types, .address = reinterpret_cast<void*>(fn), .with_run = true});
+                            .prog_types = row.prog_types, .address = reinterpret_cast<void*>(fn), .with_run = fn != nullptr});
   }
 }
 
@@ -51,6 +52,7 @@ RuntimeImpl::RuntimeImpl(const RuntimeOptions& options)
     : name_(options.name),
       unprivileged_(options.unprivileged),
       accept_unrunnable_(options.accept_unrunnable),
+      lenient_fields_(options.lenient_fields),
       client_limits_(options.client_limits),
       log_ring_(options.log),
       services_(&log_ring_, options.possible_cpus, options.clock),
@@ -127,6 +129,16 @@ Result<void> RuntimeImpl::check_prog_array_entry(maps::Map& array, Object& prog)
   MutexLock lock(owners_mutex_);
   const auto [owner, fresh] = array_owners_.try_emplace(array.id(), type);
   return fresh || owner->second == type ? Result<void>() : Errno::kInval;
+}
+
+/// Clients reach the storage of the runtime's own threads; other objects have no number. The caller is in a read section, which
+/// keeps the task's memory; what is stored after the thread's end goes with that memory.
+Result<void*> RuntimeImpl::storage_owner(std::uint32_t map_type, std::int32_t number) {
+  if (map_type != uapi::BPF_MAP_TYPE_TASK_STORAGE || !machine_.tasks.started()) return Errno::kOpNotSupp;
+  void* const task = machine_.tasks.find(static_cast<std::uint32_t>(number));
+  if (task == nullptr) return Errno::kNoEnt;
+  exec::Tasks::release(task);
+  return task;
 }
 
 void RuntimeImpl::add_service(std::unique_ptr<RuntimeService> service) {

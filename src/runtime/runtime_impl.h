@@ -107,6 +107,7 @@ class RuntimeImpl final : public maps::MapHost, public prog::ProgramHost, public
   const WeakType* weak_type(const model::Field& field) override;
   std::string object_text(const model::Field& field, const void* object) override;
   std::int64_t object_count(const model::Field& field, const void* object) override;
+  Result<void*> storage_owner(std::uint32_t map_type, std::int32_t number) override;
   bool has_device(std::uint32_t ifindex) override { return kernel_->hooks().has_device(ifindex); }
   Result<void> start_deferred() override { return machine_.timers.start(); }
   std::vector<std::shared_ptr<const btf::Btf>> host_btfs() override { return {facts()->host_btf}; }
@@ -131,6 +132,7 @@ class RuntimeImpl final : public maps::MapHost, public prog::ProgramHost, public
   const maps::MapKinds& map_kinds() override { return map_kinds_; }
   std::uint64_t now_ns() override { return services_.boot_ns(); }
   bool unprivileged_allowed() override { return unprivileged_; }
+  bool lenient_fields() override { return lenient_fields_; }
   ClientLimits client_limits() override { return client_limits_; }
   void program_judged(const syscall::JudgedProgram& program) override {
     if (observer_ != nullptr) observer_->judged(program);
@@ -172,6 +174,7 @@ class RuntimeImpl final : public maps::MapHost, public prog::ProgramHost, public
   const std::string name_;
   const bool unprivileged_;
   const bool accept_unrunnable_;
+  const bool lenient_fields_;
   const ClientLimits client_limits_;
   LoadObserver* observer_ = nullptr;
   LogRing log_ring_;  // passes on to the host's log

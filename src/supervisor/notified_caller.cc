@@ -65,6 +65,12 @@ Result<std::string> NotifiedFiles::directory_path(int fd) {
   return syscall::own_directory_path(file.get());
 }
 
+Result<pid_t> NotifiedFiles::process(int fd) {
+  if (fd < 0) return Errno::kBadF;
+  const OwnedFd file = RING3_TRY(task_.file(fd));
+  return syscall::own_pidfd(file.get());
+}
+
 void NotifiedCaller::explain(std::string_view text) {
   text_.append(text);
   if (!text_.ends_with('\n')) text_.push_back('\n');

@@ -49,6 +49,7 @@ class NotifiedFiles final : public syscall::ClientFiles {
   Result<syscall::FileIdentity> identify(int fd) override;
   Result<int> install(OwnedFd fd) override;
   Result<std::string> directory_path(int fd) override;
+  Result<pid_t> process(int fd) override;
 
  private:
   const Listener& listener_;

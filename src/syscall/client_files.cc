@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include <climits>
+#include <cstdlib>
+#include <fstream>
 
 namespace ring3::syscall {
 
@@ -36,7 +38,20 @@ Result<std::string> own_directory_path(int fd) {
   return std::string(path, static_cast<std::size_t>(n));
 }
 
+/// "Pid:" of its fdinfo, which other files do not have; -1 when it has ended, 0 when it is outside of this namespace.
+Result<pid_t> own_pidfd(int fd) {
+  if (fd < 0) return Errno::kBadF;
+  std::ifstream info("/proc/self/fdinfo/" + std::to_string(fd));
+  for (std::string line; std::getline(info, line);) {
+    if (!line.starts_with("Pid:")) continue;
+    const long pid = std::strtol(line.c_str() + 4, nullptr, 10);
+    return pid > 0 ? Result<pid_t>(static_cast<pid_t>(pid)) : Result<pid_t>(Errno::kNoEnt);
+  }
+  return Errno::kBadF;
+}
+
 Result<FileIdentity> OwnFiles::identify(int fd) { return identify_own(fd); }
+Result<pid_t> OwnFiles::process(int fd) { return own_pidfd(fd); }
 
 Result<int> OwnFiles::install(OwnedFd fd) { return fd.release(); }
 

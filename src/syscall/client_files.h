@@ -31,6 +31,9 @@ class ClientFiles {
   /// Absolute path of a directory descriptor; AT_FDCWD: the working directory.
   /// Errors: kBadF; kNotDir.
   virtual Result<std::string> directory_path(int fd) = 0;
+  /// The process or thread behind a pidfd, by its number here. Errors: kBadF not an open pidfd; kNoEnt it has ended, or has no
+  /// number here.
+  virtual Result<pid_t> process(int fd) = 0;
 };
 
 /// Callers in this process. Stateless, thread-safe.
@@ -39,11 +42,14 @@ class OwnFiles final : public ClientFiles {
   Result<FileIdentity> identify(int fd) override;
   Result<int> install(OwnedFd fd) override;
   Result<std::string> directory_path(int fd) override;
+  Result<pid_t> process(int fd) override;
 };
 
 /// For implementations: identity of a descriptor of this process. Errors: kBadF.
 Result<FileIdentity> identify_own(int fd);
 /// For implementations: the path behind a directory descriptor of this process. Errors: kBadF; kNotDir.
 Result<std::string> own_directory_path(int fd);
+/// For implementations: the process behind a pidfd of this process. Errors: as ClientFiles::process().
+Result<pid_t> own_pidfd(int fd);
 
 }  // namespace ring3::syscall

@@ -1,5 +1,7 @@
 // One element of a map: lookup, update, delete, walk (behaviour.md B.3.2). The kinds and the frozen state are
 // maps/client_access.h's; here are access modes and the copies from and to the caller.
+#include <cstring>
+
 #include "base/try.h"
 #include "maps/client_access.h"
 #include "syscall/element_access.h"
@@ -35,6 +37,15 @@ Result<void> check_waits_for_commit(Call& call, const maps::Map& map) {
   return Errno::kOpNotSupp;
 }
 
+/// Clients name a task by a pidfd, the map by the thread's number.
+Result<void> name_task(Call& call, std::vector<std::byte>& key) {
+  std::int32_t number;
+  std::memcpy(&number, key.data(), sizeof number);
+  number = RING3_TRY(call.caller().files().process(number));
+  std::memcpy(key.data(), &number, sizeof number);
+  return {};
+}
+
 }  // namespace
 
 Result<std::vector<std::byte>> read_key(Call& call, const maps::Map& map, std::uint64_t address) {
@@ -42,7 +53,9 @@ Result<std::vector<std::byte>> read_key(Call& call, const maps::Map& map, std::u
     if (address != 0) return Errno::kInval;
     return std::vector<std::byte>();
   }
-  return call.memory().read_array<std::byte>(address, map.key_size());
+  std::vector<std::byte> key = RING3_TRY(call.memory().read_array<std::byte>(address, map.key_size()));
+  if (map.ops().type == uapi::BPF_MAP_TYPE_TASK_STORAGE) RING3_TRY(name_task(call, key));
+  return key;
 }
 
 Result<long> map_lookup_elem(Call& call, uapi::bpf_attr& attr) {

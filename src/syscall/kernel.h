@@ -67,6 +67,8 @@ class KernelServices {
   virtual Result<void> permit(const Credentials&, int /*command*/) { return {}; }
   /// Clients without CAP_BPF may make basic maps and load what needs no rights (kernel.unprivileged_bpf_disabled = 0).
   virtual bool unprivileged_allowed() { return false; }
+  /// A map whose value type breaks a rule of special fields is made as if it had none, instead of refused.
+  virtual bool lenient_fields() { return false; }
   /// How much clients of one user may hold.
   virtual ClientLimits client_limits() { return {}; }
   virtual bool tracing() { return false; }

@@ -131,16 +131,29 @@ Result<Ref<maps::Map>> create_ops_map(Call& call, const uapi::bpf_attr& attr, ma
                                 services.map_host());
 }
 
+/// The special fields of the value, if what they point to can be given back. Linux makes a map that breaks a rule all the same,
+/// without any; so does a lenient runtime.
+Result<void> find_fields(KernelServices& services, maps::MapSpec& spec, TextSink& log) {
+  if (spec.value_type == 0) return {};
+  const std::shared_ptr<const btf::Btf> hosts[] = {services.program_host().host_btf()->btf()};
+  auto found = model::parse_fields(spec.btf, spec.value_type, hosts, model::kMapValueFields, log);
+  if (!services.lenient_fields()) {
+    spec.fields = RING3_TRY(std::move(found));
+    return {};
+  }
+  if (!found.ok()) return {};
+  const auto owners = maps::FieldOwners::make(*found, services.map_host(), log);
+  if (owners.ok() || owners.error() != Errno::kNoEnt) spec.fields = std::move(found).value();
+  return {};
+}
+
 Result<Ref<maps::Map>> create_data_map(Call& call, const uapi::bpf_attr& attr, maps::MapSpec& spec) {
   ExplainSink log(call);
   KernelServices& services = call.kernel().services();
   const maps::MapOps* ops = RING3_TRY(maps::check_attr(services.map_kinds(), spec, log));
   RING3_TRY(resolve(call, attr, spec));
   RING3_TRY(maps::check_btf(*ops, spec, log));
-  if (spec.value_type != 0) {
-    const std::shared_ptr<const btf::Btf> hosts[] = {services.program_host().host_btf()->btf()};
-    spec.fields = RING3_TRY(model::parse_fields(spec.btf, spec.value_type, hosts, model::kMapValueFields, log));
-  }
+  RING3_TRY(find_fields(services, spec, log));
   RING3_TRY(maps::check_fields(spec, services.map_host(), log));
   drop_access_mode(spec);
   RING3_TRY(call.admit_spec(spec));

@@ -164,8 +164,7 @@ long BpfClient::lookup(long map, void* value, std::uint32_t key) {
   return bpf(uapi::BPF_MAP_LOOKUP_ELEM, attr);
 }
 
-long BpfClient::erase(long map) {
-  const std::uint32_t key = 0;
+long BpfClient::erase(long map, std::uint32_t key) {
   uapi::bpf_attr attr = zero();
   attr.map_fd = static_cast<std::uint32_t>(map);
   attr.key = address(&key);

@@ -65,7 +65,7 @@ class BpfClient {
   long ops_map(std::string_view type, std::uint32_t flags) { return create(ops_map_attr(type, flags)); }
   long update(long map, const void* value, std::uint32_t key = 0, std::uint64_t flags = 0);
   long lookup(long map, void* value, std::uint32_t key = 0);
-  long erase(long map);
+  long erase(long map, std::uint32_t key = 0);
   long freeze(long map);
 
   long link(long map);

@@ -13,6 +13,21 @@ using namespace uapi;
 
 class Kptrs : public KptrWorld {};
 
+/// Makes maps that break a rule without fields, as Linux does.
+class LenientKptrs : public KptrWorld {
+ protected:
+  LenientKptrs() : KptrWorld(true) {}
+  /// A program that exchanges the first word of a value: what the verifier says.
+  std::string exchange_in(long map) {
+    EXPECT_EQ(bpf().load({.text = "*(u32 *)(r10 -4) = 0\nr2 = r10\nr2 += -4\nr1 = map[name:m0]\ncall bpf_map_lookup_elem\n"
+                                  "if r0 == 0 goto +4\nr1 = r0\nr2 = 0\ncall bpf_kptr_xchg\nr0 = 0\nexit",
+                          .prog_type = BPF_PROG_TYPE_SCHED_CLS,
+                          .map_fds = {static_cast<std::int32_t>(map)}}),
+              -EINVAL);
+    return bpf().log();
+  }
+};
+
 TEST_F(Kptrs, C_01_MapOfReferencedKptrs) {
   const long map = make_holder(BPF_MAP_TYPE_HASH);
   ASSERT_GE(map, 0) << log_.take();
@@ -42,6 +57,46 @@ TEST_F(Kptrs, C_03_BadTagsNameTheMember) {
           "second type tag");
   refused([](ValueTypes& t) { return t.kptr(t.u64); }, "must be a struct");
   refused([](ValueTypes& t) { return t.kptr(t.b.add_ptr(t.counted)); }, "must be a struct");
+}
+
+TEST_F(LenientKptrs, C_02_TypeWithoutDestructor) {
+  ValueTypes types;
+  const long map = make(types, types.b.add_struct("value", 8, {{"held", types.kptr(types.loose), 0}}), 8);
+  ASSERT_GE(map, 0) << log_.take();
+  EXPECT_NE(exchange_in(map).find("has no valid kptr"), std::string::npos) << bpf().log();
+}
+
+TEST_F(LenientKptrs, C_03_BadTagsLeaveNoField) {
+  ValueTypes types;
+  const auto value = types.b.add_struct("value", 8, {{"field", types.kptr(types.u64), 0}});
+  // The BTF is held to the rules where a struct might be allocated: this one is known to maps alone.
+  EXPECT_EQ(make(types, value, 8), -EINVAL);
+  ValueTypes timers;
+  const auto two = timers.b.add_struct("value", 32, {{"one", timers.timer, 0}, {"two", timers.timer, 128}});
+  const long map = make(timers, two, 32);
+  ASSERT_GE(map, 0) << log_.take();
+  EXPECT_NE(exchange_in(map).find("has no valid kptr"), std::string::npos) << bpf().log();
+}
+
+TEST_F(Kptrs, C_33_UserPointersAreNewerThanTheContract) {
+  // As in Linux 6.12, whose tags they are not: refused wherever they stand, and the member is named.
+  for (const std::uint32_t type : {BPF_MAP_TYPE_HASH, BPF_MAP_TYPE_TASK_STORAGE}) {
+    ValueTypes types;
+    const auto i32 = types.b.add_int("int", 4, 1);
+    const auto page = types.b.add_struct("page", 8, {{"number", types.u64, 0}});
+    const auto value = types.b.add_struct("value", 8, {{"memory", types.kptr(page, "uptr"), 0}});
+    const long btf = load_btf(types);
+    std::string text = bpf().log();
+    long made = btf;
+    if (btf >= 0) {
+      bpf_attr attr = map_attr(btf, type, type == BPF_MAP_TYPE_HASH ? types.u32 : i32, value, 8);
+      if (type == BPF_MAP_TYPE_TASK_STORAGE) attr.max_entries = 0, attr.map_flags = BPF_F_NO_PREALLOC;
+      made = bpf().create(attr);
+    }
+    text += log_.take();
+    EXPECT_EQ(made, -EINVAL);
+    EXPECT_NE(text.find("value.memory: unknown type tag 'uptr'"), std::string::npos) << text;
+  }
 }
 
 TEST_F(Kptrs, C_04_QualifiersAreFine) {

@@ -7,6 +7,7 @@
 #include <thread>
 #include <vector>
 
+#include "btf/builder.h"
 #include "object/weak_table.h"
 #include "ring3/counted.h"
 #include "runtime/runtime_impl.h"
@@ -87,6 +88,40 @@ TEST_F(KptrTypes, WhatDoesNotFitIsNamed) {
   EXPECT_EQ(add(loose()), Errno{});
   EXPECT_EQ(add(loose()), Errno::kExist);
   EXPECT_TRUE(said("registered already")) << last_;
+}
+
+/// A host of structs that the test makes up.
+class MadeUpHost : public ::testing::Test {
+ protected:
+  MadeUpHost() {
+    const auto u64 = b_.add_int("unsigned long long", 8);
+    for (int i = 0; i < 260; ++i) b_.add_struct("s" + std::to_string(i), 8, {{"id", u64, 0}});
+    b_.add_fwd("declared");
+    bytes_ = b_.finish();
+    runtime_ = Runtime::create({.name = "made-up", .btf = {bytes_.data(), bytes_.size()}, .log = &log_}).value();
+  }
+  Errno add(std::string name) {
+    KptrDef def;
+    def.name = std::move(name);
+    def.release = ObjectFn<loose_thing>(&drop_loose).any();
+    const Result<void> added = runtime_->impl().add_kptr(def);
+    return added.ok() ? Errno{} : added.error();
+  }
+  btf::Builder b_;
+  std::vector<std::byte> bytes_;
+  LogLines log_;
+  std::unique_ptr<Runtime> runtime_;
+};
+
+TEST_F(MadeUpHost, AStructThatIsOnlyDeclaredIsNone) {
+  EXPECT_EQ(add("declared"), Errno::kNoEnt);
+  EXPECT_NE(log_.take().find("kptr declared: the host's header only declares it"), std::string::npos);
+}
+
+TEST_F(MadeUpHost, TypesAreLimited) {
+  for (int i = 0; i < 256; ++i) ASSERT_EQ(add("s" + std::to_string(i)), Errno{}) << i << log_.take();
+  EXPECT_EQ(add("s256"), Errno::kTooBig);
+  EXPECT_NE(log_.take().find("256"), std::string::npos);
 }
 
 struct CountedThing : counted_thing, Counted<CountedThing> {

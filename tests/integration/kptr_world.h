@@ -66,7 +66,7 @@ class ValueTypes {
 
 class KptrWorld : public World {
  protected:
-  KptrWorld() {
+  explicit KptrWorld(bool lenient_fields = false) : World(lenient_fields) {
     EXPECT_TRUE((runtime_->kptr<counted_thing>(counted_kptr<counted_thing, LiveThing>()).ok())) << log_.take();
   }
   ~KptrWorld() override {

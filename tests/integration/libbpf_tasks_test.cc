@@ -136,5 +136,31 @@ TEST_F(TaskPrograms, C_27_StorageOfAThread) {
   exec::Tasks::release(task);
 }
 
+/// Clients name a thread by a pidfd: here the process's, which is its first thread.
+TEST_F(TaskPrograms, ClientsReachTheStorageOfAThread) {
+  ObjectFile object(RING3_MODULE_DIR "/tasks.bpf.o");
+  ASSERT_EQ(object.load(), 0) << door_.take_text() << log_.take();
+  const int notes = object.map("notes");
+  const auto pidfd = static_cast<std::uint32_t>(::syscall(SYS_pidfd_open, ::getpid(), 0));
+  struct {
+    std::uint64_t seen, task;
+  } note{5, 0};
+  EXPECT_EQ(bpf().lookup(notes, &note, pidfd), -ENOENT) << "nothing is kept yet";
+  EXPECT_EQ(bpf().update(notes, &note, pidfd, uapi::BPF_EXIST), -ENOENT);
+  EXPECT_EQ(bpf().update(notes, &note, pidfd), 0) << log_.take();
+  note.seen = 0;
+  EXPECT_EQ(bpf().lookup(notes, &note, pidfd), 0);
+  EXPECT_EQ(note.seen, 5u);
+  EXPECT_EQ(bpf().erase(notes, pidfd), 0);
+  EXPECT_EQ(bpf().lookup(notes, &note, pidfd), -ENOENT);
+  ::close(static_cast<int>(pidfd));
+  // No pidfd, and processes that are not the runtime's.
+  EXPECT_EQ(bpf().lookup(notes, &note, 100'000), -EBADF);
+  EXPECT_EQ(bpf().lookup(notes, &note, static_cast<std::uint32_t>(notes)), -EBADF);
+  const auto another = static_cast<std::uint32_t>(::syscall(SYS_pidfd_open, 1, 0));
+  EXPECT_EQ(bpf().update(notes, &note, another), -ENOENT);
+  ::close(static_cast<int>(another));
+}
+
 }  // namespace
 }  // namespace ring3::test

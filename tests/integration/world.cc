@@ -100,8 +100,8 @@ Result<void> CalcHost::update(StructOpsInstance& next, StructOpsInstance&, Struc
 
 BtfBlob test_host_btf_blob() { return test_host_btf; }
 
-World::World() {
-  runtime_ = Runtime::create({.name = "test", .btf = test_host_btf, .log = &log_}).value();
+World::World(bool lenient_fields) {
+  runtime_ = Runtime::create({.name = "test", .btf = test_host_btf, .log = &log_, .lenient_fields = lenient_fields}).value();
   StringSink text;
   host_btf_ = btf::Btf::parse({static_cast<const std::byte*>(test_host_btf.data), test_host_btf.size}, nullptr, text,
                               btf::Origin::kHost)

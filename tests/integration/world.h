@@ -100,7 +100,7 @@ BtfBlob test_host_btf_blob();
 
 class World : public ::testing::Test {
  protected:
-  World();
+  explicit World(bool lenient_fields = false);
   ~World() override;
 
   /// A value with both int members set to fresh programs.

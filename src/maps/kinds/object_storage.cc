@@ -64,7 +64,10 @@ Result<std::uint64_t> owner_of(Map& m, std::span<const std::byte> key) {
 
 std::span<const std::byte> as_key(const std::uint64_t& address) { return std::as_bytes(std::span(&address, 1)); }
 
+// An owner's address stays its own while a read section lasts.
+
 Result<void> control_lookup(Map& m, std::span<const std::byte> key, std::span<std::byte> value, std::uint64_t flags) {
+  const rcu::ReadSection readers;
   const std::uint64_t owner = RING3_TRY(owner_of(m, key));
   return plain_lookup(m, as_key(owner), value, flags);
 }
@@ -74,13 +77,15 @@ Result<void> control_update(Map& m, std::span<const std::byte> key, std::span<co
   const bool locked = (flags & uapi::BPF_F_LOCK) != 0;
   flags &= ~std::uint64_t{uapi::BPF_F_LOCK};
   if (flags > uapi::BPF_EXIST || (locked && !m.shape().has_lock())) return Errno::kInval;
+  Reclaimed out;  // given back behind the section
+  const rcu::ReadSection readers;
   const std::uint64_t owner = RING3_TRY(owner_of(m, key));
-  Reclaimed out;
   const long code = as_hash(m).put(&owner, value.data(), flags, true, locked ? write_plain_locked : write_plain, out);
   return code == 0 ? Result<void>() : Result<void>(static_cast<Errno>(-code));
 }
 
 Result<void> control_erase(Map& m, std::span<const std::byte> key) {
+  const rcu::ReadSection readers;
   const std::uint64_t owner = RING3_TRY(owner_of(m, key));
   const long code = as_hash(m).remove(&owner);
   return code == 0 ? Result<void>() : Result<void>(static_cast<Errno>(-code));

@@ -16,6 +16,7 @@ class MountFiles final : public syscall::ClientFiles {
     if (known == directories_.end()) return own_.directory_path(fd);
     return known->second;
   }
+  Result<pid_t> process(int fd) override { return own_.process(fd); }
 
  private:
   syscall::OwnFiles own_;
