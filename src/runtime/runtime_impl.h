@@ -120,7 +120,10 @@ class RuntimeImpl final : public maps::MapHost, public prog::ProgramHost, public
   exec::Machine& machine() override { return machine_; }
   const verifier::Limits& limits() override { return limits_; }
   /// Of programs that are loaded from now on. For harnesses that compare ways of walking; nobody may be loading meanwhile.
-  void set_limits(const verifier::Limits& limits) { limits_ = limits; }
+  void set_limits(const verifier::Limits& limits) {
+    limits_ = limits;
+    limits_.chunks = &chunks_;
+  }
   Result<void> check_struct_ops_member(const model::StructOpsType& type, std::uint32_t member,
                                        bool sleepable) override;
 

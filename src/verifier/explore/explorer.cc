@@ -266,7 +266,7 @@ void Explorer::keep(PathState& path) {
   Checkpoint* checkpoint = checkpoints_.add(path.insn_idx, path.fork_state(frames_), path.history);
   path.history.clear();
   path.written = {};
-  // Only the log tells what was written since the last checkpoint.
+  // Only the log tells what was written since the last checkpoint; of the checkpoint it tells what was before it.
   if (diag_.wants(kLogNormal | kLogStates)) forget_written(path);
   path.parent = checkpoint;
 }
