@@ -63,6 +63,7 @@ class Files final : public syscall::ClientFiles {
     return static_cast<int>(open_.size()) + 2;
   }
   Result<std::string> directory_path(int) override { return std::string("/sys/fs/bpf"); }
+  Result<pid_t> process(int) override { return Errno::kBadF; }
 
  private:
   std::vector<OwnedFd> open_;
