@@ -8,8 +8,8 @@
 namespace ring3::test {
 namespace {
 
-/// A kprobe that takes a stack trace into memory, helper #67, which only a kernel can.
-constexpr const char* kTakesStack = "r2 = r10\nr2 += -8\nr3 = 8\nr4 = 0\ncall 67\nr0 = 0\nexit";
+/// A kprobe that sends a signal, helper #109, which only a kernel should.
+constexpr const char* kSignals = "r1 = 10\ncall 109\nr0 = 0\nexit";
 
 struct Trial {
   explicit Trial(bool accept) {
@@ -29,13 +29,13 @@ struct Trial {
 
 TEST(UnrunnableTest, RefusedByAHost) {
   Trial trial(false);
-  EXPECT_EQ(trial.bpf->load({.text = kTakesStack, .prog_type = uapi::BPF_PROG_TYPE_KPROBE}), -EINVAL);
-  EXPECT_NE(trial.bpf->log().find("helper #67 is not provided by this host"), std::string::npos) << trial.bpf->log();
+  EXPECT_EQ(trial.bpf->load({.text = kSignals, .prog_type = uapi::BPF_PROG_TYPE_KPROBE}), -EINVAL);
+  EXPECT_NE(trial.bpf->log().find("helper #109 is not provided by this host"), std::string::npos) << trial.bpf->log();
 }
 
 TEST(UnrunnableTest, ListedButNotRun) {
   Trial trial(true);
-  const long program = trial.bpf->load({.text = kTakesStack, .prog_type = uapi::BPF_PROG_TYPE_KPROBE});
+  const long program = trial.bpf->load({.text = kSignals, .prog_type = uapi::BPF_PROG_TYPE_KPROBE});
   ASSERT_GT(program, 0) << trial.bpf->log();
   EXPECT_NE(trial.bpf->log().find("neither attached nor run"), std::string::npos) << trial.bpf->log();
   const uapi::bpf_prog_info info = trial.bpf->prog_info(program);
@@ -51,9 +51,9 @@ TEST(UnrunnableTest, ListedButNotRun) {
 /// A tail call finds nothing there, as in an empty slot.
 TEST(UnrunnableTest, NoWayLeadsIntoIt) {
   Trial trial(true);
-  const long absent = trial.bpf->load({.text = "r6 = r1\nr1 = 0\ncall 67\nr0 = 7\nexit", .prog_type = uapi::BPF_PROG_TYPE_SOCKET_FILTER});
+  const long absent = trial.bpf->load({.text = "r6 = r1\nr1 = 10\ncall 109\nr0 = 7\nexit", .prog_type = uapi::BPF_PROG_TYPE_SOCKET_FILTER});
   EXPECT_LT(absent, 0);  // what the verifier refuses stays refused
-  const long program = trial.bpf->load({.text = kTakesStack, .prog_type = uapi::BPF_PROG_TYPE_KPROBE});
+  const long program = trial.bpf->load({.text = kSignals, .prog_type = uapi::BPF_PROG_TYPE_KPROBE});
   ASSERT_GT(program, 0) << trial.bpf->log();
   uapi::bpf_attr attach = BpfClient::zero();
   attach.link_create.prog_fd = static_cast<std::uint32_t>(program);
