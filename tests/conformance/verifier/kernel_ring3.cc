@@ -115,7 +115,7 @@ std::unique_ptr<Kernel> ring3_kernel(const std::string& btf_elf, std::string& pr
   if (types.empty()) return nullptr;
   // The verdict is what is asked for; a program that cannot run here is judged all the same, and states no result.
   auto runtime = Runtime::create(
-      {.name = "conformance", .btf = {types.data(), types.size()}, .unprivileged = true, .accept_unrunnable = true});
+      {.name = "conformance", .btf = {types.data(), types.size()}, .unprivileged = true, .accept_unrunnable = true, .lenient_fields = true});
   if (runtime.ok()) return std::make_unique<Ring3Kernel>(std::move(runtime).value());
   problem = std::string("no runtime: ") + errno_name(runtime.error());
   return nullptr;
