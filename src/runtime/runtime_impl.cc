@@ -38,7 +38,7 @@ void add_own_kfuncs(model::Facts& facts, bool has_tasks) {
   for (const model::KernelKfunc& row : model::kernel_kfuncs()) {
     if (!has_tasks && is_of_tasks(row.name)) continue;
     const rewrite::HelperFn fn = exec::find_own_kfunc(row.name);
-    if (fn == nullptr && row.special != model::KfuncSpecial::kThrow) continue;  // a throw is no call: engines end the run
+    if (fn == nullptr && row.special != model::KfuncSpecial::kThrow) continue;  // bpf_throw() is no call: engines end the run
     const btf::TypeId func = facts.host_btf->find(row.name, btf::Kind::kFunc);
     if (func == 0) continue;
     facts.kfuncs.push_back({.name = std::string(row.name), .btf = facts.host_btf, .func = func, .flags = row.flags,
