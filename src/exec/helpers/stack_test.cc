@@ -133,8 +133,9 @@ TEST_F(StackHelpersTest, ChainsHaveNumbers) {
 TEST(StackWalkTest, FramePointersThatAreNoneEndTheWalk) {
   RunContext run;
   Addresses out{};
-  // On the stack itself: sanitizers may keep variables elsewhere.
-  auto* const fake = static_cast<std::uintptr_t*>(__builtin_alloca(4 * sizeof(std::uintptr_t)));
+  // On the stack itself: sanitizers keep variables elsewhere, but for those whose size is not known before.
+  const volatile std::size_t words = 4;
+  auto* const fake = static_cast<std::uintptr_t*>(__builtin_alloca(words * sizeof(std::uintptr_t)));
   std::fill_n(fake, 4, 0);
   EXPECT_EQ(walk_stack(run, fake, StackPart::kAll, out), 0u) << "null";
   fake[0] = reinterpret_cast<std::uintptr_t>(fake);
