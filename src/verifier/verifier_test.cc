@@ -119,6 +119,24 @@ TEST(VerifierTest, VerbosityDoesNotChangeTheVerdict) {
   }
 }
 
+// Forty calls of one function, each made or not, and a number that tells how often: 40 * 41 / 2 states, each walked once. States that
+// other calls left at the function's first instruction neither cover a path nor cost one that could.
+TEST(VerifierTest, StatesAreComparedPerCall) {
+  constexpr unsigned kCalls = 40, kBetween = 3, kBody = 60;
+  std::string text = "r6 = r1\nr9 = 0\n";
+  for (unsigned i = 0; i < kCalls; ++i) {
+    const std::string past = "past" + std::to_string(i);
+    text += "r1 = *(u32 *)(r6 +0)\n";
+    for (unsigned j = 0; j < kBetween; ++j) text += "r1 ^= 1\n";
+    text += "if r1 == 0 goto " + past + "\ncall f\nr9 += 1\n" + past + ":\n";
+  }
+  text += "r1 = r10\nr1 += -64\nr1 += r9\nr0 = *(u8 *)(r1 +0)\nr0 = 0\nexit\nf:\nr0 = r1\n";
+  for (unsigned i = 0; i < kBody; ++i) text += "r0 ^= r1\n";
+  const Outcome outcome = judge(text + "exit\n", Limits{});
+  EXPECT_TRUE(outcome.accepted) << outcome.log;
+  EXPECT_LT(outcome.insns_processed, kCalls * (kCalls + 1) / 2 * (kBody + kBetween + 15));
+}
+
 TEST(VerifierTest, TheWalkEndsAtTheLimit) {
   Limits limits;
   limits.max_insns_processed = 1000;

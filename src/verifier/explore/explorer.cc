@@ -63,6 +63,12 @@ bool is_jump(isa::Op op) {
   }
 }
 
+bool same_calls(const PathState& a, const PathState& b) {
+  return a.frames.size() == b.frames.size() &&
+         std::equal(a.frames.begin(), a.frames.end(), b.frames.begin(),
+                    [](const auto& x, const auto& y) { return x->callsite == y->callsite; });
+}
+
 void forget_written(PathState& state) {
   for (FramePtr& frame : state.frames) {
     for (RegState& reg : frame->regs) reg.written = false;
@@ -210,7 +216,7 @@ Result<Explorer::Visit> Explorer::visit(PathState& path) {
   Checkpoints::Here& here = checkpoints_.at(idx);
   for (std::size_t i = 0; i < here.size();) {
     Checkpoint* old = here[i];
-    if (old->state.frames.size() != path.frames.size()) {
+    if (!same_calls(old->state, path)) {  // the same instruction, but not the same place
       ++i;
       continue;
     }
@@ -300,16 +306,6 @@ Result<void> Explorer::mark_slot_precise(PathState& path, std::uint32_t frameno,
   mark_chain_precise(prog_, diag_, path, wanted, false);
   return {};
 }
-
-namespace {
-
-bool same_calls(const PathState& a, const PathState& b) {
-  return a.frames.size() == b.frames.size() &&
-         std::equal(a.frames.begin(), a.frames.end(), b.frames.begin(),
-                    [](const auto& x, const auto& y) { return x->callsite == y->callsite; });
-}
-
-}  // namespace
 
 const PathState* Explorer::previous_visit(const PathState& path, std::uint32_t insn_idx, bool skip_current) {
   const Checkpoint* from = path.parent;
