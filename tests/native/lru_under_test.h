@@ -9,7 +9,8 @@ namespace ring3::test {
 
 class LruUnderTest {
  public:
-  explicit LruUnderTest(std::uint32_t entries);
+  /// Keys and values of 8 bytes.
+  LruUnderTest(std::uint32_t type, std::uint32_t entries, std::uint32_t flags);
   ~LruUnderTest();
   /// Is the key there? Then it is used again, else it comes in.
   bool access(std::uint64_t key);

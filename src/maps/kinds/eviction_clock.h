@@ -48,7 +48,9 @@ class EvictionClock {
   static constexpr std::uint32_t kUses = 0xff, kProbation = 0x100;
   // Measured against the kernel's lists (tests/native/lru_native_test.cc).
   static constexpr std::uint32_t kMaxUses = 1;
-  static constexpr std::uint32_t kProbationShare = 4;  // one of so many elements
+  // A smaller share keeps what is popular for longer, and what was. One half is where the kernel's lists meet too, and is on no
+  // trace worse than they are; a quarter lost 3 points where popularity moves and won 3 where it is flat and stays.
+  static constexpr std::uint32_t kProbationShare = 2;  // one of so many elements
 
   EvictionClock(ElementPool& pool, HashTable& table, const ElementLayout& layout,
                 std::unique_ptr<std::atomic<std::uint32_t>[]> queue, std::uint32_t queue_mask);

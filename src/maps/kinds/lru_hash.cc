@@ -1,7 +1,8 @@
 // LRU hash and its per-CPU form: a full map makes room by itself (eviction_clock.h). Never allocates after
 // creation. Lookups by programs count as use, lookups by clients do not, as in Linux.
 //
-// BPF_F_NO_COMMON_LRU is taken and means nothing here: there are no per-CPU lists that it could divide.
+// BPF_F_NO_COMMON_LRU is taken and means nothing here: in Linux it gives each CPU a share of the elements and lists of its own,
+// which is for writers that would else wait for each other. Here they do not, and each may use all elements.
 #include "base/try.h"
 #include "maps/kinds/hash_values.h"
 #include "maps/kinds/kinds.h"
