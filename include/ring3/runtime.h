@@ -54,7 +54,16 @@ struct RuntimeOptions {
   bool lenient_fields = false;         ///< a map whose value breaks a rule of special fields is made without any, and its programs
                                        ///< are told, as in Linux; else the map is refused and the log names member and rule
   ClientLimits client_limits = {};     ///< what one user's clients may hold
+  std::uint64_t map_memory_bytes = 0;  ///< what all maps together may hold, elements and objects in them included; 0: as much as there
+                                       ///< is. Beyond it: kNoMem, kTooBig a map that alone needs more; the log names the map
   bool blind_constants = false;        ///< machine code holds no constant as a program's author chose it; costs speed
+};
+
+/// What the maps of a runtime hold: Runtime::map_memory().
+struct MapMemoryUse {
+  std::uint64_t held_bytes = 0;   ///< until it is free, which is after readers for elements
+  std::uint64_t limit_bytes = 0;  ///< RuntimeOptions::map_memory_bytes
+  std::uint64_t refused = 0;      ///< how often something did not fit
 };
 
 class RuntimeImpl;
@@ -136,6 +145,9 @@ class Runtime {
   /// How many references to host objects the maps of this runtime hold, by type, and how many objects the host says there are. It
   /// looks at every element: for listings and tests. Errors: kNoMem.
   Result<std::vector<KptrUse>> kptr_uses();
+
+  /// Any thread, does not block. Pages of arenas that clients touched count from the next time a program takes or frees one.
+  MapMemoryUse map_memory() const noexcept;
 
   /// bpf(2) by a caller inside this process: attr points to `size` bytes of the calling process.
   /// Returns what the system call would: a result ≥ 0 or a negated errno. All rights are granted.

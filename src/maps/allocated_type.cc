@@ -19,6 +19,8 @@ struct alignas(16) Prefix {
   rcu::Deferred freed;
   AllocatedType::Struct of;
   std::uint32_t stride;  // per-CPU objects: from copy to copy
+  std::uint32_t bytes;   // charged
+  MemoryAccount* account;
 };
 
 Prefix* prefix_of(void* object) { return static_cast<Prefix*>(object) - 1; }
@@ -46,32 +48,44 @@ class LiveCount {
 };
 LiveCount g_live;
 
-void* take_memory(std::size_t bytes, std::uint32_t stride) noexcept {
-  if (fault_point()) return nullptr;
-  auto* prefix = static_cast<Prefix*>(std::calloc(1, sizeof(Prefix) + bytes));
-  if (prefix == nullptr) return nullptr;
+void* take_memory(std::size_t object_bytes, std::uint32_t stride, MemoryAccount& account) noexcept {
+  const std::size_t bytes = sizeof(Prefix) + object_bytes;
+  if (fault_point() || !account.charge(bytes)) return nullptr;
+  auto* prefix = static_cast<Prefix*>(std::calloc(1, bytes));
+  if (prefix == nullptr) {
+    account.give_back(bytes);
+    return nullptr;
+  }
   prefix->stride = stride;
+  prefix->bytes = static_cast<std::uint32_t>(bytes);
+  prefix->account = &account;
   g_live.add(1);
   return prefix + 1;
 }
 
 void free_after_readers(void* object) noexcept {
   g_live.add(-1);
-  rcu::call_after_readers(&prefix_of(object)->freed, [](rcu::Deferred* node) { std::free(node); });
+  rcu::call_after_readers(&prefix_of(object)->freed, [](rcu::Deferred* node) {
+    const auto* prefix = reinterpret_cast<Prefix*>(node);
+    MemoryAccount* const account = prefix->account;
+    const std::uint32_t bytes = prefix->bytes;
+    std::free(node);
+    account->give_back(bytes);
+  });
 }
 
 }  // namespace
 
 AllocatedType::AllocatedType(std::uint32_t bytes, const model::FieldTable& fields,
-                             std::shared_ptr<const FieldOwners> owners, Struct of)
-    : bytes_(bytes), struct_(of), owners_(std::move(owners)) {
+                             std::shared_ptr<const FieldOwners> owners, MemoryAccount* account, Struct of)
+    : bytes_(bytes), struct_(of), account_(account), owners_(std::move(owners)) {
   if (const model::Field* f = fields.find(model::FieldKind::kRefcount)) refcount_off_ = f->off;
 }
 
 Result<std::shared_ptr<const AllocatedType>> AllocatedType::make(std::uint32_t bytes, const model::FieldTable& fields,
                                                                  MapHost& host, TextSink& log, Struct of) {
   auto owners = RING3_TRY(FieldOwners::make(fields, host, log));
-  return std::shared_ptr<const AllocatedType>(new AllocatedType(bytes, fields, std::move(owners), of));
+  return std::shared_ptr<const AllocatedType>(new AllocatedType(bytes, fields, std::move(owners), &host.memory(), of));
 }
 
 Result<std::shared_ptr<const AllocatedType>> AllocatedType::make(const std::shared_ptr<const btf::Btf>& btf,
@@ -82,7 +96,7 @@ Result<std::shared_ptr<const AllocatedType>> AllocatedType::make(const std::shar
 }
 
 std::shared_ptr<const AllocatedType> AllocatedType::one_of(std::vector<std::shared_ptr<const AllocatedType>> types) {
-  std::shared_ptr<AllocatedType> made(new AllocatedType(0, {}, nullptr, {}));
+  std::shared_ptr<AllocatedType> made(new AllocatedType(0, {}, nullptr, nullptr, {}));
   made->any_of_ = std::move(types);
   return made;
 }
@@ -95,7 +109,7 @@ const AllocatedType& AllocatedType::type_of(void* object) const noexcept {
 }
 
 void* AllocatedType::allocate() const noexcept {
-  void* object = take_memory(bytes_, 0);
+  void* object = take_memory(bytes_, 0, *account_);
   if (object == nullptr) return nullptr;
   prefix_of(object)->of = struct_;
   if (refcount_off_ >= 0)
@@ -105,7 +119,7 @@ void* AllocatedType::allocate() const noexcept {
 
 void* AllocatedType::allocate_percpu(std::uint32_t cpus) const noexcept {
   const std::uint32_t stride = (bytes_ + 7) & ~7u;
-  return take_memory(std::size_t{stride} * cpus, stride);
+  return take_memory(std::size_t{stride} * cpus, stride, *account_);
 }
 
 bool AllocatedType::acquire(void* object) const noexcept {

@@ -7,6 +7,8 @@
 // (on the thread that drops it, under no lock of ring3) and its memory after readers have left, because a program may have
 // found it in a map. Ownership among types has no rings and at most model::kMaxOwners levels, which bounds recursion.
 //
+// An object's memory is charged to the account of the runtime's maps until it is free, as it is where objects end up.
+//
 // Per-CPU objects are one copy after another, `stride` bytes apart; programs hold the address of the first.
 #pragma once
 
@@ -24,6 +26,7 @@
 namespace ring3::maps {
 
 class MapHost;
+class MemoryAccount;
 
 class AllocatedType {
  public:
@@ -52,7 +55,7 @@ class AllocatedType {
   /// Whether an object may have several references; else whoever has one is alone with it.
   bool is_counted() const { return refcount_off_ >= 0; }
 
-  /// An object with one reference, zeroed; null: no memory. Never blocks.
+  /// An object with one reference, zeroed; null: no memory, or the limit of all maps is reached. Never blocks.
   void* allocate() const noexcept;
   void* allocate_percpu(std::uint32_t cpus) const noexcept;
   /// One more reference to an object with a counter. False: it has none left, and is dying.
@@ -68,12 +71,14 @@ class AllocatedType {
   static std::int64_t live_objects() noexcept;
 
  private:
-  AllocatedType(std::uint32_t bytes, const model::FieldTable& fields, std::shared_ptr<const FieldOwners> owners, Struct of);
+  AllocatedType(std::uint32_t bytes, const model::FieldTable& fields, std::shared_ptr<const FieldOwners> owners,
+                MemoryAccount* account, Struct of);
   /// Of one_of(): the object's own.
   const AllocatedType& type_of(void* object) const noexcept;
 
   const std::uint32_t bytes_;
   const Struct struct_;
+  MemoryAccount* const account_;  // null: makes no objects
   std::int64_t refcount_off_ = -1;
   const std::shared_ptr<const FieldOwners> owners_;  // null: its fields own nothing
   std::vector<std::shared_ptr<const AllocatedType>> any_of_;

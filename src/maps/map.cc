@@ -1,7 +1,10 @@
 #include "maps/map.h"
 
+#include <fmt/format.h>
+
 #include "base/check.h"
 #include "base/try.h"
+#include "maps/map_check.h"
 #include "maps/map_memory.h"
 #include "object/rcu.h"
 
@@ -25,7 +28,14 @@ Map::Map(const MapOps& ops, const MapSpec& spec, MapHost& host)
       shape_(spec.value_size, spec.fields),
       owners_(owners_of(spec, host)) {}
 
-Map::~Map() = default;
+Map::~Map() { host_.memory().give_back(charged_); }
+
+Result<void> Map::charge(TextSink& log) {
+  const std::uint64_t bytes = memory_bytes();
+  if (!host_.memory().charge(bytes)) return refuse_memory(host_.memory(), spec_, ops_.name, bytes, log);
+  charged_ = bytes;
+  return {};
+}
 
 void Map::last_user_ref() noexcept {
   // Timers and work items hold programs, which may hold this map: the ring ends here, and make() looks at the count.

@@ -11,9 +11,11 @@
 #include <string>
 
 #include "base/mutex.h"
+#include "base/text_sink.h"
 #include "btf/btf.h"
 #include "maps/field_owners.h"
 #include "maps/map_ops.h"
+#include "maps/memory_account.h"
 #include "maps/value_shape.h"
 #include "model/fields.h"
 #include "object/object.h"
@@ -45,6 +47,14 @@ struct MapSpec {
 /// What maps need of the runtime that owns them.
 class MapHost {
  public:
+  MapHost() = default;
+  /// memory_limit: bytes that all maps together may hold; 0: no limit.
+  explicit MapHost(std::uint64_t memory_limit) : memory_(memory_limit) {}
+  MapHost(const MapHost&) = delete;
+  MapHost& operator=(const MapHost&) = delete;
+
+  /// What maps and the objects in them hold.
+  MemoryAccount& memory() { return memory_; }
   virtual ObjectTable& objects() = 0;
   virtual std::uint32_t possible_cpus() const = 0;
   /// Slot of the calling thread, valid while it runs a program that touches per-CPU state.
@@ -78,7 +88,8 @@ class MapHost {
   void remove_storage(Map& map) noexcept;
 
  protected:
-  ~MapHost() = default;
+  /// Waits for readers if something is still to be freed.
+  ~MapHost();
 
  private:
   struct Storage {
@@ -88,6 +99,7 @@ class MapHost {
   /// The first after `serial` that is alive, with a reference; null map: none.
   Storage storage_after(std::uint64_t serial) noexcept;
 
+  MemoryAccount memory_;
   Mutex storages_mutex_;
   std::uint64_t next_serial_ RING3_GUARDED_BY(storages_mutex_) = 1;
   std::vector<Storage> storages_ RING3_GUARDED_BY(storages_mutex_);  // by serial
@@ -126,6 +138,10 @@ class Map : public Object {
   /// Bytes this map occupies (fdinfo memlock).
   std::uint64_t memory_bytes() const;
 
+  /// Charges what the map occupies now, given back at its end; elements that come later are charged by whoever makes
+  /// them. Once, when it is made. Errors, explained: kNoMem beyond the limit of all maps; kTooBig it alone is.
+  Result<void> charge(TextSink& log);
+
   bool frozen() const { return (client_state_.load(std::memory_order_acquire) & kFrozen) != 0; }
   /// No client writes from now on; programs go on writing.
   /// Nobody maps the memory writable from now on. Who did before is the caller's to find out (MAP_FREEZE does).
@@ -160,6 +176,7 @@ class Map : public Object {
   const ValueShape shape_;
   const std::shared_ptr<const FieldOwners> owners_;  // null: values own nothing
   std::atomic<std::uint32_t> client_state_{0};
+  std::uint64_t charged_ = 0;
 };
 
 }  // namespace ring3::maps

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/try.h"
 
 namespace ring3::maps {
@@ -17,7 +19,55 @@ bool takes_extra(std::uint32_t type) {
   return type == uapi::BPF_MAP_TYPE_BLOOM_FILTER || type == uapi::BPF_MAP_TYPE_ARENA;
 }
 
+/// What a map with all its elements from the start needs at least; other kinds are charged when they are made.
+std::uint64_t least_bytes(const MapSpec& spec, std::uint32_t cpus) {
+  std::uint64_t element = spec.value_size;
+  switch (spec.type) {
+    case uapi::BPF_MAP_TYPE_HASH:
+    case uapi::BPF_MAP_TYPE_LRU_HASH:
+      if ((spec.flags & uapi::BPF_F_NO_PREALLOC) != 0) return 0;
+      element += spec.key_size;
+      break;
+    case uapi::BPF_MAP_TYPE_PERCPU_HASH:
+    case uapi::BPF_MAP_TYPE_LRU_PERCPU_HASH:
+      if ((spec.flags & uapi::BPF_F_NO_PREALLOC) != 0) return 0;
+      element = element * cpus + spec.key_size;
+      break;
+    case uapi::BPF_MAP_TYPE_PERCPU_ARRAY: element *= cpus; break;
+    case uapi::BPF_MAP_TYPE_ARRAY:
+    case uapi::BPF_MAP_TYPE_QUEUE:
+    case uapi::BPF_MAP_TYPE_STACK: break;
+    case uapi::BPF_MAP_TYPE_PROG_ARRAY:
+    case uapi::BPF_MAP_TYPE_PERF_EVENT_ARRAY:
+    case uapi::BPF_MAP_TYPE_ARRAY_OF_MAPS:
+    case uapi::BPF_MAP_TYPE_STACK_TRACE: element = sizeof(void*); break;
+    case uapi::BPF_MAP_TYPE_RINGBUF:
+    case uapi::BPF_MAP_TYPE_USER_RINGBUF: element = 1; break;
+    default: return 0;
+  }
+  std::uint64_t bytes = 0;
+  return __builtin_mul_overflow(element, spec.max_entries, &bytes) ? UINT64_MAX : bytes;
+}
+
 }  // namespace
+
+Errno refuse_memory(const MemoryAccount& memory, const MapSpec& spec, std::string_view kind, std::uint64_t bytes, TextSink& log) {
+  const std::uint64_t limit = memory.limit();
+  if (limit != 0 && bytes > limit) {
+    return refuse(log, Errno::kTooBig,
+                  fmt::format("{} map '{}' needs {} bytes, all maps of this host together may hold {}", kind, spec.name, bytes, limit));
+  }
+  return refuse(log, Errno::kNoMem,
+                fmt::format("{} map '{}' needs {} bytes, all maps of this host together may hold {} and hold {}", kind, spec.name, bytes,
+                            limit, memory.held()));
+}
+
+std::string memory_text(const Map& map) {
+  const MemoryAccount& memory = map.host().memory();
+  if (memory.limit() == 0) return {};
+  return fmt::format("no memory for an element of {} map '{}' of {} bytes: all maps of this host together may hold {} and hold {}",
+                     map.ops().name, map.spec().name, map.memory_bytes(), memory.limit(), memory.held());
+}
 
 bool access_flags_ok(std::uint32_t flags) {
   const auto both = [flags](std::uint32_t pair) { return (flags & pair) == pair; };
@@ -77,11 +127,22 @@ Result<void> check_fields(const MapSpec& spec, MapHost& host, TextSink& log) {
   return owners.ok() ? Result<void>() : Result<void>(owners.error());
 }
 
+Result<Ref<Map>> make_map(const MapOps& ops, const MapSpec& spec, MapHost& host, TextSink& log) {
+  // Before anything is touched, as far as that can be said.
+  const std::uint64_t least = least_bytes(spec, host.possible_cpus());
+  const MemoryAccount& memory = host.memory();
+  if (memory.limit() != 0 && least > memory.limit() - std::min(memory.held(), memory.limit()))
+    return refuse_memory(memory, spec, ops.name, least, log);
+  Ref<Map> map = RING3_TRY(ops.control.create(spec, host));
+  RING3_TRY(map->charge(log));
+  return map;
+}
+
 Result<Ref<Map>> create_map(const MapKinds& kinds, const MapSpec& spec, MapHost& host, TextSink& log) {
   const MapOps* ops = RING3_TRY(check_attr(kinds, spec, log));
   RING3_TRY(check_btf(*ops, spec, log));
   RING3_TRY(check_fields(spec, host, log));
-  return ops->control.create(spec, host);
+  return make_map(*ops, spec, host, log);
 }
 
 }  // namespace ring3::maps

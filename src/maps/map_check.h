@@ -23,8 +23,17 @@ Result<void> check_btf(const MapOps& ops, const MapSpec& spec, TextSink& log);
 /// pointer whose references the host cannot give back.
 Result<void> check_fields(const MapSpec& spec, MapHost& host, TextSink& log);
 
-/// All checks, then the map: unpublished, one reference.
+/// A map of a checked spec, unpublished, one reference, charged to the host's account. Errors: the kind's; kNoMem, kTooBig
+/// the limit of all maps, with text.
+Result<Ref<Map>> make_map(const MapOps& ops, const MapSpec& spec, MapHost& host, TextSink& log);
+
+/// All checks, then make_map().
 Result<Ref<Map>> create_map(const MapKinds& kinds, const MapSpec& spec, MapHost& host, TextSink& log);
+
+/// The text of a map that does not fit, and its errno: kTooBig it alone is more than the limit, else kNoMem.
+Errno refuse_memory(const MemoryAccount& memory, const MapSpec& spec, std::string_view kind, std::uint64_t bytes, TextSink& log);
+/// What is said when an element did not fit: how much is held of which limit. Empty: there is no limit.
+std::string memory_text(const Map& map);
 
 /// Flags that set access modes: at most one of each pair.
 bool access_flags_ok(std::uint32_t flags);

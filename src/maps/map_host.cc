@@ -7,8 +7,14 @@
 #include "maps/map.h"
 #include "maps/object_storage.h"
 #include "maps/random_seed.h"
+#include "object/rcu.h"
 
 namespace ring3::maps {
+
+MapHost::~MapHost() {
+  // What is freed after readers says so to the account.
+  if (memory_.held() != 0) rcu::drain();
+}
 
 std::string MapHost::object_text(const model::Field& field, const void* object) {
   // Not the address, which would tell clients where the host's memory is.

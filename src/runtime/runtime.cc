@@ -89,6 +89,11 @@ Result<std::vector<KptrUse>> Runtime::kptr_uses() {
   return std::move(report->types);
 }
 
+MapMemoryUse Runtime::map_memory() const noexcept {
+  const maps::MemoryAccount& memory = impl_->memory();
+  return {.held_bytes = memory.held(), .limit_bytes = memory.limit(), .refused = memory.refused()};
+}
+
 std::size_t Runtime::run_timers() { return impl_->machine().timers.run_due(); }
 
 long Runtime::bpf(int cmd, void* attr, std::uint32_t size) {

@@ -49,7 +49,8 @@ void add_own_kfuncs(model::Facts& facts, bool has_tasks) {
 }  // namespace
 
 RuntimeImpl::RuntimeImpl(const RuntimeOptions& options)
-    : name_(options.name),
+    : MapHost(options.map_memory_bytes),
+      name_(options.name),
       unprivileged_(options.unprivileged),
       accept_unrunnable_(options.accept_unrunnable),
       lenient_fields_(options.lenient_fields),
@@ -64,6 +65,8 @@ RuntimeImpl::RuntimeImpl(const RuntimeOptions& options)
 RuntimeImpl::~RuntimeImpl() {
   shut_down();
   for (const std::string& line : objects_.live()) log(Severity::kError, "still alive at the end: " + line);
+  if (const std::uint64_t held = memory().held(); held != 0)
+    log(Severity::kError, fmt::format("still held by maps at the end: {} bytes", held));
 }
 
 Result<std::unique_ptr<RuntimeImpl>> RuntimeImpl::create(const RuntimeOptions& options) {

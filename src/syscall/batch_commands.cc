@@ -95,13 +95,12 @@ Result<long> map_lookup_and_delete_batch(Call& call, uapi::bpf_attr& attr) { ret
 
 Result<long> map_update_batch(Call& call, uapi::bpf_attr& attr) {
   const Batch batch = RING3_TRY(begin(call, attr, Needs::kWrite));
-  CallFds fds(call);
   for (std::uint64_t i = 0; i < batch.room; ++i) {
     const auto key = RING3_TRY(
         call.memory().read_array<std::byte>(attr.batch.keys + i * batch.key_bytes, batch.key_bytes));
     const auto value = RING3_TRY(
         call.memory().read_array<std::byte>(attr.batch.values + i * batch.value_bytes, batch.value_bytes));
-    RING3_TRY(maps::update_elem(*batch.open.map, key, value, attr.batch.elem_flags, fds));
+    RING3_TRY(update_explained(call, *batch.open.map, key, value, attr.batch.elem_flags));
     ++attr.batch.count;
   }
   return 0L;

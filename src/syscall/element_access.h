@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "maps/map_ops.h"
@@ -20,6 +21,10 @@ class CallFds final : public maps::FdSource {
  private:
   Call& call_;
 };
+
+/// maps::update_elem(), and a text when the limit of all maps (RuntimeOptions::map_memory_bytes) may be why there is no memory.
+Result<void> update_explained(Call& call, maps::Map& map, std::span<const std::byte> key, std::span<const std::byte> value,
+                              std::uint64_t flags);
 
 /// key_size bytes; none for a kind without keys. Errors: kFault; kInval a key for a kind without.
 Result<std::vector<std::byte>> read_key(Call& call, const maps::Map& map, std::uint64_t address);

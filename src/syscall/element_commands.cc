@@ -4,6 +4,7 @@
 
 #include "base/try.h"
 #include "maps/client_access.h"
+#include "maps/map_check.h"
 #include "syscall/element_access.h"
 #include "syscall/handlers.h"
 
@@ -48,6 +49,15 @@ Result<void> name_task(Call& call, std::vector<std::byte>& key) {
 
 }  // namespace
 
+Result<void> update_explained(Call& call, maps::Map& map, std::span<const std::byte> key, std::span<const std::byte> value,
+                              std::uint64_t flags) {
+  CallFds fds(call);
+  Result<void> done = maps::update_elem(map, key, value, flags, fds);
+  if (!done.ok() && done.error() == Errno::kNoMem)
+    if (const std::string text = maps::memory_text(map); !text.empty()) call.explain(text);
+  return done;
+}
+
 Result<std::vector<std::byte>> read_key(Call& call, const maps::Map& map, std::uint64_t address) {
   if (map.key_size() == 0) {
     if (address != 0) return Errno::kInval;
@@ -80,8 +90,7 @@ Result<long> map_update_elem(Call& call, uapi::bpf_attr& attr) {
   const std::vector<std::byte> value =
       RING3_TRY(call.memory().read_array<std::byte>(attr.value, open.map->value_bytes()));
   RING3_TRY(check_waits_for_commit(call, *open.map));
-  CallFds fds(call);
-  RING3_TRY(maps::update_elem(*open.map, key, value, attr.flags, fds));
+  RING3_TRY(update_explained(call, *open.map, key, value, attr.flags));
   return 0L;
 }
 

@@ -127,8 +127,11 @@ Result<Ref<maps::Map>> create_ops_map(Call& call, const uapi::bpf_attr& attr, ma
   RING3_TRY(check_ops_attr(spec));
   RING3_TRY(resolve(call, attr, spec));
   KernelServices& services = call.kernel().services();
-  return struct_ops::create_map(spec, *services.program_host().host_btf()->btf(), services.struct_ops(),
-                                services.map_host());
+  Ref<maps::Map> map = RING3_TRY(struct_ops::create_map(spec, *services.program_host().host_btf()->btf(),
+                                                        services.struct_ops(), services.map_host()));
+  ExplainSink log(call);
+  RING3_TRY(map->charge(log));
+  return map;
 }
 
 /// The special fields of the value, if what they point to can be given back. Linux makes a map that breaks a rule all the same,
@@ -157,7 +160,7 @@ Result<Ref<maps::Map>> create_data_map(Call& call, const uapi::bpf_attr& attr, m
   RING3_TRY(maps::check_fields(spec, services.map_host(), log));
   drop_access_mode(spec);
   RING3_TRY(call.admit_spec(spec));
-  return ops->control.create(spec, services.map_host());
+  return maps::make_map(*ops, spec, services.map_host(), log);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <memory>
@@ -105,7 +106,8 @@ class ArenaMemory {
   std::uint64_t bytes_ = 0;
 };
 
-/// 64 pages.
+/// 64 pages: what programs allocated is charged page by page. What a client touched besides is charged when a program next
+/// allocates or frees, and counts against it then: nobody is asked when a page is touched.
 struct PageBits {
   std::uint64_t taken = 0;      // by programs
   std::uint64_t given_back = 0; // and not taken since
@@ -145,10 +147,20 @@ class ArenaMap final : public Map {
   std::uint64_t user_start() const { return user_start_.load(std::memory_order_acquire); }
   std::uint64_t touched_bytes() const { return memory_.touched_bytes(); }
 
+  ~ArenaMap() override { host().memory().give_back(charged_); }
+
   std::uint64_t allocate(std::uint64_t at, std::uint32_t pages) noexcept;
   void give_back(std::uint64_t at, std::uint32_t pages) noexcept;
 
  private:
+  /// Charges for that many bytes, or as many as the file has where that is more. False: too much, nothing changes.
+  bool charge_for(std::uint64_t bytes) noexcept RING3_REQUIRES(lock_) {
+    bytes = std::max(bytes, touched_bytes());
+    if (bytes > charged_ && !host().memory().charge(bytes - charged_)) return false;
+    if (bytes < charged_) host().memory().give_back(charged_ - bytes);
+    charged_ = bytes;
+    return true;
+  }
   bool taken(std::uint32_t page) const RING3_REQUIRES(lock_) { return (pages_[page / 64].taken >> (page % 64) & 1) != 0; }
   bool free_run(std::uint32_t page, std::uint32_t pages) const RING3_REQUIRES(lock_) {
     for (std::uint32_t i = 0; i < pages; ++i)
@@ -173,6 +185,8 @@ class ArenaMap final : public Map {
   WordLock lock_;
   bool used_ RING3_GUARDED_BY(lock_) = false;
   std::uint32_t hint_ RING3_GUARDED_BY(lock_) = 0;  // no free page below it that was not passed over
+  std::uint64_t taken_bytes_ RING3_GUARDED_BY(lock_) = 0;
+  std::uint64_t charged_ = 0;  // with the lock held, or at the end
   const std::unique_ptr<PageBits[]> pages_;
 };
 
@@ -190,8 +204,11 @@ std::uint64_t ArenaMap::allocate(std::uint64_t at, std::uint32_t pages) noexcept
   } else {
     while (page <= last && !free_run(page, pages)) ++page;
     if (page > last) return 0;
-    if (pages == 1) hint_ = page + 1;
   }
+  const std::uint64_t bytes = pages * page_bytes();
+  if (!charge_for(taken_bytes_ + bytes)) return 0;
+  taken_bytes_ += bytes;
+  if (at == 0 && pages == 1) hint_ = page + 1;
   for (std::uint32_t i = page; i < page + pages; ++i) {
     pages_[i / 64].taken |= std::uint64_t{1} << (i % 64);
     pages_[i / 64].given_back &= ~(std::uint64_t{1} << (i % 64));
@@ -207,10 +224,13 @@ void ArenaMap::give_back(std::uint64_t at, std::uint32_t pages) noexcept {
   if (pages == 0) return;
   WordLockGuard guard(lock_);
   for (std::uint32_t i = page; i < page + pages; ++i) {
+    if (taken(i)) taken_bytes_ -= page_bytes();
     pages_[i / 64].taken &= ~(std::uint64_t{1} << (i % 64));
     pages_[i / 64].given_back |= std::uint64_t{1} << (i % 64);
   }
   memory_.punch(page * page_bytes(), pages * page_bytes());
+  // More only if clients touched more: then it is charged as far as it fits.
+  (void)charge_for(taken_bytes_);
   if (page < hint_) hint_ = page;
 }
 

@@ -102,41 +102,73 @@ std::uint64_t ElementPool::memory_bytes() const { return elements_.bytes() + cop
 /// Stands before each heap element.
 struct ElementHeap::Header {
   rcu::Deferred deferred;
-  std::shared_ptr<const Plan> plan;
+  Plan* plan;
+  std::uint64_t unused;  // keeps elements at multiples of 16
 };
 
 ElementHeap::Header* ElementHeap::header_of(Element* e) noexcept {
-  static_assert(sizeof(Header) % alignof(Element) == 0);
+  static_assert(sizeof(Header) % 16 == 0);
   return reinterpret_cast<Header*>(e) - 1;
 }
 
+void ElementHeap::leave(Plan* plan) noexcept {
+  if (plan->users.fetch_sub(1, std::memory_order_acq_rel) == 1) delete plan;
+}
+
 void ElementHeap::free_block(Header* header) noexcept {
-  if (const Plan* plan = header->plan.get()) {
+  Plan* const plan = header->plan;
+  if (plan->owners) {
     auto* e = reinterpret_cast<Element*>(header + 1);
     if (plan->layout.cpus == 0) plan->owners->release(plan->layout.value(e));
     for (std::uint32_t cpu = 0; cpu < plan->layout.cpus; ++cpu)
       plan->owners->release(plan->layout.cpu_copy(e, cpu, plan->cpu_stride));
   }
-  header->~Header();
   std::free(header);
+  plan->account->give_back(plan->block_bytes);
+  leave(plan);
 }
 
-ElementHeap::ElementHeap(const ElementLayout& layout, std::shared_ptr<const FieldOwners> owners) : layout_(layout) {
-  block_bytes_ = sizeof(Header) + layout.element_bytes();
+ElementHeap::ElementHeap(const ElementLayout& layout, HashTable& table, Options options) : layout_(layout), table_(table) {
+  std::uint64_t block_bytes = sizeof(Header) + layout.element_bytes();
   if (layout.cpus != 0) {
     // Copies stand behind the element, each on cache lines of its own.
     cpu_stride_ = round_up(layout.cpu_value, kCacheLine);
-    block_bytes_ += kCacheLine + layout.cpus * cpu_stride_;
+    block_bytes += kCacheLine + layout.cpus * cpu_stride_;
   }
-  if (owners) plan_ = std::make_shared<Plan>(Plan{layout, cpu_stride_, std::move(owners)});
+  if (options.recycles && !options.owners) most_kept_ = static_cast<std::uint32_t>(kKeptBytes / block_bytes);
+  plan_ = new Plan{layout, cpu_stride_, block_bytes, std::move(options.owners), &options.account, {1}};
 }
 
-Element* ElementHeap::take(std::uint32_t) noexcept {
+ElementHeap::~ElementHeap() {
+  for (std::uint32_t i = 0; most_kept_ != 0 && i < table_.shards(); ++i) {
+    HashTable::Shard& shard = table_.shard(i);
+    WordLockGuard guard(shard.lock);
+    while (Element* e = pop_kept(shard)) destroy(e);
+  }
+  leave(plan_);
+}
+
+Element* ElementHeap::pop_kept(HashTable::Shard& shard) noexcept {
+  Element* e = shard.first_kept;
+  if (e == nullptr) return nullptr;
+  shard.first_kept = e->next.load(std::memory_order_relaxed);
+  --shard.kept;
+  return e;
+}
+
+// The caller holds the shard, which the analysis cannot know: it is computed.
+Element* ElementHeap::take(std::uint32_t hint) noexcept RING3_NO_THREAD_SAFETY_ANALYSIS {
+  if (Element* e = pop_kept(table_.shard(hint))) return e;
   if (fault_point()) return nullptr;
-  auto* block = static_cast<std::byte*>(std::malloc(block_bytes_));
-  if (!block) return nullptr;
-  blocks_.fetch_add(1, std::memory_order_relaxed);
-  auto* header = new (block) Header{{}, plan_};
+  const std::uint64_t bytes = plan_->block_bytes;
+  if (!plan_->account->charge(bytes)) return nullptr;
+  auto* block = static_cast<std::byte*>(std::malloc(bytes));
+  if (!block) {
+    plan_->account->give_back(bytes);
+    return nullptr;
+  }
+  plan_->users.fetch_add(1, std::memory_order_relaxed);
+  auto* header = new (block) Header{{}, plan_, 0};
   auto* e = new (header + 1) Element;
   e->next.store(nullptr, std::memory_order_relaxed);
   e->hash.store(0, std::memory_order_relaxed);
@@ -147,24 +179,38 @@ Element* ElementHeap::take(std::uint32_t) noexcept {
     auto* copies = reinterpret_cast<std::byte*>(round_up(end, kCacheLine));
     *reinterpret_cast<std::byte**>(layout_.value(e)) = copies;
     // A new element's special fields are in their initial state.
-    if (plan_) std::memset(copies, 0, layout_.cpus * cpu_stride_);
+    if (plan_->owners) std::memset(copies, 0, layout_.cpus * cpu_stride_);
   }
   return e;
 }
 
+// As take().
+void ElementHeap::recycle(Element* e, std::uint32_t hint) noexcept RING3_NO_THREAD_SAFETY_ANALYSIS {
+  HashTable::Shard& shard = table_.shard(hint);
+  if (shard.kept >= most_kept_ || plan_->account->tight()) return give(e, hint);
+  // Who still stands on it sees that its life is over, and starts again.
+  e->next.store(shard.first_kept, std::memory_order_release);
+  shard.first_kept = e;
+  ++shard.kept;
+}
+
+Element* ElementHeap::take_kept() noexcept {
+  for (std::uint32_t i = 0; most_kept_ != 0 && i < table_.shards(); ++i) {
+    HashTable::Shard& shard = table_.shard(i);
+    WordLockGuard guard(shard.lock);
+    if (Element* e = pop_kept(shard)) return e;
+  }
+  return nullptr;
+}
+
 void ElementHeap::give(Element* e, std::uint32_t) noexcept {
-  blocks_.fetch_sub(1, std::memory_order_relaxed);
   rcu::call_after_readers(&header_of(e)->deferred, [](rcu::Deferred* d) { free_block(reinterpret_cast<Header*>(d)); });
 }
 
-void ElementHeap::destroy(Element* e) noexcept {
-  blocks_.fetch_sub(1, std::memory_order_relaxed);
-  free_block(header_of(e));
-}
+void ElementHeap::destroy(Element* e) noexcept { free_block(header_of(e)); }
 
 std::uint64_t ElementHeap::memory_bytes() const {
-  const std::int64_t n = blocks_.load(std::memory_order_relaxed);
-  return n > 0 ? static_cast<std::uint64_t>(n) * block_bytes_ : 0;
+  return (plan_->users.load(std::memory_order_relaxed) - 1) * plan_->block_bytes;
 }
 
 }  // namespace ring3::maps

@@ -19,7 +19,7 @@ Result<void> as_result(long code) {
 }  // namespace
 
 HashMap::HashMap(const MapOps& ops, const MapSpec& spec, MapHost& host, const HashValues& values, Parts parts)
-    : Map(ops, spec, host), values_(values), parts_(std::move(parts)) {}
+    : Map(ops, spec, host), values_(values), parts_(std::move(parts)), recycles_(parts_.store->recycles()) {}
 
 HashMap::~HashMap() {
   // No readers and no writers any more. What is in no table may still hold what a late program put in.
@@ -51,7 +51,9 @@ Result<Ref<Map>> HashMap::make(const MapOps& ops, const MapSpec& spec, MapHost& 
   if (spec.flags & uapi::BPF_F_NO_PREALLOC) {
     if (fault_point()) return Errno::kNoMem;
     NullSink log;  // the fields were checked before
-    parts.store = std::make_unique<ElementHeap>(parts.layout, RING3_TRY(FieldOwners::make(spec.fields, host, log)));
+    parts.store = std::make_unique<ElementHeap>(
+        parts.layout, *parts.table,
+        ElementHeap::Options{RING3_TRY(FieldOwners::make(spec.fields, host, log)), host.memory(), values.recycled});
   } else {
     const std::uint64_t elements = std::uint64_t{spec.max_entries} + parts.table->shards();
     if (elements >= 0xffffffff) return Errno::kTooBig;
@@ -88,10 +90,10 @@ void HashMap::give_back(Element* e, std::uint32_t hash) noexcept {
 
 /// With the shard held; the key is not in the table. room: an element with its place in the count, or null.
 long HashMap::insert(const void* key, std::uint32_t hash, const void* value, WriteValue write,
-                     Element* room, Reclaimed& out) noexcept {
+                     Element* room, Element*& spare, Reclaimed& out) noexcept {
   Element* e = room;
   if (!e) {
-    e = parts_.store->take(hash);
+    e = take(hash, spare);
     if (!e) {
       count_.fetch_sub(1, std::memory_order_relaxed);
       return to_syscall(Errno::kNoMem);
@@ -106,22 +108,27 @@ long HashMap::insert(const void* key, std::uint32_t hash, const void* value, Wri
 
 /// With the shard held.
 long HashMap::replace(Element* old, const void* key, std::uint32_t hash, const void* value,
-                      WriteValue write, Reclaimed& out) noexcept {
-  Element* e = parts_.store->take(hash);
+                      WriteValue write, Element*& spare, Reclaimed& out) noexcept {
+  Element* e = take(hash, spare);
   if (!e) return to_syscall(Errno::kNoMem);
   table().write_key(e, key, hash);
   write(*this, e, value, true, out);
   if (parts_.clock) parts_.clock->takes_place(old, e);
   table().replace(old, e);
   values_.replaced(*this, old, out);
-  parts_.store->give(old, hash);
+  if (recycles_)
+    parts_.store->recycle(old, hash);
+  else
+    parts_.store->give(old, hash);
   return 0;
 }
 
 long HashMap::put(const void* key, const void* value, std::uint64_t flags, bool in_place, WriteValue write,
                   Reclaimed& out) noexcept {
   const std::uint32_t hash = table().hash(key);
-  Element* room = nullptr;  // evicted for us: not in the table, counted
+  Element* room = nullptr;   // evicted for us: not in the table, counted
+  Element* spare = nullptr;  // was kept for a key of another shard: not counted
+  bool searched = false;
   long code = 0;
   for (;;) {
     bool full = false;
@@ -134,23 +141,33 @@ long HashMap::put(const void* key, const void* value, std::uint64_t flags, bool 
         write(*this, e, value, false, out);
         if (parts_.clock) parts_.clock->mark_used(e);
       } else if (e) {
-        code = replace(e, key, hash, value, write, out);
+        code = replace(e, key, hash, value, write, spare, out);
       } else if (flags & uapi::BPF_EXIST) {
         code = to_syscall(Errno::kNoEnt);
       } else if (room || reserve()) {
-        code = insert(key, hash, value, write, std::exchange(room, nullptr), out);
+        code = insert(key, hash, value, write, std::exchange(room, nullptr), spare, out);
       } else {
         full = true;
       }
     }
+    if (code == to_syscall(Errno::kNoMem) && recycles_ && !std::exchange(searched, true)) {
+      spare = parts_.store->take_kept();
+      code = 0;
+      if (spare) continue;
+      return to_syscall(Errno::kNoMem);
+    }
     if (!full) break;
-    if (!parts_.clock) return to_syscall(Errno::kTooBig);
+    if (!parts_.clock) {
+      code = to_syscall(Errno::kTooBig);
+      break;
+    }
     // Without our shard: the victim is in another one.
     room = parts_.clock->evict();
     if (!room) return to_syscall(Errno::kNoMem);
     values_.released(*this, room);
   }
   if (room) give_back(room, hash);
+  if (spare) parts_.store->give(spare, hash);
   return code;
 }
 
@@ -162,9 +179,14 @@ long HashMap::remove(const void* key) noexcept {
     e = table().find(key, hash);
     if (!e) return to_syscall(Errno::kNoEnt);
     table().unlink(e);
+    if (recycles_) parts_.store->recycle(e, hash);
   }
-  values_.released(*this, e);
-  give_back(e, hash);
+  if (recycles_) {
+    count_.fetch_sub(1, std::memory_order_relaxed);
+  } else {
+    values_.released(*this, e);
+    give_back(e, hash);
+  }
   return 0;
 }
 

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <utility>
 
 #include "maps/kinds/element_store.h"
 #include "maps/kinds/eviction_clock.h"
@@ -35,6 +36,8 @@ struct HashValues {
   void (*replaced)(HashMap&, Element*, Reclaimed&);
   /// Nobody can find the map any more; null: nothing to do.
   void (*ending)(HashMap&) = nullptr;
+  /// A program may see its value become another key's, as in Linux: elements that own nothing are used again at once.
+  bool recycled = false;
 };
 
 /// Writes a value into an element. fresh: the element is not in the table yet.
@@ -106,13 +109,18 @@ class HashMap final : public Map {
   void cancel_deferred() noexcept override;
   bool reserve() noexcept;
   void give_back(Element* e, std::uint32_t hash) noexcept;
-  long insert(const void* key, std::uint32_t hash, const void* value, WriteValue write, Element* room,
+  /// `spare`, if there is one. With the shard held.
+  Element* take(std::uint32_t hash, Element*& spare) noexcept {
+    return spare ? std::exchange(spare, nullptr) : parts_.store->take(hash);
+  }
+  long insert(const void* key, std::uint32_t hash, const void* value, WriteValue write, Element* room, Element*& spare,
               Reclaimed& out) noexcept;
-  long replace(Element* old, const void* key, std::uint32_t hash, const void* value, WriteValue write,
+  long replace(Element* old, const void* key, std::uint32_t hash, const void* value, WriteValue write, Element*& spare,
                Reclaimed& out) noexcept;
 
   const HashValues& values_;
   Parts parts_;
+  const bool recycles_;
   alignas(64) std::atomic<std::uint32_t> count_{0};
 };
 

@@ -43,6 +43,9 @@ class HashTable {
  public:
   struct alignas(64) Shard {
     WordLock lock;
+    // Elements kept for the next that come in (ElementHeap), linked by `next`.
+    std::uint32_t kept RING3_GUARDED_BY(lock) = 0;
+    Element* first_kept RING3_GUARDED_BY(lock) = nullptr;
   };
 
   /// entries: how many elements to expect. Errors: kNoMem; kTooBig more than 2^31 buckets.

@@ -60,10 +60,10 @@ void percpu_replaced(HashMap&, Element*, Reclaimed&) {}
 
 }  // namespace
 
-const HashValues plain_values = {plain_layout,   plain_read,     plain_program_value,
-                                 plain_in_place, plain_released, plain_replaced};
-const HashValues percpu_values = {percpu_layout,   percpu_read,     percpu_program_value,
-                                  percpu_in_place, percpu_released, percpu_replaced};
+const HashValues plain_values = {plain_layout,   plain_read,     plain_program_value, plain_in_place,
+                                 plain_released, plain_replaced, nullptr,             true};
+const HashValues percpu_values = {percpu_layout,   percpu_read,     percpu_program_value, percpu_in_place,
+                                  percpu_released, percpu_replaced, nullptr,              true};
 
 std::uint32_t padded_key(const MapSpec& spec) { return static_cast<std::uint32_t>(round_up(spec.key_size, 8)); }
 

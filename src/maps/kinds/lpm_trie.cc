@@ -17,10 +17,11 @@ bool same_prefix(const TrieNode* n, const PrefixWords<kWords>& key, std::uint32_
 
 }  // namespace
 
-LpmTrie::LpmTrie(std::uint32_t data_bytes, std::uint32_t value_bytes)
+LpmTrie::LpmTrie(std::uint32_t data_bytes, std::uint32_t value_bytes, MemoryAccount& account)
     : data_bytes_(data_bytes),
       words_((data_bytes + 7) / 8),
-      node_bytes_(static_cast<std::uint32_t>(sizeof(TrieNode)) + words_ * 8 + value_bytes) {}
+      node_bytes_(static_cast<std::uint32_t>(sizeof(TrieNode)) + words_ * 8 + value_bytes),
+      account_(account) {}
 
 LpmTrie::~LpmTrie() {
   // Leaves first, without recursion: a path is as deep as a key has bits.
@@ -45,8 +46,9 @@ LpmTrie::~LpmTrie() {
 
 void LpmTrie::write_key(const TrieNode* n, void* key) const noexcept {
   auto* to = static_cast<std::byte*>(key);
-  std::memcpy(to, &n->bits, sizeof n->bits);
-  to += sizeof n->bits;
+  const std::uint32_t bits = n->bits;
+  std::memcpy(to, &bits, sizeof bits);
+  to += sizeof bits;
   for (std::uint32_t off = 0; off < data_bytes_; off += 8) {
     const std::uint64_t w = __builtin_bswap64(n->words()[off / 8]);
     std::memcpy(to + off, &w, data_bytes_ - off < 8 ? data_bytes_ - off : 8);
@@ -81,10 +83,15 @@ LpmTrie::Words LpmTrie::words_of(const TrieNode* n, std::uint32_t bytes) noexcep
 }
 
 TrieNode* LpmTrie::allocate() noexcept {
-  if (fault_point()) return nullptr;
+  if (fault_point() || !account_.charge(node_bytes_)) return nullptr;
   void* block = std::malloc(node_bytes_);
-  if (!block) return nullptr;
+  if (!block) {
+    account_.give_back(node_bytes_);
+    return nullptr;
+  }
   auto* n = new (block) TrieNode;
+  n->account = &account_;
+  n->bytes = node_bytes_;
   n->child[0].store(nullptr, std::memory_order_relaxed);
   n->child[1].store(nullptr, std::memory_order_relaxed);
   return n;
@@ -94,17 +101,22 @@ TrieNode* LpmTrie::make(const void* key) noexcept {
   TrieNode* n = allocate();
   if (!n) return nullptr;
   const PrefixKey k(key);
-  n->bits = k.bits;
+  n->bits = static_cast<std::uint16_t>(k.bits);
   n->has_value.store(1, std::memory_order_relaxed);
   for (std::uint32_t i = 0; i < words_; ++i) n->words()[i] = prefix_word(k.data, data_bytes_, i);
   return n;
 }
 
-void LpmTrie::destroy(TrieNode* n) noexcept { std::free(n); }
+void LpmTrie::destroy(TrieNode* n) noexcept {
+  MemoryAccount* const account = n->account;
+  const std::uint32_t bytes = n->bytes;
+  std::free(n);
+  account->give_back(bytes);
+}
 
 void LpmTrie::retire(TrieNode* n) noexcept {
   nodes_.fetch_sub(1, std::memory_order_relaxed);
-  rcu::call_after_readers(&n->deferred, [](rcu::Deferred* d) { std::free(d); });
+  rcu::call_after_readers(&n->deferred, [](rcu::Deferred* d) { destroy(reinterpret_cast<TrieNode*>(d)); });
 }
 
 TrieNode* LpmTrie::find(const void* key) const noexcept {
@@ -143,7 +155,7 @@ bool LpmTrie::insert(TrieNode* fresh) noexcept {
     // The two part behind `common` bits, where nobody stands yet.
     TrieNode* fork = allocate();
     if (!fork) return false;
-    fork->bits = common;
+    fork->bits = static_cast<std::uint16_t>(common);
     fork->has_value.store(0, std::memory_order_relaxed);
     std::memcpy(fork->words(), fresh->words(), words_ * 8);
     const bool side = words.bit(common);

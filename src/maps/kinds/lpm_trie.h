@@ -5,32 +5,36 @@
 //
 // Readers take no lock and stay inside a read section: a node never changes but for its child links and for
 // losing its value, is linked when it is complete, and is freed after readers. An update puts a new node in the
-// place of the old one. Writers are serial (the map's lock).
+// place of the old one. Writers are serial (the map's lock). Each node is charged to an account until it is free.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 
 #include "maps/kinds/prefix.h"
+#include "maps/memory_account.h"
 #include "object/rcu.h"
 
 namespace ring3::maps {
 
 struct TrieNode {
   rcu::Deferred deferred;
+  MemoryAccount* account;
   std::atomic<TrieNode*> child[2];
-  std::uint32_t bits;                   // length of the prefix
-  std::atomic<std::uint32_t> has_value;
+  std::uint16_t bits;                   // length of the prefix
+  std::atomic<std::uint16_t> has_value;
+  std::uint32_t bytes;                  // of the whole node
 
   std::uint64_t* words() { return reinterpret_cast<std::uint64_t*>(this + 1); }
   const std::uint64_t* words() const { return reinterpret_cast<const std::uint64_t*>(this + 1); }
 };
 static_assert(sizeof(TrieNode) % 8 == 0);
+static_assert(kPrefixMaxBytes * 8 <= UINT16_MAX);
 
 class LpmTrie {
  public:
   /// data_bytes: of a key without its length. value_bytes: room in a node, a multiple of 8.
-  LpmTrie(std::uint32_t data_bytes, std::uint32_t value_bytes);
+  LpmTrie(std::uint32_t data_bytes, std::uint32_t value_bytes, MemoryAccount& account);
   LpmTrie(const LpmTrie&) = delete;
   LpmTrie& operator=(const LpmTrie&) = delete;
   /// No readers any more.
@@ -76,6 +80,7 @@ class LpmTrie {
   const std::uint32_t data_bytes_;
   const std::uint32_t words_;
   const std::uint32_t node_bytes_;
+  MemoryAccount& account_;
   std::atomic<TrieNode*> root_{nullptr};
   std::atomic<std::uint32_t> nodes_{0};
 };

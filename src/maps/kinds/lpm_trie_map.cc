@@ -20,7 +20,7 @@ class TrieMap final : public Map {
  public:
   TrieMap(const MapSpec& spec, MapHost& host)
       : Map(lpm_trie_ops, spec, host),
-        trie(spec.key_size - kLengthBytes, static_cast<std::uint32_t>(round_up(spec.value_size, 8))) {}
+        trie(spec.key_size - kLengthBytes, static_cast<std::uint32_t>(round_up(spec.value_size, 8)), host.memory()) {}
 
   long put(const void* key, const void* value, std::uint64_t flags) noexcept {
     if (flags > uapi::BPF_EXIST || PrefixKey(key).bits > trie.max_bits()) return to_syscall(Errno::kInval);

@@ -55,25 +55,23 @@ class StackTraceMap final : public Map {
     return old != nullptr;
   }
   long store(std::span<const std::uint64_t> chain, std::uint64_t flags) noexcept;
+  /// With a chain in every bucket: Linux makes them all at once.
   std::uint64_t bytes() const {
-    return sizeof *this + std::uint64_t{count_} * sizeof(Chain*) +
-           chains_.load(std::memory_order_relaxed) * (sizeof(Chain) + value_size());
+    return sizeof *this + std::uint64_t{count_} * (sizeof(Chain*) + sizeof(Chain) + value_size());
   }
 
  private:
   ~StackTraceMap() override {
     for (std::uint32_t i = 0; i < count_; ++i) std::free(buckets_[i].load(std::memory_order_relaxed));
   }
-  void retire(Chain* c) noexcept {
+  static void retire(Chain* c) noexcept {
     if (!c) return;
-    chains_.fetch_sub(1, std::memory_order_relaxed);
     rcu::call_after_readers(&c->deferred, [](rcu::Deferred* d) { std::free(d); });
   }
 
   const Buckets buckets_;
   const std::uint32_t count_;
   const std::uint64_t seed_;
-  std::atomic<std::uint64_t> chains_{0};
 };
 
 StackTraceMap& as_traces(Map& map) { return static_cast<StackTraceMap&>(map); }
@@ -100,7 +98,6 @@ long StackTraceMap::store(std::span<const std::uint64_t> chain, std::uint64_t fl
   if (!block) return to_syscall(Errno::kNoMem);
   Chain* fresh = new (block) Chain{{}, hash, static_cast<std::uint32_t>(chain.size())};
   std::memcpy(fresh->entries(), chain.data(), chain.size_bytes());
-  chains_.fetch_add(1, std::memory_order_relaxed);
   retire(buckets_[id].exchange(fresh, std::memory_order_acq_rel));
   return id;
 }
