@@ -56,6 +56,8 @@ struct RuntimeOptions {
   ClientLimits client_limits = {};     ///< what one user's clients may hold
   std::uint64_t map_memory_bytes = 0;  ///< what all maps together may hold, elements and objects in them included; 0: as much as there
                                        ///< is. Beyond it: kNoMem, kTooBig a map that alone needs more; the log names the map
+  FrameTaker* frames = nullptr;        ///< takes the frames of clients' live XDP test runs; outlives the runtime. Null: nobody does, they are
+                                       ///< dropped and counted
   bool blind_constants = false;        ///< machine code holds no constant as a program's author chose it; costs speed
 };
 

@@ -16,7 +16,7 @@ using Runner = Result<TestRunResult> (*)(Program&, const TestRunRequest&, exec::
 Result<TestRunResult> run_test_functions(Program& program, const TestRunRequest& request, exec::HostServices&) {
   if (!is_plain(request)) return Errno::kInval;
   const std::uint32_t at = program.attach_type();
-  if (at == uapi::BPF_TRACE_FENTRY || at == uapi::BPF_TRACE_FEXIT) return TestRunResult{};
+  if (at == uapi::BPF_TRACE_FENTRY || at == uapi::BPF_TRACE_FEXIT) return TestRunResult{.has_data = false};
   if (at != uapi::BPF_MODIFY_RETURN) return Errno::kFault;
   return refuse_run(request, Errno::kNotSupp, "a run of tracing programs calls test functions of a kernel, which this host has not");
 }
@@ -74,6 +74,10 @@ std::uint32_t run_repeatedly(const Program& program, const exec::RunArgs& args, 
   return result.retval;
 }
 
+bool has_device(const TestRunRequest& request, std::uint32_t ifindex) {
+  return ifindex <= kLoopback || (request.devices != nullptr && request.devices->has_device(ifindex));
+}
+
 bool gives_context(std::uint32_t prog_type) {
   const RunnerRow* row = find_runner(prog_type);
   return row != nullptr && row->gives_context;
@@ -89,8 +93,8 @@ Result<TestRunResult> test_run(Program& program, const TestRunRequest& request, 
 
 /// behaviour.md E.2: a block of bytes in and out, nothing else.
 Result<TestRunResult> run_as_syscall(Program& program, const TestRunRequest& request, exec::HostServices& host) {
-  if (request.has_data_in || request.has_data_out || request.has_ctx_out || request.repeat != 0 || request.flags != 0 ||
-      request.batch_size != 0)
+  if (request.has_data_in || request.has_data_out || request.has_ctx_out || request.repeat != 0 || request.duration != 0 ||
+      request.flags != 0 || request.batch_size != 0)
     return Errno::kInval;
   const std::size_t bytes = request.ctx_in.size();
   if (bytes < program.about().max_ctx_offset || bytes > kMaxSyscallCtxBytes) return Errno::kInval;

@@ -13,22 +13,26 @@
 #include "maps/map.h"
 #include "prog/program.h"
 #include "ring3/result.h"
+#include "ring3/test_run.h"
 
 namespace ring3::prog {
 
 /// The `test` part of the attribute, memory already copied in.
 struct TestRunRequest {
   std::vector<std::byte> data_in, ctx_in;
-  bool has_data_in = false, has_ctx_in = false;
+  bool has_data_in = false, has_ctx_in = false;     // the client gave a pointer
+  bool data_faults = false;                         // … to data that cannot be read; data_in has its size
+  std::uint32_t data_size_in = 0;
   bool has_data_out = false, has_ctx_out = false;   // the client gave an output pointer
   std::uint32_t data_size_out = 0, ctx_size_out = 0;
-  std::uint32_t repeat = 0;
+  std::uint32_t repeat = 0, duration = 0;
   std::uint32_t flags = 0, cpu = 0, batch_size = 0;
   /// Memory that pointers of the client mean: what a syscall program's helpers reach, structs of a member's arguments.
   /// Null: nothing.
   exec::ClientMemory* client = nullptr;
   maps::MapHost* devices = nullptr;  // who knows the host's devices; null: there is the loopback only
-  TextSink* why = nullptr;           // one line for a refusal that an errno does not explain
+  FrameTaker* frames = nullptr;      // who takes what live frames become; null: nobody
+  TextSink* why = nullptr;           // one line for what neither an errno nor an output explains
 };
 
 /// The caller copies min(size, client's room) bytes out, writes the true sizes into the attribute, and
@@ -36,6 +40,7 @@ struct TestRunRequest {
 struct TestRunResult {
   std::uint32_t retval = 0;
   std::uint32_t duration_ns = 0;  // mean of one run
+  bool has_data = true;           // the kind says how large its data is, even when that is 0
   std::vector<std::byte> data_out, ctx_out;
 };
 

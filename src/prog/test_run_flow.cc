@@ -32,6 +32,7 @@ Result<TestRunResult> run_on_flow(Program& program, const TestRunRequest& reques
   if (!is_plain(request)) return Errno::kInval;
   const std::size_t bytes = request.data_in.size();
   if (bytes < exec::kEthernetHeader || bytes > kPageBytes) return Errno::kInval;
+  if (request.data_faults) return Errno::kFault;
   const FlowKeys given = RING3_TRY(read_context<FlowKeys>(request));
   constexpr std::size_t kFlagsEnd = offsetof(FlowKeys, flags) + sizeof(FlowKeys::flags);
   if (!is_zero(given, 0, offsetof(FlowKeys, flags)) || !is_zero(given, kFlagsEnd, sizeof given)) return Errno::kInval;

@@ -15,6 +15,9 @@ namespace ring3::prog {
 std::uint32_t run_repeatedly(const Program& program, const exec::RunArgs& args, const TestRunRequest& request,
                              exec::HostServices& host, TestRunResult& result, void (*reset)(void* ctx) = nullptr);
 
+/// The loopback is everywhere; other devices are the host's.
+bool has_device(const TestRunRequest& request, std::uint32_t ifindex);
+
 /// Says why, and returns the errno.
 Errno refuse_run(const TestRunRequest& request, Errno e, std::string_view why);
 
@@ -26,11 +29,12 @@ inline bool is_plain(const TestRunRequest& request) {
 inline constexpr std::size_t kPageBytes = 4096;
 inline constexpr std::uint32_t kLoopback = 1;
 
-/// A record from the client's bytes: shorter ones are filled with zeroes, longer ones must end in zeroes.
+/// A record from the client's bytes: shorter ones are filled with zeroes, longer ones must end in zeroes, and within a page.
 template <typename Record>
 Result<Record> read_context(const TestRunRequest& request) {
   Record ctx{};
   const std::span bytes(request.ctx_in);
+  if (bytes.size() > kPageBytes) return Errno::kTooBig;
   const std::size_t known = std::min(bytes.size(), sizeof(ctx));
   const auto tail = bytes.subspan(known);
   if (std::any_of(tail.begin(), tail.end(), [](std::byte b) { return b != std::byte{0}; })) return Errno::kTooBig;
@@ -53,6 +57,13 @@ bool is_zero(const Record& record, std::size_t first, std::size_t last) {
 
 Result<TestRunResult> run_on_skb(Program& program, const TestRunRequest& request, exec::HostServices& host);
 Result<TestRunResult> run_on_xdp(Program& program, const TestRunRequest& request, exec::HostServices& host);
+/// A frame's program, once checked, on as many live frames as the request asks for.
+struct LiveRun {
+  std::span<const std::byte> bytes;  // metadata first
+  std::size_t metadata_bytes;
+  std::uint32_t ingress;             // interface number
+};
+Result<TestRunResult> run_on_live_frames(Program& program, const TestRunRequest& request, exec::HostServices& host, const LiveRun& live);
 Result<TestRunResult> run_on_arguments(Program& program, const TestRunRequest& request, exec::HostServices& host);
 Result<TestRunResult> run_on_lookup(Program& program, const TestRunRequest& request, exec::HostServices& host);
 Result<TestRunResult> run_on_flow(Program& program, const TestRunRequest& request, exec::HostServices& host);

@@ -38,7 +38,8 @@ Result<LookupContext> shown_to_program(LookupContext ctx) {
 }  // namespace
 
 Result<TestRunResult> run_on_lookup(Program& program, const TestRunRequest& request, exec::HostServices& host) {
-  if (!is_plain(request) || request.has_data_in || request.has_data_out) return Errno::kInval;
+  if (!is_plain(request) || request.has_data_in || request.has_data_out || request.data_size_in != 0 || request.data_size_out != 0)
+    return Errno::kInval;
   if (!request.has_ctx_in && !request.has_ctx_out) return Errno::kInval;
   LookupContext given = RING3_TRY(read_context<LookupContext>(request));
   if (given.socket_or_cookie != 0 || given.ingress_ifindex != 0) return Errno::kInval;

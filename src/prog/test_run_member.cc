@@ -113,7 +113,7 @@ Result<TestRunResult> run_as_member(Program& program, const TestRunRequest& requ
     return refuse_run(request, Errno::kOpNotSupp, "references cross this member's border, and a test run has none");
   Arguments arguments = RING3_TRY(read_arguments(*ops, member, shape, request));
 
-  TestRunResult result;
+  TestRunResult result{.has_data = false};
   run_repeatedly(program, {.ctx = arguments.slots.data(), .client = request.client}, request, host, result);
   if (shape.ret_bytes == 0) result.retval = 0;
   if (shape.ret_bytes != 0) result.retval = static_cast<std::uint32_t>(narrowed(result.retval, {std::min<std::uint8_t>(shape.ret_bytes, 4), shape.ret_signed}));

@@ -55,6 +55,7 @@ Result<TestRunResult> run_on_netfilter(Program& program, const TestRunRequest& r
   if (!is_plain(request)) return Errno::kInval;
   const std::span<const std::byte> data(request.data_in);
   if (data.size() < kIpHeader || data.size() > kPageBytes - exec::kPacketHeadroom - exec::kPacketTailroom) return Errno::kInval;
+  if (request.data_faults) return Errno::kFault;
   const HookState state = RING3_TRY(hook_state(request));
   const std::size_t hidden = RING3_TRY(hidden_bytes(data, state));
   auto packet = RING3_TRY(exec::Packet::make(data.subspan(hidden)));

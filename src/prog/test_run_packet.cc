@@ -1,5 +1,8 @@
-// Running socket filters, tc and XDP programs on bytes a client gives. Which fields of a context may be given,
+// Running socket filters, tc programs and their like on bytes a client gives. Which fields of a context may be given,
 // and which sizes, is Linux's (its test_run behaviour is what client libraries probe).
+#include <cerrno>
+#include <utility>
+
 #include "exec/packet.h"
 #include "prog/test_run_kinds.h"
 #include "uapi/bpf.h"
@@ -7,14 +10,12 @@
 namespace ring3::prog {
 namespace {
 
-constexpr std::size_t kMaxMetadataBytes = 255;  // multiple of 4
 constexpr std::uint32_t kMaxWireBytes = 65536;
 constexpr std::uint32_t kMaxSegments = 65535;
-constexpr std::uint32_t kMaxLiveBatch = 256;
 
 /// Bytes [first, last) of a context that a client may set.
 struct Settable {
-  std::size_t first, last;
+  std::ptrdiff_t first, last;
 };
 #define RING3_FIELD(record, field) Settable{offsetof(record, field), offsetof(record, field) + sizeof(record::field)}
 constexpr Settable kSkbFields[] = {
@@ -26,23 +27,27 @@ constexpr Settable kSkbFields[] = {
 };
 #undef RING3_FIELD
 
-/// The loopback is everywhere; other devices are the host's.
-bool has_device(const TestRunRequest& request, std::uint32_t ifindex) {
-  return ifindex <= kLoopback || (request.devices != nullptr && request.devices->has_device(ifindex));
-}
-
 Result<void> check_data(const TestRunRequest& request) {
   if (request.data_in.size() < exec::kEthernetHeader ||
       request.data_in.size() > kPageBytes - exec::kPacketHeadroom - exec::kPacketTailroom)
     return Errno::kInval;
-  return {};
+  return request.data_faults ? Result<void>(Errno::kFault) : Result<void>();
+}
+
+/// A packet that says IP has at least such a header.
+Result<void> check_network_header(const TestRunRequest& request) {
+  constexpr std::size_t kIpHeader = 20, kIp6Header = 40;
+  const auto at = [&](std::size_t i) { return std::to_integer<unsigned>(request.data_in[i]); };
+  const unsigned protocol = at(exec::kEthernetHeader - 2) << 8 | at(exec::kEthernetHeader - 1);
+  const std::size_t least = protocol == 0x0800 ? kIpHeader : protocol == 0x86dd ? kIp6Header : 0;
+  return request.data_in.size() < exec::kEthernetHeader + least ? Result<void>(Errno::kInval) : Result<void>();
 }
 
 Result<void> check_skb_context(const uapi::__sk_buff& ctx) {
   const auto bytes = std::as_bytes(std::span(&ctx, 1));
   for (std::size_t i = 0; i < bytes.size(); ++i) {
     const bool settable = std::any_of(std::begin(kSkbFields), std::end(kSkbFields),
-                                      [i](const Settable& f) { return i >= f.first && i < f.last; });
+                                      [i](const Settable& f) { return std::cmp_greater_equal(i, f.first) && std::cmp_less(i, f.last); });
     if (!settable && bytes[i] != std::byte{0}) return Errno::kInval;
   }
   return {};
@@ -58,7 +63,7 @@ Result<void> fill_skb(uapi::__sk_buff& skb, const TestRunRequest& request, std::
   RING3_TRY(check_skb_context(skb));
   const auto whole = static_cast<std::uint32_t>(request.data_in.size());
   // Linux sets this one from a context alone.
-  if (!request.has_ctx_in) skb.wire_len = 0;
+  if (!request.has_ctx_in && !request.has_ctx_out) skb.wire_len = 0;
   else if (skb.wire_len == 0) skb.wire_len = whole;
   else if (skb.wire_len < whole || skb.wire_len > kMaxWireBytes) return Errno::kInval;
   if (!has_device(request, skb.ifindex)) return Errno::kNoDev;
@@ -71,16 +76,22 @@ Result<void> fill_skb(uapi::__sk_buff& skb, const TestRunRequest& request, std::
   return {};
 }
 
-/// The metadata a client asks for stands at the head of its data.
-Result<std::size_t> metadata_bytes(const uapi::xdp_md& ctx, const TestRunRequest& request) {
-  if (!request.has_ctx_in) return std::size_t{0};
-  const bool bad_metadata = ctx.data > kMaxMetadataBytes || ctx.data % 4 != 0;
-  if (ctx.data_meta != 0 || ctx.data_end != request.data_in.size() || ctx.data > ctx.data_end || bad_metadata)
-    return Errno::kInval;
-  if (ctx.egress_ifindex != 0 || (ctx.ingress_ifindex == 0 && ctx.rx_queue_index != 0)) return Errno::kInval;
-  if (!has_device(request, ctx.ingress_ifindex)) return Errno::kNoDev;
-  if (ctx.rx_queue_index != 0) return Errno::kInval;
-  return std::size_t{ctx.data};
+/// What comes back: what may be given, as the program left it, in what was given.
+uapi::__sk_buff shown(uapi::__sk_buff given, const uapi::__sk_buff& left) {
+  const auto from = std::as_bytes(std::span(&left, 1));
+  const auto to = std::as_writable_bytes(std::span(&given, 1));
+  for (const Settable& field : kSkbFields) std::copy(from.begin() + field.first, from.begin() + field.last, to.begin() + field.first);
+  return given;
+}
+
+/// What a device that sums up all of a packet would say of it: without the link layer.
+std::uint32_t sum_of(const rewrite::PacketRecord& record) {
+  return exec::sum_bytes({std::min(record.network, record.data_end), record.data_end});
+}
+
+std::uint16_t folded(std::uint32_t sum) {
+  sum = (sum & 0xffff) + (sum >> 16);
+  return static_cast<std::uint16_t>(sum + (sum >> 16));
 }
 
 }  // namespace
@@ -89,7 +100,6 @@ Result<TestRunResult> run_on_skb(Program& program, const TestRunRequest& request
   constexpr std::uint32_t kKnownFlags = uapi::BPF_F_TEST_SKB_CHECKSUM_COMPLETE;
   if ((request.flags & ~kKnownFlags) != 0 || request.cpu != 0 || request.batch_size != 0) return Errno::kInval;
   RING3_TRY(check_data(request));
-  if (request.flags != 0) return refuse_run(request, Errno::kOpNotSupp, "packets here carry no checksum to check");
   const std::span data(request.data_in);
   const std::size_t hidden = sees_link_layer(program) ? 0 : exec::kEthernetHeader;
   auto packet = RING3_TRY(exec::Packet::make(data));
@@ -99,43 +109,18 @@ Result<TestRunResult> run_on_skb(Program& program, const TestRunRequest& request
   record.data = record.data_meta = record.link_layer + hidden;
   uapi::__sk_buff& skb = record.abi.skb;
   RING3_TRY(fill_skb(skb, request, static_cast<std::uint32_t>(data.size() - hidden)));
+  RING3_TRY(check_network_header(request));
+
+  record.is_summed = (request.flags & uapi::BPF_F_TEST_SKB_CHECKSUM_COMPLETE) != 0;
+  if (record.is_summed) record.sum = sum_of(record);
 
   TestRunResult result;
   run_repeatedly(program, {.ctx = &record}, request, host, result);
+  if (record.is_summed && folded(record.sum) != folded(sum_of(record)))
+    return refuse_run(request, Errno{EBADMSG}, "the program changed the packet, and did not say so to its checksum");
   result.data_out.assign(hidden, std::byte{0});
   result.data_out.insert(result.data_out.end(), packet->bytes().begin(), packet->bytes().end());
-  if (request.has_ctx_out) result.ctx_out = bytes_of(skb);
-  return result;
-}
-
-Result<TestRunResult> run_on_xdp(Program& program, const TestRunRequest& request, exec::HostServices& host) {
-  constexpr std::uint32_t kLive = uapi::BPF_F_TEST_XDP_LIVE_FRAMES;
-  const bool live = (request.flags & kLive) != 0;
-  if ((request.flags & ~kLive) != 0 || (!live && request.batch_size != 0)) return Errno::kInval;
-  if (request.batch_size > kMaxLiveBatch) return Errno::kTooBig;
-  if (request.data_in.size() < exec::kEthernetHeader) return Errno::kInval;
-  const uapi::xdp_md ctx = RING3_TRY(read_context<uapi::xdp_md>(request));
-  const std::size_t metadata = RING3_TRY(metadata_bytes(ctx, request));
-  if (live && request.has_ctx_in && (request.has_data_out || request.has_ctx_out)) return Errno::kInval;
-  const bool jumbo = request.data_in.size() > kPageBytes - exec::kPacketHeadroom - exec::kPacketTailroom;
-  if (live && jumbo) return Errno::kInval;
-  if (live) return refuse_run(request, Errno::kOpNotSupp, "live frames go to devices, which this host has not");
-  if (jumbo) return refuse_run(request, Errno::kOpNotSupp, "frames of more than one buffer are not supported");
-  auto packet = RING3_TRY(exec::Packet::make(request.data_in));
-  rewrite::PacketRecord& record = packet->record();
-  record.data = record.data_meta + metadata;
-  record.abi.xdp.ingress_ifindex = ctx.ingress_ifindex != 0 ? ctx.ingress_ifindex : kLoopback;
-
-  TestRunResult result;
-  run_repeatedly(program, {.ctx = &record}, request, host, result);
-  result.data_out.assign(record.data_meta, record.data_end);
-  if (request.has_ctx_out) {
-    uapi::xdp_md out = record.abi.xdp;
-    out.data_meta = 0;
-    out.data = static_cast<std::uint32_t>(record.data - record.data_meta);
-    out.data_end = static_cast<std::uint32_t>(record.data_end - record.data_meta);
-    result.ctx_out = bytes_of(out);
-  }
+  if (request.has_ctx_out) result.ctx_out = bytes_of(shown(RING3_TRY(read_context<uapi::__sk_buff>(request)), skb));
   return result;
 }
 

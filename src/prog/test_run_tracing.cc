@@ -16,7 +16,8 @@ constexpr Errno kNoSuchCpu{6};  // ENXIO
 /// A run names a CPU only with the flag for it. Which slot the run gets is the host's business all the same: no program
 /// can tell but by its number, and slots are leased (docs/adr).
 Result<TestRunResult> run_on_arguments(Program& program, const TestRunRequest& request, exec::HostServices& host) {
-  if (request.has_data_in || request.has_data_out || request.has_ctx_out || request.repeat != 0 || request.batch_size != 0)
+  if (request.has_data_in || request.has_data_out || request.has_ctx_out || request.repeat != 0 || request.duration != 0 ||
+      request.batch_size != 0)
     return Errno::kInval;
   std::array<std::uint64_t, kMostArguments> arguments{};
   const std::size_t bytes = request.ctx_in.size();
@@ -25,7 +26,7 @@ Result<TestRunResult> run_on_arguments(Program& program, const TestRunRequest& r
   if (!on_cpu && request.cpu != 0) return Errno::kInval;
   if (on_cpu && request.cpu >= host.possible_cpus()) return kNoSuchCpu;
   if (bytes != 0) std::memcpy(arguments.data(), request.ctx_in.data(), bytes);
-  TestRunResult result;
+  TestRunResult result{.has_data = false};
   run_repeatedly(program, {.ctx = arguments.data()}, request, host, result);
   result.duration_ns = 0;  // not told, as in Linux
   return result;

@@ -29,6 +29,13 @@ struct PacketRecord {
   std::byte* network;
   // Flow dissectors: struct bpf_flow_keys.
   std::byte* flow_keys;
+  // Frames of more than one buffer: what is in the ones behind the first, whole pages but for the last, side by side. Null: there
+  // are none. Programs reach them by helpers only.
+  std::byte* more;
+  std::uint32_t more_bytes;
+  // Packets whose bytes were summed up (BPF_F_TEST_SKB_CHECKSUM_COMPLETE): the sum, which helpers keep.
+  std::uint32_t sum;
+  bool is_summed;
 };
 static_assert(offsetof(PacketRecord, abi) == 0, "a context pointer is a record pointer");
 

@@ -9,6 +9,7 @@
 namespace ring3::rewrite {
 
 Result<std::uint32_t> helper_index(Rewriting& r, std::uint32_t idx, std::uint32_t id) {
+  if (id == uapi::BPF_FUNC_redirect && r.in.program.prog_type == uapi::BPF_PROG_TYPE_XDP) id = kXdpRedirectHelper;
   std::vector<HelperCall>& helpers = r.out.helpers;
   for (std::uint32_t i = 0; i < helpers.size(); ++i)
     if (helpers[i].id == id) return i;

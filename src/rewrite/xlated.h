@@ -58,6 +58,7 @@ inline constexpr std::uint32_t kPacketLoadHelper = 0x80000000;    // | bytes: 1,
 inline constexpr std::uint32_t kDirectHelper = 0x81000000;        // a map kind's own function (maps/inline_code.h)
 inline constexpr std::uint32_t kCurrentCpuHelper = 0x82000000;    // r0 = the slot the run holds; r1 to r5 stay
 inline constexpr std::uint32_t kWeakExchangeHelper = 0x83000000;  // bpf_kptr_xchg of a weak slot; r3: its WeakType
+inline constexpr std::uint32_t kXdpRedirectHelper = 0x85000000;   // bpf_redirect in XDP programs
 inline constexpr std::uint32_t kNoSubprog = UINT32_MAX;
 
 struct XlatedSubprog {

@@ -71,6 +71,8 @@ Result<TestRunOutcome> Runtime::test_run(std::uint32_t program_id, const TestRun
     request.has_ctx_in = run.ctx != nullptr;
     request.has_ctx_out = run.ctx != nullptr && prog::gives_context(static_cast<prog::Program&>(*program).type());
     request.repeat = run.repeat;
+    request.flags = run.flags;
+    request.frames = impl_->frames();
     syscall::OwnMemory own;
     syscall::CallMemory memory(own);
     request.client = &memory;

@@ -53,6 +53,7 @@ RuntimeImpl::RuntimeImpl(const RuntimeOptions& options)
       name_(options.name),
       unprivileged_(options.unprivileged),
       accept_unrunnable_(options.accept_unrunnable),
+      frames_(options.frames),
       lenient_fields_(options.lenient_fields),
       client_limits_(options.client_limits),
       log_ring_(options.log),

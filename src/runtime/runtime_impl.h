@@ -134,6 +134,7 @@ class RuntimeImpl final : public maps::MapHost, public prog::ProgramHost, public
   const struct_ops::Registry& struct_ops() override { return registry_; }
   const maps::MapKinds& map_kinds() override { return map_kinds_; }
   std::uint64_t now_ns() override { return services_.boot_ns(); }
+  FrameTaker* frames() override { return frames_; }
   bool unprivileged_allowed() override { return unprivileged_; }
   bool lenient_fields() override { return lenient_fields_; }
   ClientLimits client_limits() override { return client_limits_; }
@@ -177,6 +178,7 @@ class RuntimeImpl final : public maps::MapHost, public prog::ProgramHost, public
   const std::string name_;
   const bool unprivileged_;
   const bool accept_unrunnable_;
+  FrameTaker* const frames_;
   const bool lenient_fields_;
   const ClientLimits client_limits_;
   LoadObserver* observer_ = nullptr;

@@ -24,6 +24,10 @@
 #include "verifier/log_sink.h"
 #include "verifier/verifier.h"
 
+namespace ring3 {
+class FrameTaker;
+}
+
 namespace ring3::maps {
 class MapKinds;
 }
@@ -71,6 +75,8 @@ class KernelServices {
   virtual bool lenient_fields() { return false; }
   /// How much clients of one user may hold.
   virtual ClientLimits client_limits() { return {}; }
+  /// Who takes what clients' live frames become; null: nobody.
+  virtual FrameTaker* frames() { return nullptr; }
   virtual bool tracing() { return false; }
   virtual void trace(const CommandTrace&) {}
 

@@ -163,12 +163,24 @@ Result<long> prog_bind_map(Call& call, uapi::bpf_attr& attr) {
 
 namespace {
 
-constexpr std::uint32_t kMaxRunBytes = 1u << 20;
+constexpr std::uint32_t kMaxRunBytes = 1u << 20;  // more than any kind takes
 
 Result<std::vector<std::byte>> read_run_input(Call& call, std::uint64_t address, std::uint32_t bytes) {
   if (address == 0) return std::vector<std::byte>();
   if (bytes > kMaxRunBytes) return Errno::kInval;
   return call.memory().read_array<std::byte>(address, bytes);
+}
+
+/// Kinds look at the size first; that it cannot be read is theirs to say, where they want it at all.
+Result<void> read_run_data(Call& call, const prog::Program& program, std::uint64_t address, prog::TestRunRequest& request) {
+  const std::uint32_t bytes = request.data_size_in;
+  if (bytes > kMaxRunBytes) return program.type() == uapi::BPF_PROG_TYPE_XDP ? Errno::kNoMem : Errno::kInval;
+  Result<std::vector<std::byte>> data = Errno::kFault;
+  if (address != 0) data = call.memory().read_array<std::byte>(address, bytes);
+  request.data_faults = !data.ok();
+  if (data.ok()) request.data_in = std::move(data).value();
+  else request.data_in.resize(bytes);
+  return {};
 }
 
 /// Copies what fits, stores the true size. kNoSpc when it did not fit, also when there is nowhere to copy it to.
@@ -192,9 +204,11 @@ Result<long> prog_test_run(Call& call, uapi::bpf_attr& attr) {
   if ((test.ctx_size_out != 0) != (test.ctx_out != 0)) return Errno::kInval;
   const Ref<prog::Program> program = RING3_TRY(call.program(static_cast<int>(test.prog_fd)));
   prog::TestRunRequest request;
-  request.has_data_in = test.data_in != 0 || test.data_size_in != 0;
+  request.has_data_in = test.data_in != 0;
+  request.data_size_in = test.data_size_in;
+  request.duration = test.duration;
   request.has_ctx_in = test.ctx_in != 0;
-  request.has_data_out = test.data_out != 0 || test.data_size_out != 0;
+  request.has_data_out = test.data_out != 0;
   request.has_ctx_out = test.ctx_out != 0;
   request.data_size_out = test.data_size_out;
   request.ctx_size_out = test.ctx_size_out;
@@ -202,16 +216,16 @@ Result<long> prog_test_run(Call& call, uapi::bpf_attr& attr) {
   request.flags = test.flags;
   request.cpu = test.cpu;
   request.batch_size = test.batch_size;
-  if (test.data_in == 0 && test.data_size_in != 0) return Errno::kInval;
-  request.data_in = RING3_TRY(read_run_input(call, test.data_in, test.data_size_in));
+  RING3_TRY(read_run_data(call, *program, test.data_in, request));
   request.ctx_in = RING3_TRY(read_run_input(call, test.ctx_in, test.ctx_size_in));
   CallMemory memory(call.memory());
   StringSink why;
   request.client = &memory;
   request.devices = &call.kernel().services().map_host();
+  request.frames = call.kernel().services().frames();
   request.why = &why;
   Result<prog::TestRunResult> ran = prog::test_run(*program, request, call.kernel().services().program_host().machine().host);
-  if (!ran.ok() && !why.text().empty()) call.explain(why.text());
+  if (!why.text().empty()) call.explain(why.text());
   const prog::TestRunResult result = RING3_TRY(std::move(ran));
   test.retval = result.retval;
   test.duration = result.duration_ns;
@@ -220,7 +234,7 @@ Result<long> prog_test_run(Call& call, uapi::bpf_attr& attr) {
     if (test.ctx_in != 0) RING3_TRY(call.memory().write(test.ctx_in, result.ctx_out));
     return 0L;
   }
-  RING3_TRY(write_run_output(call, test.data_out, test.data_size_out, result.data_out));
+  if (result.has_data) RING3_TRY(write_run_output(call, test.data_out, test.data_size_out, result.data_out));
   if (test.ctx_out != 0) RING3_TRY(write_run_output(call, test.ctx_out, test.ctx_size_out, result.ctx_out));
   return 0L;
 }

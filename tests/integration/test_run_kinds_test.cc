@@ -2,6 +2,7 @@
 // every other type answers. The errnos are those of a kernel that was asked the same.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <string>
 
@@ -291,9 +292,6 @@ TEST_F(TestRunKinds, XdpFlags) {
   EXPECT_EQ(with(attr, [](auto& t) { t.batch_size = 1; }), -EINVAL);
   EXPECT_EQ(with(attr, [](auto& t) { t.flags = 4; }), -EINVAL);
   EXPECT_EQ(with(attr, [](auto& t) { t.flags = uapi::BPF_F_TEST_XDP_LIVE_FRAMES, t.batch_size = 257; }), -E2BIG);
-  log_.take();
-  EXPECT_EQ(with(attr, [](auto& t) { t.flags = uapi::BPF_F_TEST_XDP_LIVE_FRAMES; }), -EOPNOTSUPP);
-  EXPECT_NE(log_.take().find("live frames go to devices"), std::string::npos);
   struct {
     std::uint32_t data, data_end, data_meta, ingress_ifindex, rx_queue, egress_ifindex;
   } md{0, 64, 0, 1, 0, 0};
@@ -305,13 +303,114 @@ TEST_F(TestRunKinds, XdpFlags) {
   EXPECT_EQ(run(attr), 0) << "a device of the host's";
 }
 
-TEST_F(TestRunKinds, ChecksumsAreNotKept) {
-  const long program = load("r0 = 0\nexit", uapi::BPF_PROG_TYPE_SCHED_CLS);
+TEST_F(TestRunKinds, ChecksumsTellWhoForgetsThem) {
   const auto data = frame();
-  uapi::bpf_attr attr = attr_of(program);
-  set_data(attr, data);
-  EXPECT_EQ(with(attr, [](auto& t) { t.flags = uapi::BPF_F_TEST_SKB_CHECKSUM_COMPLETE; }), -EOPNOTSUPP);
-  EXPECT_EQ(with(attr, [](auto& t) { t.flags = 2; }), -EINVAL);
+  const auto answer = [&](std::string_view text) {
+    const long program = load(text, uapi::BPF_PROG_TYPE_SCHED_CLS);
+    EXPECT_GT(program, 0) << bpf().log();
+    uapi::bpf_attr attr = attr_of(program);
+    set_data(attr, data);
+    return with(attr, [](auto& t) { t.flags = uapi::BPF_F_TEST_SKB_CHECKSUM_COMPLETE; });
+  };
+  EXPECT_EQ(answer("r0 = 0\nexit"), 0);
+  log_.take();
+  EXPECT_EQ(answer("r2 = 1\ncall bpf_csum_update\nexit"), -EBADMSG);
+  EXPECT_NE(log_.take().find("did not say so to its checksum"), std::string::npos);
+  const std::string store = "*(u64 *)(r10 -8) = 77\nr2 = 21\nr3 = r10\nr3 += -8\nr4 = 7\n";
+  EXPECT_EQ(answer(store + "r5 = 0\ncall bpf_skb_store_bytes\nexit"), -EBADMSG);
+  EXPECT_EQ(answer(store + "r5 = 1\ncall bpf_skb_store_bytes\nexit"), 0);
+}
+
+/// Writes down what comes.
+class Notes final : public FrameTaker {
+ public:
+  bool take(const LiveFrame& frame) noexcept override {
+    ways.push_back((frame.way == LiveFrame::Way::kStack ? "stack " : "device ") + std::to_string(frame.device) + " of " + std::to_string(frame.bytes.size()) +
+                   " behind " + std::to_string(frame.metadata.size()));
+    return takes;
+  }
+  std::vector<std::string> ways;
+  bool takes = true;
+};
+
+class LiveFrames : public TestRunKinds {
+ protected:
+  LiveFrames() {
+    client_.reset();
+    policy_ = {};
+    runtime_ = Runtime::create({.name = "live", .btf = test_host_btf_blob(), .log = &log_, .frames = &notes_}).value();
+    client_ = std::make_unique<BpfClient>(*runtime_, *host_btf_);
+    nine_ = Hook::add(*runtime_, {.kind = HookKind::kTcxIngress, .device = 9, .name = "nine"}).ok();
+    ten_ = Hook::add(*runtime_, {.kind = HookKind::kTcxIngress, .device = 10, .name = "ten"}).ok();
+  }
+  /// What becomes of a frame of such a program's.
+  std::vector<std::string> ways(std::string_view text, std::uint32_t repeat = 1, long map = -1, std::uint32_t ingress = 0) {
+    notes_.ways.clear();
+    const long program = bpf().load({.text = text, .member = 0, .prog_type = uapi::BPF_PROG_TYPE_XDP, .map_fds = {static_cast<std::int32_t>(map)}});
+    EXPECT_GT(program, 0) << bpf().log();
+    uapi::bpf_attr attr = attr_of(program);
+    set_data(attr, data_);
+    attr.test.flags = uapi::BPF_F_TEST_XDP_LIVE_FRAMES;
+    attr.test.repeat = repeat;
+    const std::array<std::uint32_t, 6> md{0, 64, 0, ingress, 0, 0};
+    if (ingress != 0) set_ctx(attr, md);
+    EXPECT_EQ(run(attr), 0);
+    EXPECT_EQ(attr.test.retval, 0u);
+    bpf().close(program);
+    return notes_.ways;
+  }
+  using Ways = std::vector<std::string>;
+
+  Notes notes_;
+  bool nine_, ten_;
+  const std::array<std::uint8_t, 64> data_ = frame();
+};
+
+TEST_F(LiveFrames, GoWhereTheProgramSays) {
+  ASSERT_TRUE(nine_ && ten_);
+  EXPECT_EQ(ways("r0 = 2\nexit", 3), (Ways{"stack 1 of 64 behind 0", "stack 1 of 64 behind 0", "stack 1 of 64 behind 0"}));
+  EXPECT_EQ(ways("r2 = -8\ncall bpf_xdp_adjust_meta\nr0 = 3\nexit"), Ways{"device 1 of 64 behind 8"});
+  EXPECT_EQ(ways("r1 = 9\nr2 = 0\ncall bpf_redirect\nexit"), Ways{"device 9 of 64 behind 0"});
+  EXPECT_EQ(ways("r1 = 11\nr2 = 0\ncall bpf_redirect\nexit"), Ways{}) << "no device of the host's";
+  EXPECT_EQ(ways("r0 = 4\nexit"), Ways{}) << "a redirect to nowhere";
+  for (const char* dropped : {"0", "1", "77"}) EXPECT_EQ(ways("r0 = " + std::string(dropped) + "\nexit"), Ways{});
+  log_.take();
+  EXPECT_EQ(ways("r0 = 1\nexit", 100), Ways{});
+  EXPECT_NE(log_.take().find("100 dropped by the program"), std::string::npos);
+  notes_.takes = false;
+  ways("r0 = 2\nexit", 5);
+  EXPECT_NE(log_.take().find("5 taken by nobody"), std::string::npos);
+}
+
+TEST_F(LiveFrames, EachStartsAsTheClientGaveIt) {
+  // Passes while the first byte is as given, and changes it.
+  EXPECT_EQ(ways("r2 = *(u32 *)(r1 +0)\nr3 = *(u32 *)(r1 +4)\nr4 = r2\nr4 += 14\nr0 = 1\nif r4 > r3 goto out\nr5 = *(u8 *)(r2 +0)\n"
+                 "if r5 != 0 goto out\nr5 = 1\n*(u8 *)(r2 +0) = r5\nr0 = 2\nout:\nexit", 4).size(), 4u);
+}
+
+TEST_F(LiveFrames, AreRedirectedThroughMaps) {
+  for (const std::uint32_t type : {uapi::BPF_MAP_TYPE_DEVMAP, uapi::BPF_MAP_TYPE_DEVMAP_HASH}) {
+    uapi::bpf_attr made = BpfClient::zero();
+    made.map_type = type;
+    made.key_size = made.value_size = 4;
+    made.max_entries = 8;
+    const long map = bpf().create(made);
+    ASSERT_GT(map, 0);
+    for (const auto& [key, device] : {std::pair(std::uint32_t{1}, std::uint32_t{9}), {2u, 10u}})
+      ASSERT_EQ(bpf().update(map, &device, key), 0) << key;
+    const auto through = [&](int key, int flags, std::uint32_t ingress = 0) {
+      return ways("r1 = map[name:m0]\nr2 = " + std::to_string(key) + "\nr3 = " + std::to_string(flags) + "\ncall bpf_redirect_map\nexit", 1, map, ingress);
+    };
+    EXPECT_EQ(through(1, 0), Ways{"device 9 of 64 behind 0"});
+    EXPECT_EQ(through(3, 2), Ways{"stack 1 of 64 behind 0"}) << "nothing there: the action given";
+    EXPECT_EQ(through(3, 1), Ways{});
+    Ways all = through(0, 8);  // BPF_F_BROADCAST
+    std::sort(all.begin(), all.end());
+    EXPECT_EQ(all, (Ways{"device 10 of 64 behind 0", "device 9 of 64 behind 0"}));
+    EXPECT_EQ(through(0, 8 | 16, 9), Ways{"device 10 of 64 behind 0"}) << "not by the one it came in by";
+    EXPECT_EQ(through(1, 64), Ways{}) << "an unknown flag";
+    bpf().close(map);
+  }
 }
 
 /// What a run of each type answers: with a packet, and with nothing.

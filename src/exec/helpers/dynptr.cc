@@ -1,8 +1,9 @@
 // Dynptrs: pieces of memory whose size and place are known at run time, as bpf-helpers(7) describes them. One stands in two
-// words of the program's stack; a null one (no memory behind it) is all zeros. Packets are one piece of memory here, so
-// slices of them are direct.
+// words of the program's stack; a null one (no memory behind it) is all zeros. Slices of packets are direct where they stand in
+// one buffer.
 #include <cstring>
 
+#include "exec/frame.h"
 #include "exec/helpers/kfunc_rows.h"
 #include "exec/run_context.h"
 #include "maps/map.h"
@@ -44,13 +45,10 @@ void make(Dynptr& p, Kind kind, void* data, std::uint64_t bytes, bool read_only)
 
 bool holds(const Dynptr& p, std::uint32_t off, std::uint32_t bytes) { return bytes <= p.bytes && off <= p.bytes - bytes; }
 
-/// Bytes [off, off + bytes) of what is behind it, which holds() them; null: the packet has become shorter.
-std::byte* place(const Dynptr& p, std::uint32_t off, std::uint32_t bytes) {
-  const std::uint64_t from = std::uint64_t{p.off} + off;
-  if (p.kind != kPacket) return static_cast<std::byte*>(p.data) + from;
-  const auto& packet = *static_cast<rewrite::PacketRecord*>(p.data);
-  const auto length = static_cast<std::uint64_t>(packet.data_end - packet.data);
-  return from + bytes <= length ? packet.data + from : nullptr;
+/// The packet, if bytes [from, from + bytes) of it are still there; it may have become shorter.
+const rewrite::PacketRecord* packet_with(const Dynptr& p, std::uint64_t from, std::uint32_t bytes) {
+  const auto* packet = static_cast<const rewrite::PacketRecord*>(p.data);
+  return frame_holds(*packet, from, bytes) ? packet : nullptr;
 }
 
 std::uint64_t from_mem(std::uint64_t data, std::uint64_t size, std::uint64_t flags, std::uint64_t to, std::uint64_t,
@@ -68,9 +66,14 @@ std::uint64_t read(std::uint64_t to, std::uint64_t length, std::uint64_t from, s
   const auto bytes = static_cast<std::uint32_t>(length), at = static_cast<std::uint32_t>(off);
   if (p.data == nullptr || flags != 0) return error_register(Errno::kInval);
   if (!holds(p, at, bytes)) return error_register(Errno::kTooBig);
-  const std::byte* const source = place(p, at, bytes);
-  if (source == nullptr) return error_register(Errno::kFault);
-  std::memmove(pointer_register<void>(to), source, bytes);  // the program may read into what it reads from
+  const std::uint64_t place = std::uint64_t{p.off} + at;
+  if (p.kind != kPacket) {
+    std::memmove(pointer_register<void>(to), static_cast<std::byte*>(p.data) + place, bytes);  // the program may read into what it reads from
+    return 0;
+  }
+  const auto* const packet = packet_with(p, place, bytes);
+  if (packet == nullptr) return error_register(Errno::kFault);
+  copy_from_frame(*packet, place, pointer_register<void>(to), bytes);
   return 0;
 }
 
@@ -81,9 +84,14 @@ std::uint64_t write(std::uint64_t to, std::uint64_t off, std::uint64_t from, std
   // Flags of packets recompute checksums, which packets here do not carry.
   if (p.data == nullptr || p.read_only || (flags != 0 && p.kind != kPacket)) return error_register(Errno::kInval);
   if (!holds(p, at, bytes)) return error_register(Errno::kTooBig);
-  std::byte* const target = place(p, at, bytes);
-  if (target == nullptr) return error_register(Errno::kFault);
-  std::memmove(target, pointer_register<void>(from), bytes);
+  const std::uint64_t place = std::uint64_t{p.off} + at;
+  if (p.kind != kPacket) {
+    std::memmove(static_cast<std::byte*>(p.data) + place, pointer_register<void>(from), bytes);
+    return 0;
+  }
+  const auto* const packet = packet_with(p, place, bytes);
+  if (packet == nullptr) return error_register(Errno::kFault);
+  copy_to_frame(*packet, place, pointer_register<void>(from), bytes);
   return 0;
 }
 
@@ -92,7 +100,7 @@ std::uint64_t data(std::uint64_t from, std::uint64_t off, std::uint64_t length, 
   const Dynptr& p = dynptr(from);
   const auto bytes = static_cast<std::uint32_t>(length), at = static_cast<std::uint32_t>(off);
   if (p.data == nullptr || p.read_only || p.kind == kPacket || !holds(p, at, bytes)) return 0;
-  return address_register(place(p, at, bytes));
+  return address_register(static_cast<std::byte*>(p.data) + p.off + at);
 }
 
 std::uint64_t reserve(std::uint64_t ring, std::uint64_t size, std::uint64_t flags, std::uint64_t to, std::uint64_t,
@@ -128,15 +136,23 @@ std::uint64_t from_packet(std::uint64_t ctx, std::uint64_t flags, std::uint64_t 
                           RunContext& run) {
   if (flags != 0) return make_null(dynptr(to), Errno::kInval);
   auto* packet = run.packet != nullptr ? run.packet : pointer_register<rewrite::PacketRecord>(ctx);
-  make(dynptr(to), kPacket, packet, static_cast<std::uint64_t>(packet->data_end - packet->data), read_only != 0);
+  make(dynptr(to), kPacket, packet, frame_bytes(*packet), read_only != 0);
   return 0;
 }
 
-std::uint64_t slice(std::uint64_t of, std::uint64_t off, std::uint64_t, std::uint64_t size, std::uint64_t, RunContext&) {
+/// What stands in several buffers is copied into the program's own.
+std::uint64_t slice(std::uint64_t of, std::uint64_t off, std::uint64_t buffer, std::uint64_t size, std::uint64_t, RunContext&) {
   const Dynptr& p = dynptr(of);
   const auto bytes = static_cast<std::uint32_t>(size), at = static_cast<std::uint32_t>(off);
   if (p.data == nullptr || !holds(p, at, bytes)) return 0;
-  return address_register(place(p, at, bytes));
+  const std::uint64_t place = std::uint64_t{p.off} + at;
+  if (p.kind != kPacket) return address_register(static_cast<std::byte*>(p.data) + place);
+  const auto* const packet = packet_with(p, place, bytes);
+  if (packet == nullptr) return 0;
+  if (std::byte* const piece = piece_of_frame(*packet, place, bytes); piece != nullptr) return address_register(piece);
+  if (buffer == 0) return 0;
+  copy_from_frame(*packet, place, pointer_register<void>(buffer), bytes);
+  return buffer;
 }
 std::uint64_t slice_rdwr(std::uint64_t of, std::uint64_t off, std::uint64_t buffer, std::uint64_t size, std::uint64_t r5,
                          RunContext& run) {

@@ -1,5 +1,5 @@
-// Packets: moving their ends, copying out of and into them, checksums. The context is a
-// rewrite::PacketRecord; packets are one piece of memory, so "pull" and "linear" have nothing to do.
+// Packets of sockets' kind: copying out of and into them, checksums. The context is a rewrite::PacketRecord; such packets are one
+// piece of memory, so "pull" and "linear" have nothing to do. XDP's are in frame.cc.
 #include <algorithm>
 #include <bit>
 #include <cstring>
@@ -14,50 +14,6 @@ using rewrite::PacketRecord;
 
 PacketRecord& packet_of(std::uint64_t ctx) { return *pointer_register<PacketRecord>(ctx); }
 std::int32_t signed_argument(std::uint64_t r) { return static_cast<std::int32_t>(r); }
-
-std::uint64_t adjust_head(std::uint64_t ctx, std::uint64_t delta, std::uint64_t, std::uint64_t, std::uint64_t,
-                          RunContext&) {
-  PacketRecord& p = packet_of(ctx);
-  const std::int32_t by = signed_argument(delta);
-  const std::ptrdiff_t meta_bytes = p.data - p.data_meta;
-  const std::ptrdiff_t new_off = p.data - p.room_start + by;
-  if (new_off < meta_bytes || new_off > p.data_end - p.room_start - static_cast<std::ptrdiff_t>(kEthernetHeader))
-    return error_register(Errno::kInval);
-  std::byte* const data = p.room_start + new_off;
-  std::memmove(data - meta_bytes, p.data_meta, static_cast<std::size_t>(meta_bytes));
-  p.data_meta = data - meta_bytes;
-  p.data = data;
-  return 0;
-}
-
-std::uint64_t adjust_tail(std::uint64_t ctx, std::uint64_t delta, std::uint64_t, std::uint64_t, std::uint64_t,
-                          RunContext&) {
-  PacketRecord& p = packet_of(ctx);
-  const std::int32_t by = signed_argument(delta);
-  const std::ptrdiff_t length = p.data_end - p.data + by;
-  if (length < static_cast<std::ptrdiff_t>(kEthernetHeader) || length > p.room_end - p.data)
-    return error_register(Errno::kInval);
-  if (by > 0) std::memset(p.data_end, 0, static_cast<std::size_t>(by));
-  p.data_end = p.data + length;
-  return 0;
-}
-
-constexpr std::ptrdiff_t kMaxMetadata = 255;
-
-std::uint64_t adjust_meta(std::uint64_t ctx, std::uint64_t delta, std::uint64_t, std::uint64_t, std::uint64_t,
-                          RunContext&) {
-  PacketRecord& p = packet_of(ctx);
-  const std::ptrdiff_t new_off = p.data_meta - p.room_start + signed_argument(delta);
-  const std::ptrdiff_t meta_bytes = p.data - p.room_start - new_off;
-  if (new_off < 0 || meta_bytes < 0) return error_register(Errno::kInval);
-  if (meta_bytes % 4 != 0 || meta_bytes > kMaxMetadata) return error_register(Errno::kAcces);
-  p.data_meta = p.room_start + new_off;
-  return 0;
-}
-
-std::uint64_t packet_length(std::uint64_t ctx, std::uint64_t, std::uint64_t, std::uint64_t, std::uint64_t, RunContext&) {
-  return static_cast<std::uint64_t>(packet_of(ctx).data_end - packet_of(ctx).data);
-}
 
 /// Bytes [off, off + size) of the packet, or null.
 std::byte* range(PacketRecord& p, std::uint64_t off, std::uint64_t size) {
@@ -81,30 +37,26 @@ std::uint64_t skb_load_bytes(std::uint64_t ctx, std::uint64_t off, std::uint64_t
   return load(ctx, off, to, size, Errno::kFault);
 }
 
-std::uint64_t xdp_load_bytes(std::uint64_t ctx, std::uint64_t off, std::uint64_t to, std::uint64_t size, std::uint64_t,
-                             RunContext&) {
-  const std::byte* const from = range(packet_of(ctx), off, size);
-  if (from == nullptr) return error_register(Errno::kInval);
-  std::memcpy(pointer_register<void>(to), from, static_cast<std::uint32_t>(size));
-  return 0;
+/// Of bytes that stand `off` bytes behind where summing begins.
+std::uint32_t sum_at(const std::byte* from, std::size_t bytes, std::size_t off) {
+  const std::uint32_t sum = sum_bytes({from, bytes});
+  return off % 2 == 0 ? sum : (sum << 8 | sum >> 24);  // words fall apart the other way
 }
 
-std::uint64_t xdp_store_bytes(std::uint64_t ctx, std::uint64_t off, std::uint64_t from, std::uint64_t size,
-                              std::uint64_t, RunContext&) {
-  std::byte* const to = range(packet_of(ctx), off, size);
-  if (to == nullptr) return error_register(Errno::kInval);
-  std::memcpy(to, pointer_register<void>(from), static_cast<std::uint32_t>(size));
-  return 0;
-}
-
-constexpr std::uint64_t kStoreFlags = 1 | 2;  // BPF_F_RECOMPUTE_CSUM, BPF_F_INVALIDATE_HASH: no checksum or hash is kept
+constexpr std::uint64_t kRecompute = 1, kStoreFlags = kRecompute | 2;  // BPF_F_RECOMPUTE_CSUM, BPF_F_INVALIDATE_HASH
 
 std::uint64_t skb_store_bytes(std::uint64_t ctx, std::uint64_t off, std::uint64_t from, std::uint64_t size,
                               std::uint64_t flags, RunContext&) {
   if ((flags & ~kStoreFlags) != 0) return error_register(Errno::kInval);
-  std::byte* const to = range(packet_of(ctx), off, size);
+  PacketRecord& p = packet_of(ctx);
+  std::byte* const to = range(p, off, size);
   if (to == nullptr) return error_register(Errno::kFault);
-  std::memcpy(to, pointer_register<void>(from), static_cast<std::uint32_t>(size));
+  const auto bytes = static_cast<std::uint32_t>(size);
+  const bool keeps_sum = p.is_summed && (flags & kRecompute) != 0;
+  const auto from_start = static_cast<std::size_t>(to - p.data);
+  if (keeps_sum) p.sum = add_sums(p.sum, ~sum_at(to, bytes, from_start));
+  std::memcpy(to, pointer_register<void>(from), bytes);
+  if (keeps_sum) p.sum = add_sums(p.sum, sum_at(to, bytes, from_start));
   return 0;
 }
 
@@ -127,9 +79,12 @@ std::uint64_t skb_change_head(std::uint64_t ctx, std::uint64_t size, std::uint64
   return 0;
 }
 
-/// Packets here carry no sum over their bytes: Linux's answer for those.
-std::uint64_t csum_update(std::uint64_t, std::uint64_t, std::uint64_t, std::uint64_t, std::uint64_t, RunContext&) {
-  return error_register(Errno::kNotSupp);
+/// Packets that carry a sum over their bytes are those of test runs that ask for it.
+std::uint64_t csum_update(std::uint64_t ctx, std::uint64_t by, std::uint64_t, std::uint64_t, std::uint64_t, RunContext&) {
+  PacketRecord& p = packet_of(ctx);
+  if (!p.is_summed) return error_register(Errno::kNotSupp);
+  p.sum = add_sums(p.sum, static_cast<std::uint32_t>(by));
+  return p.sum;
 }
 
 constexpr std::size_t kHashedBytes = 64;  // the headers: packets of one flow begin alike
@@ -183,12 +138,6 @@ std::uint64_t csum_diff(std::uint64_t from, std::uint64_t from_size, std::uint64
 }
 
 constexpr rewrite::HelperCall kRows[] = {
-    RING3_HELPER(xdp_adjust_head, adjust_head),
-    RING3_HELPER(xdp_adjust_tail, adjust_tail),
-    RING3_HELPER(xdp_adjust_meta, adjust_meta),
-    RING3_HELPER(xdp_get_buff_len, packet_length),
-    RING3_HELPER(xdp_load_bytes, xdp_load_bytes),
-    RING3_HELPER(xdp_store_bytes, xdp_store_bytes),
     RING3_HELPER(skb_load_bytes, skb_load_bytes),
     RING3_HELPER(skb_store_bytes, skb_store_bytes),
     RING3_HELPER(skb_pull_data, skb_pull_data),

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/fault_point.h"
+#include "exec/kfunc_table.h"
 #include "tests/support/helper_test.h"
 
 namespace ring3::exec {
@@ -159,6 +160,47 @@ TEST_F(PacketTest, TagsEndWithTheRoom) {
   int pushed = 0;
   while (pushed < 100 && call(BPF_FUNC_skb_vlan_push, ctx(), 0x0081, 1) == 0) ++pushed;
   EXPECT_EQ(pushed, 9);  // one beside the packet, eight in 32 bytes
+}
+
+TEST_F(PacketTest, FramesOfSeveralBuffers) {
+  std::vector<std::byte> bytes(9000);
+  for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::byte>(i % 251);
+  packet_ = Packet::make_frame(bytes, 8).value();
+  EXPECT_EQ(packet_->metadata().size(), 8u);
+  EXPECT_EQ(packet_->bytes().size(), kFirstBufferBytes);
+  EXPECT_EQ(packet_->more().size(), 9000 - 8 - kFirstBufferBytes);
+  EXPECT_EQ(call(BPF_FUNC_xdp_get_buff_len, ctx()), 9000 - 8);
+  std::byte to[16];
+  EXPECT_EQ(call(BPF_FUNC_xdp_load_bytes, ctx(), kFirstBufferBytes - 5, to, 16), 0);
+  EXPECT_TRUE(std::equal(to, to + 16, bytes.begin() + 8 + kFirstBufferBytes - 5));
+  EXPECT_EQ(call(BPF_FUNC_xdp_store_bytes, ctx(), kFirstBufferBytes - 3, "0123456", 7), 0);
+  EXPECT_EQ(std::memcmp(packet_->record().data_end - 3, "012", 3), 0);
+  EXPECT_EQ(std::memcmp(packet_->more().data(), "3456", 4), 0);
+  EXPECT_EQ(call(BPF_FUNC_xdp_adjust_tail, ctx(), -static_cast<int>(packet_->more().size()) - 1), 0);
+  EXPECT_TRUE(packet_->more().empty());
+  EXPECT_EQ(packet_->bytes().size(), kFirstBufferBytes - 1);
+  EXPECT_EQ(call(BPF_FUNC_xdp_adjust_tail, ctx(), 1), 0) << "in the one buffer again";
+  EXPECT_EQ(call(BPF_FUNC_xdp_adjust_tail, ctx(), 1), -22);
+}
+
+TEST_F(PacketTest, SlicesAcrossBuffersAreCopies) {
+  packet_ = Packet::make_frame(std::vector<std::byte>(9000, std::byte{7}), 0).value();
+  alignas(8) std::byte dynptr[16];
+  std::byte buffer[16] = {};
+  const auto kfunc = [&](const char* name, std::uint64_t r1, std::uint64_t r2, std::uint64_t r3, std::uint64_t r4) {
+    return find_own_kfunc(name)(r1, r2, r3, r4, 0, run_);
+  };
+  ASSERT_EQ(kfunc("bpf_dynptr_from_xdp", ctx(), 0, reg(dynptr), 0), 0u);
+  EXPECT_EQ(kfunc("bpf_dynptr_size", reg(dynptr), 0, 0, 0), 9000u);
+  const auto slice = [&](std::uint64_t off, std::uint64_t into) { return kfunc("bpf_dynptr_slice_rdwr", reg(dynptr), off, into, 16); };
+  EXPECT_EQ(slice(0, reg(buffer)), reg(packet_->record().data));
+  EXPECT_EQ(slice(kFirstBufferBytes, reg(buffer)), reg(packet_->record().more));
+  EXPECT_EQ(buffer[0], std::byte{0});
+  EXPECT_EQ(slice(kFirstBufferBytes - 1, reg(buffer)), reg(buffer));
+  EXPECT_EQ(buffer[15], std::byte{7});
+  EXPECT_EQ(slice(kFirstBufferBytes + kBufferBytes - 1, reg(buffer)), reg(buffer));
+  EXPECT_EQ(slice(kFirstBufferBytes - 1, 0), 0u) << "nowhere to copy it to";
+  EXPECT_EQ(slice(9000 - 15, reg(buffer)), 0u);
 }
 
 TEST_F(PacketTest, NoMemoryIsSaid) {

@@ -23,6 +23,9 @@ HelperRows print_helpers();
 HelperRows packet_helpers();
 HelperRows network_helpers();
 HelperRows vlan_helpers();
+HelperRows frame_helpers();
+HelperRows redirect_helpers();
+HelperRows xdp_redirect_helpers();  // nor is this one
 HelperRows packet_load_helpers();  // not among the numbers of enum bpf_func_id
 HelperRows weak_helpers();         // nor are these
 HelperRows text_helpers();

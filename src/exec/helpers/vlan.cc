@@ -28,6 +28,7 @@ std::uint64_t put_tag_inside(PacketRecord& p) {
   p.data_meta = p.data;
   std::memcpy(p.data + kAddresses, &protocol, sizeof(protocol));
   std::memcpy(p.data + kAddresses + sizeof(protocol), &tag, sizeof(tag));
+  if (p.is_summed) p.sum = add_sums(p.sum, sum_bytes({p.data + kAddresses, kTagBytes}));
   p.abi.skb.protocol = protocol;
   p.abi.skb.len += static_cast<std::uint32_t>(kTagBytes);
   return 0;
@@ -37,6 +38,7 @@ std::uint64_t put_tag_inside(PacketRecord& p) {
 std::uint64_t take_tag_out(PacketRecord& p, std::uint16_t& tag) {
   if (p.data_end - p.data < static_cast<std::ptrdiff_t>(kEthernetHeader + kTagBytes)) return error_register(Errno::kInval);
   std::uint16_t protocol = 0;
+  if (p.is_summed) p.sum = add_sums(p.sum, ~sum_bytes({p.data + kAddresses, kTagBytes}));
   std::memcpy(&tag, p.data + kAddresses + sizeof(protocol), sizeof(tag));
   tag = in_network_order(tag);
   std::memcpy(&protocol, p.data + kAddresses + kTagBytes, sizeof(protocol));
