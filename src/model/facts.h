@@ -12,6 +12,7 @@
 #include "btf/btf.h"
 #include "isa/insn.h"
 #include "model/fields.h"
+#include "model/program_facts.h"
 
 namespace ring3 {
 struct WeakType;  // object/weak_table.h
@@ -151,6 +152,7 @@ struct AttachTarget {
   btf::TypeId type = 0;                 // attach_btf_id
   const StructOpsType* ops = nullptr;   // kStructOpsMember …
   std::uint32_t member = 0;
+  std::shared_ptr<const ProgramFacts> program;  // kProgramFunction: whose function, in whose BTF `type` is
 };
 
 /// What a host says of a pointer in one of its structs, beyond the pointer's type.

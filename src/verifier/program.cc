@@ -48,8 +48,8 @@ std::uint32_t Program::btf_index(const btf::Btf* btf) {
 }
 
 std::string_view Program::btf_name(std::uint32_t btf, btf::TypeId id) const {
-  const btf::Type* type = btf_type(btf, id);
-  return type == nullptr ? std::string_view("?") : type->name;
+  const btf::Type* named = btf_type(btf, id);
+  return named == nullptr ? std::string_view("?") : named->name;
 }
 
 }  // namespace ring3::verifier

@@ -18,20 +18,13 @@
 
 namespace ring3::verifier {
 
-/// How a global function's argument is promised by its BTF prototype.
-struct GlobalArg {
-  enum class Kind : std::uint8_t { kScalar, kCtx, kMem, kHostStruct, kDynptr, kArena } kind = Kind::kScalar;
-  bool nullable = false;
-  bool trusted = false;            // kHostStruct
-  std::uint32_t mem_bytes = 0;     // kMem
-  std::uint32_t btf = 0;           // kHostStruct: index into Program::btfs
-  btf::TypeId type = 0;
-};
+using model::GlobalArg;
 
 /// The function whose arguments the context holds.
 struct TargetProto {
   const btf::Btf* btf = nullptr;    // null: the context is no array of arguments
   btf::TypeId proto = 0;            // FUNC_PROTO; 0: arguments are not known, all are numbers
+  const model::ProgramFacts* program = nullptr;  // the function is one of this program, whose BTF is `btf`
   std::string_view name;
   std::uint32_t skip = 0;           // leading parameters programs do not see
   std::uint32_t nullable = 0;       // bit per argument
@@ -61,6 +54,8 @@ struct SubprogInfo {
   bool changes_packet = false;     // itself, or by what it calls
   bool returns_void = false;
   bool prototype_ok = false;       // args below are usable
+  bool has_arg_tags = false;       // its prototype says more of its arguments than their types do
+  bool entered_untyped = false;    // static: something else came in than its prototype says
   std::vector<GlobalArg> args;
   std::uint32_t stack_bytes = 0;   // grows while paths are walked
   // Spills around fast calls (flow/fastcall.cc): all below fastcall_off, which nothing else touches.
@@ -101,7 +96,11 @@ struct Program {
   const model::Facts& facts;
   const Limits& limits;
 
+  // What the program is judged as: its type, or that of the program a function of which it replaces.
+  std::uint32_t type = 0;            // enum bpf_prog_type
+  std::uint32_t attach_type = 0;     // enum bpf_attach_type
   const model::ProgKindRow* kind = nullptr;
+  bool replaces = false;             // main stands for another program's function, and takes its arguments
   bool sleepable = false;
   // What the caller's rights allow: model/allowances.def.
   bool allow_ptr_leaks = false;
@@ -150,7 +149,7 @@ struct Program {
   std::vector<std::uint32_t> line_of;   // per instruction: index into in.line_info, or kNoIndex
 
   /// What the program is to rows of model/: one bit.
-  model::ProgViews view() const { return model::prog_view(in.prog_type, in.attach_type); }
+  model::ProgViews view() const { return model::prog_view(type, attach_type); }
   const isa::Insn& insn(std::uint32_t idx) const { return in.insns[idx]; }
   std::uint32_t size() const { return static_cast<std::uint32_t>(in.insns.size()); }
   bool marked(std::uint32_t idx, std::uint8_t bits) const { return (marks[idx] & bits) != 0; }

@@ -59,8 +59,10 @@ class Run {
     find_fastcalls(prog_);
     find_throws(prog_);
     find_packet_changes(prog_);
+    RING3_TRY(check_program_target(prog_, diag_));
     prepare_facts();
     RING3_TRY(walk_all());
+    RING3_TRY(check_replacement_reach(prog_, out_, diag_));
     RING3_TRY(check_stack_depth(prog_, diag_));
     RING3_TRY(check_throws(prog_, diag_));
     RING3_TRY(check_tail_call_maps());
@@ -86,14 +88,28 @@ class Run {
     return {};
   }
 
+  /// What it is judged as. A replacement without a program to replace a function of is refused later.
+  void take_role() {
+    const ProgramInput& in = prog_.in;
+    prog_.type = in.prog_type;
+    prog_.attach_type = in.attach_type;
+    prog_.replaces = in.prog_type == uapi::BPF_PROG_TYPE_EXT && in.target.program != nullptr;
+    if (!prog_.replaces) return;
+    prog_.type = in.target.program->acts_as;
+    prog_.attach_type = in.target.program->acts_at;
+  }
+
   Result<void> check_kind() {
     const ProgramInput& in = prog_.in;
-    prog_.kind = model::find_prog_kind(in.prog_type);
-    if (prog_.kind == nullptr) return diag_.refuse(Rule::kProgTypeUnsupported, {in.prog_type});
+    const model::ProgKindRow* own = model::find_prog_kind(in.prog_type);
+    if (own == nullptr) return diag_.refuse(Rule::kProgTypeUnsupported, {in.prog_type});
     RING3_TRY(check_target());
+    take_role();
+    prog_.kind = model::find_prog_kind(prog_.type);
+    if (prog_.kind == nullptr) return diag_.refuse(Rule::kProgTypeUnsupported, {prog_.type});
     prog_.sleepable = (in.flags & uapi::BPF_F_SLEEPABLE) != 0;
-    if ((prog_.kind->flags & model::kProgMustSleep) != 0 && !prog_.sleepable) return diag_.refuse(Rule::kSyscallMustSleep);
-    bool may_sleep = (prog_.kind->flags & model::kProgMaySleep) != 0;
+    if ((own->flags & model::kProgMustSleep) != 0 && !prog_.sleepable) return diag_.refuse(Rule::kSyscallMustSleep);
+    bool may_sleep = (own->flags & model::kProgMaySleep) != 0;
     if (in.target.kind == model::AttachTarget::Kind::kStructOpsMember && in.target.ops != nullptr)
       may_sleep &= in.target.ops->members[in.target.member].sleepable_allowed;
     if (prog_.sleepable && !may_sleep) return diag_.refuse(Rule::kSleepableNotAllowed);
@@ -147,7 +163,7 @@ class Run {
     using model::FieldKind;
     RING3_TRY(check_cgroup_storage());
     const bool tracing = (prog_.kind->flags & model::kProgTracing) != 0;
-    const bool filter = prog_.in.prog_type == uapi::BPF_PROG_TYPE_SOCKET_FILTER;
+    const bool filter = prog_.type == uapi::BPF_PROG_TYPE_SOCKET_FILTER;
     for (const model::MapFacts& map : prog_.in.maps) {
       if (tracing && (map.fields.has(FieldKind::kListHead) || map.fields.has(FieldKind::kRbRoot)))
         return diag_.refuse(Rule::kMapFieldForProg, {"tracing progs cannot use bpf_{list_head,rb_root} yet"});
@@ -234,6 +250,11 @@ class Run {
       if (sub.is_global && sub.is_exception_callback) sub.called |= prog_.sleepable ? kMaySleep : kAtomic;
     RING3_TRY(walk({.may_sleep = prog_.sleepable}));
     RING3_TRY(walk_async());
+    // A replacement never sleeps, but where it is entered nothing may keep what readers see: that is another walk.
+    if (replaced_outside_sections(prog_)) {
+      RING3_TRY(walk({.may_sleep = true}));
+      RING3_TRY(walk_async());
+    }
     for (bool again = true; again;) {
       again = false;
       for (std::uint32_t s = 1; s < prog_.subprogs.size(); ++s)
@@ -285,6 +306,15 @@ class Run {
                                .has_tail_call = s.has_tail_call, .is_callback = s.is_callback,
                                 .is_exception_callback = s.is_exception_callback});
     out_.may_sleep |= prog_.sleepable;
+    for (const SubprogInfo& s : prog_.subprogs)
+      if (is_left(s)) out_.functions.push_back(describe_function(prog_, s));
+  }
+
+  /// Linux removes functions that no path enters.
+  bool is_left(const SubprogInfo& s) const {
+    for (std::uint32_t i = s.start; i < s.end; ++i)
+      if (out_.insns[i].reachable) return true;
+    return false;
   }
 
   Program prog_;

@@ -137,6 +137,7 @@ struct VerifiedProgram {
   std::vector<Subprog> subprogs;             // sorted by start, main first
   std::vector<model::KfuncRef> kfuncs;       // in order of first use
   std::vector<ObjectType> objects;           // in order of first use; each type once
+  std::vector<model::ProgramFunction> functions;  // those left in the program, for who replaces or traces one; main first
   std::uint32_t max_ctx_offset = 0;          // syscall programs: least context size
   std::uint32_t max_rdonly_access = 0;       // furthest byte touched of buffers whose size the load does not tell
   std::uint32_t max_rdwr_access = 0;         // … of those that may be written

@@ -4,33 +4,10 @@
 // struct that Linux keeps behind a context is not what stands behind one here: a program that looks at the result of that
 // cast is judged and then refused.
 #include "verifier/call/kfunc_call.h"
+#include "verifier/kinds/context_struct.h"
 #include "verifier/transfer/regs.h"
 
 namespace ring3::verifier {
-namespace {
-
-struct KernelContext {
-  std::string_view context, behind;
-};
-constexpr KernelContext kContexts[] = {
-    {"__sk_buff", "sk_buff"},         {"xdp_md", "xdp_buff"},
-    {"bpf_sock", "sock"},             {"bpf_sock_addr", "bpf_sock_addr_kern"},
-    {"bpf_sock_ops", "bpf_sock_ops_kern"}, {"sk_msg_md", "sk_msg"},
-    {"bpf_sysctl", "bpf_sysctl_kern"},     {"bpf_sockopt", "bpf_sockopt_kern"},
-    {"sk_reuseport_md", "sk_reuseport_kern"}, {"bpf_sk_lookup", "bpf_sk_lookup_kern"},
-    {"bpf_nf_ctx", "bpf_nf_ctx"},     {"bpf_cgroup_dev_ctx", "bpf_cgroup_dev_ctx"},
-    {"bpf_perf_event_data", "bpf_perf_event_data_kern"},
-};
-
-btf::TypeId behind_context(const Program& prog) {
-  if (prog.facts.host_btf == nullptr) return 0;
-  for (const KernelContext& row : kContexts)
-    if (row.context == prog.kind->ctx_struct) return prog.facts.host_btf->find(row.behind, btf::Kind::kStruct);
-  return 0;
-}
-
-}  // namespace
-
 bool is_cast(model::KfuncSpecial special) {
   return special == model::KfuncSpecial::kRdonlyCast || special == model::KfuncSpecial::kCastToKernCtx;
 }
@@ -39,7 +16,7 @@ Result<void> set_cast_result(Step& step, const KfuncCall& call) {
   const bool context = call.special == model::KfuncSpecial::kCastToKernCtx;
   btf::TypeId type = 0;
   if (context) {
-    type = behind_context(step.prog);
+    type = behind_context(step.prog, *step.prog.kind);
     if (type == 0) return step.diag.refuse(Rule::kKfuncShape, {call.proto.name, "finds no struct behind this context"});
     const bool looked_at = step.idx + 1 >= step.prog.size() || (step.prog.live_in[step.idx + 1] & 1) != 0;
     if (looked_at) step.out.not_runnable = "the kernel's struct behind a context";

@@ -53,6 +53,15 @@ Result<void> check_global_arg(Step& step, unsigned regno, const GlobalArg& arg) 
   return {};
 }
 
+/// Static functions are walked with what they are called with; their prototypes only tell those who trace them.
+void note_entry(Step& step, SubprogInfo& callee) {
+  for (std::size_t i = 0; i < callee.args.size() && !callee.entered_untyped; ++i) {
+    const RegState& reg = step.reg(static_cast<unsigned>(i) + 1);
+    const bool context = callee.args[i].kind == GlobalArg::Kind::kCtx;
+    callee.entered_untyped = context ? reg.kind != RegKind::kCtx || reg.off != 0 : !reg.is_scalar();
+  }
+}
+
 Result<void> call_global(Step& step, std::uint32_t subprog) {
   SubprogInfo& callee = step.prog.subprogs[subprog];
   const auto invalid = [&] { return step.diag.refuse(Rule::kGlobalArgs, {subprog, callee.name}); };
@@ -105,6 +114,7 @@ Result<void> call_subprog(Step& step) {
   step.facts().callee = subprog;
   if (step.prog.subprogs[subprog].is_global) return call_global(step, subprog);
 
+  note_entry(step, step.prog.subprogs[subprog]);
   FrameState& caller = step.frame();
   FrameState* callee = push_frame(step, step.path, subprog, step.idx, FrameRole::kCall);
   if (callee == nullptr) return Errno::kTooBig;

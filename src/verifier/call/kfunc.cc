@@ -57,8 +57,8 @@ bool is_under_lock(KfuncSpecial special) {
 Result<void> check_available(Step& step, const KfuncCall& call) {
   const std::string_view name = call.proto.name;
   if (step.path.lock.held && !is_under_lock(call.special)) return step.diag.refuse(Rule::kCallUnderLock);
-  const std::uint32_t type = step.prog.in.prog_type;
-  if (call.special == KfuncSpecial::kSession && step.prog.in.attach_type != uapi::BPF_TRACE_KPROBE_SESSION)
+  const std::uint32_t type = step.prog.type;
+  if (call.special == KfuncSpecial::kSession && step.prog.attach_type != uapi::BPF_TRACE_KPROBE_SESSION)
     return step.diag.refuse(Rule::kKfuncNotAllowed, {name});
   const bool iterators_only = call.special == KfuncSpecial::kIteratorsOnly;
   if (type >= 64 || (call.kfunc.prog_types >> type & 1) == 0 || (iterators_only && (step.prog.view() & model::kViewTraceIter) == 0))

@@ -93,7 +93,7 @@ PathState Explorer::entry_state(const EntryPoint& entry) {
     set_async_arguments(*this, prog_, *entry.async, frame);
     return path;
   }
-  if (subprog == 0) {
+  if (subprog == 0 && !prog_.replaces) {
     set_pointer(frame.regs[1], RegKind::kCtx);
     own_arguments(prog_, path, *this);
     return path;

@@ -1,4 +1,5 @@
-// What a typed program is attached to: a member of a struct_ops type, or a function of the host.
+// What a typed program is attached to: a member of a struct_ops type, or a function of the host (those of other programs are in
+// program_target.cc).
 //
 // Its prototype types the context (kinds/target_args.cc), and its name decides what the program may do there: sleep,
 // replace the result, call helpers of a target list. Whether the host offers the place at all is the loader's to say.

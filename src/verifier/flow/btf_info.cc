@@ -8,6 +8,7 @@
 #include "btf/records.h"
 #include "model/kfunc_args.h"
 #include "verifier/flow/flow.h"
+#include "verifier/kinds/context_struct.h"
 
 namespace ring3::verifier {
 namespace {
@@ -17,12 +18,13 @@ using btf::Kind;
 bool is_scalar_kind(const btf::Type& t) { return t.kind == Kind::kInt || t.kind == Kind::kEnum || t.kind == Kind::kEnum64; }
 
 struct Tags {
-  bool ctx = false, trusted = false, nullable = false, nonnull = false, arena = false, unknown = false;
+  bool any = false, ctx = false, trusted = false, nullable = false, nonnull = false, arena = false, unknown = false;
 };
 Tags argument_tags(const btf::Btf& btf, btf::TypeId func, std::uint32_t arg) {
   Tags tags;
   for (const std::string_view tag : btf.decl_tags(func, static_cast<std::int32_t>(arg))) {
     if (!tag.starts_with("arg:")) continue;
+    tags.any = true;
     const std::string_view what = tag.substr(4);
     if (what == "ctx") tags.ctx = true;
     else if (what == "trusted") tags.trusted = true;
@@ -34,22 +36,6 @@ Tags argument_tags(const btf::Btf& btf, btf::TypeId func, std::uint32_t arg) {
   return tags;
 }
 
-/// The type of program says what its context is called: a struct, or for kprobes a typedef that host types resolve.
-bool is_ctx_pointer(const Program& prog, const btf::Btf& btf, btf::TypeId pointee) {
-  const std::string_view wanted = prog.kind->ctx_struct;
-  if (wanted.empty()) return false;
-  const btf::Type* type = btf.type(pointee);
-  for (; type != nullptr && btf::is_modifier(type->kind); type = btf.type(type->type))
-    if (type->kind == Kind::kTypedef && type->name == wanted) return true;
-  if (type == nullptr || type->kind != Kind::kStruct) return false;
-  if (type->name == wanted) return true;
-  const btf::Btf* host = prog.facts.host_btf.get();
-  const btf::TypeId named = host == nullptr ? 0 : host->find(wanted, Kind::kTypedef);
-  if (named == 0) return false;
-  const btf::Type* resolved = host->type(host->skip_modifiers(named));
-  return resolved != nullptr && resolved->kind == Kind::kStruct && !resolved->name.empty() && resolved->name == type->name;
-}
-
 /// Without what tells apart several views of one struct: "task_struct___local" is task_struct.
 std::string_view plain_struct_name(std::string_view name) {
   for (std::size_t i = 1; i + 4 <= name.size(); ++i)
@@ -58,11 +44,12 @@ std::string_view plain_struct_name(std::string_view name) {
 }
 
 /// One argument of a global function. False: its shape is not supported.
-bool describe_argument(Program& prog, Diag& diag, const SubprogInfo& sub, std::uint32_t i, btf::TypeId id, GlobalArg& out) {
+bool describe_argument(Program& prog, Diag& diag, SubprogInfo& sub, std::uint32_t i, btf::TypeId id, GlobalArg& out) {
   const btf::Btf& btf = *prog.in.btf;
   const btf::TypeId plain = btf.skip_modifiers(id);
   const btf::Type* type = btf.type(plain);
   const Tags tags = argument_tags(btf, sub.func, i);
+  sub.has_arg_tags |= tags.any;
   if (type == nullptr || tags.unknown) return false;
   if (is_scalar_kind(*type)) {
     out.kind = GlobalArg::Kind::kScalar;
@@ -75,7 +62,7 @@ bool describe_argument(Program& prog, Diag& diag, const SubprogInfo& sub, std::u
   }
   const btf::TypeId pointee_id = btf.skip_modifiers(type->type);
   const btf::Type* pointee = btf.type(pointee_id);
-  if (tags.ctx || is_ctx_pointer(prog, btf, type->type)) {
+  if (tags.ctx || is_context_struct(prog, btf, type->type, prog.kind->ctx_struct)) {
     out.kind = GlobalArg::Kind::kCtx;
     return true;
   }

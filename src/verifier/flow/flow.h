@@ -2,6 +2,7 @@
 //
 //   find_subprogs   entry points from calls and callback addresses; jumps stay inside their function
 //   check_attach_target  what the program is attached to, and whether programs of its kind may be
+//   check_program_target  the same where that is a function of another program
 //   check_btf_info  func_info and line_info against the program and its BTF; prototypes of global functions
 //   check_cfg       every instruction reachable, no loops without rights; marks where states are compared
 //   find_liveness   registers read later, per instruction; find_stack_liveness: stack slots
@@ -20,6 +21,15 @@ struct PathState;
 Result<void> find_subprogs(Program& prog, Diag& diag);
 Result<void> check_attach_target(Program& prog, Diag& diag);
 Result<void> check_btf_info(Program& prog, Diag& diag);
+
+// Functions of other programs, replaced or traced (program_target.cc). After find_packet_changes().
+Result<void> check_program_target(Program& prog, Diag& diag);
+/// The function that is replaced is entered where no read section protects anything.
+bool replaced_outside_sections(const Program& prog);
+/// After the walk: a replacement reaches no further into its context and buffers than who runs its target was told.
+Result<void> check_replacement_reach(const Program& prog, const VerifiedProgram& verified, Diag& diag);
+/// After the walk: what others may know of a function of this program.
+model::ProgramFunction describe_function(const Program& prog, const SubprogInfo& sub);
 Result<void> check_cfg(Program& prog, Diag& diag);
 void find_liveness(Program& prog);
 /// After find_subprogs() and the rights: Program::stack_live.

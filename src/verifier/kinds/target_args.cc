@@ -2,11 +2,13 @@
 // result, for kinds that run after the function.
 //
 // Soundness: an argument that points to a struct is trusted only where the caller vouches for it (struct_ops members, raw
-// tracepoints, LSM hooks but a few, iterators); elsewhere it is an address like any other, read with faulting loads.
+// tracepoints, LSM hooks but a few, iterators); elsewhere it is an address like any other, read with faulting loads. Arguments of
+// another program's function are numbers, but for its context: that is what stands behind it in a kernel.
 #include "model/prog_kind.h"
 #include "uapi/bpf.h"
 #include "verifier/domain/scalar_alu.h"
 #include "verifier/kinds/access.h"
+#include "verifier/kinds/context_struct.h"
 #include "verifier/kinds/owned_args.h"
 #include "verifier/transfer/regs.h"
 
@@ -28,6 +30,12 @@ struct Slot {
 /// What stands in an 8-byte slot; arguments wider than 8 bytes take several.
 std::optional<Slot> find_slot(const TargetProto& target, std::uint32_t slot, bool* beyond_result) {
   std::uint32_t at = 0, i = 0;
+  if (target.proto == 0) {
+    constexpr std::uint32_t kRegisters = 5;
+    *beyond_result = slot > kRegisters || (slot == kRegisters && !target.shows_result);
+    if (*beyond_result) return std::nullopt;
+    return Slot{.result = slot == kRegisters, .arg = slot};
+  }
   for (const btf::Param& p : target.btf->params(target.proto)) {
     if (i++ < target.skip) continue;
     at += (target.btf->size_of(p.type).value_or(8) + 7) / 8;
@@ -58,6 +66,31 @@ btf::TypeId known_struct(const Program& prog, btf::TypeId declared) {
   return declared;
 }
 
+/// A pointer argument of another program's function.
+Result<void> load_program_pointer(Step& step, const Access& access, std::int32_t off, const btf::Type& pointer) {
+  const TargetProto& target = step.prog.target;
+  const btf::TypeId pointee_id = target.btf->skip_modifiers(pointer.type);
+  const btf::Type* pointee = target.btf->type(pointee_id);
+  if (pointee_id == 0 || (pointee != nullptr && pointee->kind == Kind::kInt)) {
+    load_unknown(step, access);
+    return {};
+  }
+  const model::ProgKindRow* kind = model::find_prog_kind(target.program->acts_as);
+  if (kind == nullptr || !is_context_struct(step.prog, *target.btf, pointer.type, kind->ctx_struct)) return refuse_ctx(step, access, off);
+  const btf::TypeId behind = behind_context(step.prog, *kind);
+  if (behind == 0) {  // this host's contexts have nothing of a kernel's behind them
+    load_unknown(step, access);
+    return {};
+  }
+  if (step.idx + 1 >= step.prog.size() || (step.prog.live_in[step.idx + 1] >> access.value & 1) != 0)
+    step.out.not_runnable = "the kernel's struct behind a context";
+  RegState& dst = step.reg(static_cast<unsigned>(access.value));
+  set_pointer(dst, RegKind::kHostStruct);
+  dst.btf = 0;
+  dst.btf_type = behind;
+  return {};
+}
+
 Result<void> load_pointer(Step& step, const Access& access, std::int32_t off, const Slot& slot, const btf::Type& pointer) {
   const TargetProto& target = step.prog.target;
   const btf::TypeId pointee_id = target.btf->skip_modifiers(pointer.type);
@@ -66,6 +99,7 @@ Result<void> load_pointer(Step& step, const Access& access, std::int32_t off, co
     step.diag.explain(Rule::kCtxArgSize, {target.name, access.size});
     return refuse_ctx(step, access, off);
   }
+  if (target.program != nullptr) return load_program_pointer(step, access, off, pointer);
   const std::uint32_t bit = !slot.result && slot.arg < 32 ? 1u << slot.arg : 0;
   if (pointee_id == 0 && ((target.read_buffers | target.buffers) & bit) != 0) {
     RegState& dst = step.reg(static_cast<unsigned>(access.value));
@@ -105,8 +139,8 @@ Result<void> load_pointer(Step& step, const Access& access, std::int32_t off, co
 /// The result of an LSM hook is one of those the hook may have.
 void load_number(Step& step, const Access& access, const Slot& slot) {
   load_unknown(step, access);
-  if (!slot.result || step.prog.in.prog_type != uapi::BPF_PROG_TYPE_LSM || slot.type == 0) return;
-  const model::ReturnRange range = model::lsm_return_range(step.prog.in.attach_type, step.prog.target.name, false);
+  if (!slot.result || step.prog.type != uapi::BPF_PROG_TYPE_LSM || slot.type == 0) return;
+  const model::ReturnRange range = model::lsm_return_range(step.prog.attach_type, step.prog.target.name, false);
   if (range.any) return;
   RegState& dst = step.reg(static_cast<unsigned>(access.value));
   set_scalar(dst, Scalar64::of_signed(range.min, range.max));
@@ -117,7 +151,7 @@ Result<void> check_result_type(Step& step, const Access& access, std::int32_t of
   const btf::Type* type = slot.type == 0 ? nullptr : target.btf->type(target.btf->skip_modifiers(slot.type));
   const bool small = type != nullptr && target.btf->size_of(slot.type).value_or(9) <= 8;
   const bool number = small && (type->kind == Kind::kInt || type->kind == Kind::kEnum || type->kind == Kind::kEnum64);
-  const bool modifies = step.prog.in.attach_type == uapi::BPF_MODIFY_RETURN && step.prog.in.prog_type != uapi::BPF_PROG_TYPE_LSM;
+  const bool modifies = step.prog.attach_type == uapi::BPF_MODIFY_RETURN && step.prog.type != uapi::BPF_PROG_TYPE_LSM;
   if (number || (small && !modifies && (type->kind == Kind::kPtr || type->kind == Kind::kStruct))) return {};
   if (modifies) step.diag.explain(Rule::kCtxResultType, {type == nullptr ? "void" : type->name});
   else step.diag.explain(Rule::kCtxArgPointerOnly, {target.name, slot.arg, "", "void"});
@@ -140,7 +174,7 @@ Result<void> access_target_args(Step& step, const Access& access, std::int32_t o
     step.diag.explain(Rule::kCtxArgCount, {target.name, number + 1});
     return refuse_ctx(step, access, off);
   }
-  if (slot->result) RING3_TRY(check_result_type(step, access, off, *slot));
+  if (slot->result && target.proto != 0) RING3_TRY(check_result_type(step, access, off, *slot));
   if (access.value == kNoReg) return {};
   const btf::Type* type = target.btf->type(target.btf->skip_modifiers(slot->type));
   if (type != nullptr && type->kind == Kind::kPtr) {

@@ -18,15 +18,15 @@ std::string bounds_text(const RegState& reg) {
 /// What main may return.
 model::ReturnRange returns(const Program& prog) {
   const TargetProto& target = prog.target;
-  if (prog.in.prog_type != uapi::BPF_PROG_TYPE_LSM || target.btf == nullptr)
-    return model::return_range(*prog.kind, prog.in.attach_type);
+  if (prog.type != uapi::BPF_PROG_TYPE_LSM || target.btf == nullptr)
+    return model::return_range(*prog.kind, prog.attach_type);
   const btf::Type* proto = target.btf->type(target.proto);
-  return model::lsm_return_range(prog.in.attach_type, target.name, proto == nullptr || proto->type == btf::kVoid);
+  return model::lsm_return_range(prog.attach_type, target.name, proto == nullptr || proto->type == btf::kVoid);
 }
 
 bool returns_nothing(const Program& prog) {
   const model::AttachTarget& t = prog.in.target;
-  if (prog.in.prog_type == uapi::BPF_PROG_TYPE_LSM) return returns(prog).any;
+  if (prog.type == uapi::BPF_PROG_TYPE_LSM && !prog.replaces) return returns(prog).any;
   if (t.kind != model::AttachTarget::Kind::kStructOpsMember || t.ops == nullptr || t.member >= t.ops->members.size()) return false;
   const btf::Type* proto = t.ops->btf->type(t.ops->members[t.member].proto);
   return proto != nullptr && proto->type == btf::kVoid;
@@ -44,14 +44,14 @@ Result<void> check_program_result(Step& step, unsigned regno) {
   if (returns_pointer(step.prog)) range = {.any = false, .min = 0, .max = 0};
   if (range.any) {
     // A struct_ops member's result goes to the host, which takes it for a number.
-    if (step.prog.in.prog_type == uapi::BPF_PROG_TYPE_STRUCT_OPS && !value.is_scalar())
+    if (step.prog.type == uapi::BPF_PROG_TYPE_STRUCT_OPS && !value.is_scalar())
       return step.diag.refuse(Rule::kReturnNotScalar, {"At program exit", regno, kind_name(value)});
     return {};
   }
   if (!value.is_scalar()) return step.diag.refuse(Rule::kReturnNotScalar, {"At program exit", regno, kind_name(value)});
   RING3_TRY(step.search.mark_precise(step.path, regno));
   // A hook's result is an int: the lower half counts.
-  const bool half = step.prog.in.prog_type == uapi::BPF_PROG_TYPE_LSM && step.prog.in.attach_type != uapi::BPF_LSM_CGROUP;
+  const bool half = step.prog.type == uapi::BPF_PROG_TYPE_LSM && step.prog.attach_type != uapi::BPF_LSM_CGROUP;
   const std::int64_t lowest = half ? value.val.sub.smin : smin(value), highest = half ? value.val.sub.smax : smax(value);
   if (lowest < range.min || highest > range.max)
     return step.diag.refuse(Rule::kReturnRange,

@@ -84,7 +84,7 @@ Result<void> transfer_atomic(Step& step) {
 
 Result<void> transfer_legacy_load(Step& step) {
   const isa::Insn& insn = step.insn();
-  const std::uint32_t type = step.prog.in.prog_type;
+  const std::uint32_t type = step.prog.type;
   if (type != uapi::BPF_PROG_TYPE_SOCKET_FILTER && type != uapi::BPF_PROG_TYPE_SCHED_CLS &&
       type != uapi::BPF_PROG_TYPE_SCHED_ACT)
     return step.diag.refuse(Rule::kLegacyLoadType);
