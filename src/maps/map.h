@@ -59,7 +59,7 @@ class MapHost {
   virtual std::uint32_t possible_cpus() const = 0;
   /// Slot of the calling thread, valid while it runs a program that touches per-CPU state.
   virtual std::uint32_t current_cpu() const = 0;
-  /// May a program enter this program array? (behaviour.md D.1.6) The first program fixes the owner.
+  /// May a program enter this program array? (behaviour.md D.1.6)
   virtual Result<void> check_prog_array_entry(Map& array, Object& prog) = 0;
   /// How a reference stored in such a field is given back; empty: such a field cannot be stored.
   virtual Releaser releaser(const model::Field&) { return {}; }

@@ -69,7 +69,7 @@ Result<void> check_target_fields(const LoadRequest& request, verifier::LogSink& 
     log.write("a program of this type takes no attach_btf_id\n");
     return Errno::kInval;
   }
-  if (request.attach_target && request.attach_btf_id == 0) return Errno::kInval;
+  if (request.attach_target && !has_program && request.attach_btf_id == 0) return Errno::kInval;
   if (has_program && request.prog_type != BPF_PROG_TYPE_TRACING && request.prog_type != BPF_PROG_TYPE_EXT)
     return Errno::kInval;
   return {};

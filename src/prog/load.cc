@@ -7,6 +7,7 @@
 #include "base/text_sink.h"
 #include "exec/helper_table.h"
 #include "maps/allocated_type.h"
+#include "maps/prog_array.h"
 #include "prog/check.h"
 #include "prog/core_relocate.h"
 #include "prog/debug_info.h"
@@ -111,6 +112,27 @@ ProgramAbout describe(const LoadRequest& request, const Prepared& p, const verif
   return about;
 }
 
+/// What those may know who replace or trace one of its functions.
+std::shared_ptr<const model::ProgramFacts> facts_of(const LoadRequest& request, const Prepared& p,
+                                                    const verifier::VerifiedProgram& verified) {
+  auto facts = std::make_shared<model::ProgramFacts>();
+  facts->type = facts->acts_as = request.prog_type;
+  facts->attach_type = facts->acts_at = request.attach_type;
+  if (const auto& target = p.target.facts.program; target != nullptr) {
+    const bool replaces = request.prog_type == uapi::BPF_PROG_TYPE_EXT;
+    if (replaces) facts->acts_as = target->acts_as;
+    if (replaces) facts->acts_at = target->acts_at;
+    facts->traces_tracing = !replaces && target->type == uapi::BPF_PROG_TYPE_TRACING;
+  }
+  if (request.btf) facts->btf = request.btf->btf();
+  facts->host_btf = p.facts->host_btf;
+  facts->functions = verified.functions;
+  facts->max_ctx_offset = verified.max_ctx_offset;
+  facts->max_rdonly_access = verified.max_rdonly_access;
+  facts->max_rdwr_access = verified.max_rdwr_access;
+  return facts;
+}
+
 using ObjectTypes = std::vector<std::shared_ptr<const maps::AllocatedType>>;
 
 struct Compiled {
@@ -175,7 +197,19 @@ Result<Compiled> make_runnable(const verifier::ProgramInput& in, const verifier:
     log.write(std::string(verified.not_runnable) + " is not provided by this host\n");
     return Errno::kNotSupp;
   }
+  // Programs' functions have no place yet where another one could be entered: such a program waits for its link without code.
+  if (in.target.kind == model::AttachTarget::Kind::kProgramFunction) return Compiled{};
   return compile(in, verified, p, host, log);
+}
+
+/// Whoever may tail call through an array is of the kind of the programs in it (behaviour.md D.1.6).
+Result<void> enter_program_arrays(const Program& program, verifier::LogSink& log) {
+  for (const Ref<maps::Map>& map : program.maps()) {
+    if (map->spec().type != uapi::BPF_MAP_TYPE_PROG_ARRAY || maps::admit(*map, program.tail_call_kind())) continue;
+    log.write("program array " + map->spec().name + " is for programs of another kind\n");
+    return Errno::kInval;
+  }
+  return {};
 }
 
 Result<Ref<Program>> load_relocated(const LoadRequest& request, DescriptorSource& descriptors, ProgramHost& host,
@@ -189,6 +223,8 @@ Result<Ref<Program>> load_relocated(const LoadRequest& request, DescriptorSource
   Compiled compiled = made.ok() ? std::move(made).value() : Compiled{};
 
   ProgramMaker::Parts parts;
+  parts.facts = facts_of(request, p, verified);
+  parts.target = in.target;
   parts.about = describe(request, p, in, verified);
   parts.btf = request.btf;
   parts.attach_target = std::move(p.target.holder);
@@ -198,7 +234,9 @@ Result<Ref<Program>> load_relocated(const LoadRequest& request, DescriptorSource
   parts.host_btf = p.facts->host_btf;
   parts.entry = std::move(compiled.entry);
   parts.code_bytes = compiled.code_bytes;
-  return ProgramMaker::make(host.objects(), request.birth, std::move(parts));
+  Ref<Program> program = ProgramMaker::make(host.objects(), request.birth, std::move(parts));
+  RING3_TRY(enter_program_arrays(*program, log));
+  return program;
 }
 
 }  // namespace

@@ -25,6 +25,14 @@ Ref<Program> ProgramMaker::make(ObjectTable& table, Birth birth, Parts parts) {
   program->about_ = std::move(parts.about);
   program->btf_ = std::move(parts.btf);
   program->attach_target_ = std::move(parts.attach_target);
+  program->facts_ = std::move(parts.facts);
+  if (!program->facts_) {
+    auto plain = std::make_shared<model::ProgramFacts>();
+    plain->type = plain->acts_as = program->about_.type;
+    plain->attach_type = plain->acts_at = program->about_.attach_type;
+    program->facts_ = std::move(plain);
+  }
+  program->tail_call_kind_ = model::tail_call_kind(*program->facts_, program->about_.flags, parts.target);
   program->keep_ = std::move(parts.keep);
   program->ops_type_ = parts.ops_type;
   program->host_btf_ = std::move(parts.host_btf);

@@ -16,6 +16,8 @@
 #include "isa/insn.h"
 #include "maps/map.h"
 #include "model/facts.h"
+#include "model/program_facts.h"
+#include "model/tail_call_kind.h"
 #include "object/object.h"
 #include "prog/btf_object.h"
 #include "prog/tag.h"
@@ -58,7 +60,12 @@ class Program final : public exec::Runnable {
   /// Keeps a map with the program (PROG_BIND_MAP). A map already held: no change.
   void bind_map(Ref<maps::Map> map);
   const Ref<BtfObject>& btf() const { return btf_; }
-  /// The object that holds what it attaches to (BTF or program); null: none.
+  /// What those may know who replace or trace one of its functions; never null.
+  const std::shared_ptr<const model::ProgramFacts>& facts() const { return facts_; }
+  /// Programs of which kind it may tail call, and be tail called by.
+  const model::TailCallKind& tail_call_kind() const { return tail_call_kind_; }
+  /// The object that holds what it attaches to (BTF or program); null: none. A program it replaces or traces a function of is
+  /// held by it, never the other way round.
   const Ref<Object>& attach_target() const { return attach_target_; }
 
   /// A member's: the type it is for; null: no struct_ops program.
@@ -80,6 +87,8 @@ class Program final : public exec::Runnable {
   ProgramAbout about_;
   Ref<BtfObject> btf_;
   Ref<Object> attach_target_;
+  std::shared_ptr<const model::ProgramFacts> facts_;
+  model::TailCallKind tail_call_kind_;
   std::shared_ptr<const void> keep_;  // facts the code was made from
   const model::StructOpsType* ops_type_ = nullptr;  // in keep_
   std::shared_ptr<const btf::Btf> host_btf_;
@@ -95,6 +104,8 @@ class ProgramMaker {
     ProgramAbout about;
     Ref<BtfObject> btf;
     Ref<Object> attach_target;
+    std::shared_ptr<const model::ProgramFacts> facts;  // null: of nothing but its type
+    model::AttachTarget target;
     std::vector<Ref<maps::Map>> maps;
     std::shared_ptr<const void> keep;
     const model::StructOpsType* ops_type = nullptr;  // in `keep`

@@ -5,6 +5,7 @@
 #include "base/try.h"
 #include "model/iter_targets.h"
 #include "prog/check.h"
+#include "prog/program.h"
 #include "uapi/bpf.h"
 
 namespace ring3::prog {
@@ -75,10 +76,26 @@ Result<LoadTarget> find_struct_ops(const LoadRequest& request, const model::Fact
   return target;
 }
 
+bool names_program(const LoadRequest& request) {
+  return request.attach_target && request.attach_target->kind() == ObjectKind::kProg;
+}
+
+/// The verifier judges whether it has such a function, and of which kind.
+LoadTarget program_function(const LoadRequest& request) {
+  const auto& program = static_cast<const Program&>(*request.attach_target);
+  LoadTarget target;
+  target.facts.kind = model::AttachTarget::Kind::kProgramFunction;
+  target.facts.program = program.facts();
+  target.facts.btf = program.facts()->btf;
+  target.facts.type = request.attach_btf_id;
+  target.btf_object_id = program.btf() ? program.btf()->id() : 0;
+  target.holder = request.attach_target;
+  return target;
+}
+
 /// Tracing and LSM programs are verified for what they name; that this host has no such place is said after that.
 Result<LoadTarget> find_function(const LoadRequest& request, ProgramHost& host, verifier::LogSink& log) {
-  if (request.attach_target && request.attach_target->kind() == ObjectKind::kProg)
-    return fail(log, Errno::kInval, "tracing of programs is not supported by this runtime");
+  if (names_program(request)) return program_function(request);
   if (request.attach_btf_id == 0) return fail(log, Errno::kInval, "Tracing programs must provide btf_id");
   Ref<BtfObject> btf = RING3_TRY(target_btf(request, host, log));
   LoadTarget target;
@@ -99,8 +116,7 @@ Result<LoadTarget> find_target(const LoadRequest& request, const model::Facts& f
     case uapi::BPF_PROG_TYPE_TRACING:
     case uapi::BPF_PROG_TYPE_LSM: return find_function(request, host, log);
     case uapi::BPF_PROG_TYPE_EXT:
-      if (request.attach_target && request.attach_target->kind() == ObjectKind::kProg)
-        return fail(log, Errno::kInval, "replacement of functions is not supported by this runtime");
+      if (names_program(request)) return program_function(request);
       if (request.attach_btf_id == 0) return fail(log, Errno::kInval, "Tracing programs must provide btf_id");
       return fail(log, Errno::kInval, "Cannot replace kernel functions");
     default: return LoadTarget{};

@@ -10,6 +10,7 @@
 #include "base/try.h"
 #include "exec/jit.h"
 #include "exec/kfunc_table.h"
+#include "maps/prog_array.h"
 #include "model/kernel_kfuncs.h"
 #include "object/rcu.h"
 #include "prog/program.h"
@@ -126,13 +127,10 @@ Result<void> RuntimeImpl::check_struct_ops_member(const model::StructOpsType& ty
   return registry_.check_member(type, member, sleepable);
 }
 
-/// The first program that enters an array fixes the type of all (behaviour.md D.1.6). Ids of maps are not reused
-/// while a client could still mean the old one.
 Result<void> RuntimeImpl::check_prog_array_entry(maps::Map& array, Object& prog) {
-  const std::uint32_t type = static_cast<prog::Program&>(prog).type();
-  MutexLock lock(owners_mutex_);
-  const auto [owner, fresh] = array_owners_.try_emplace(array.id(), type);
-  return fresh || owner->second == type ? Result<void>() : Errno::kInval;
+  const auto& program = static_cast<const prog::Program&>(prog);
+  if (program.type() == uapi::BPF_PROG_TYPE_EXT) return Errno::kInval;
+  return maps::admit(array, program.tail_call_kind()) ? Result<void>() : Errno::kInval;
 }
 
 /// Clients reach the storage of the runtime's own threads; other objects have no number. The caller is in a read section, which

@@ -199,8 +199,6 @@ class RuntimeImpl final : public maps::MapHost, public prog::ProgramHost, public
   std::list<std::unique_ptr<detail::SingleInstance>> policies_ RING3_GUARDED_BY(facts_mutex_);
   Mutex facts_mutex_;
   std::shared_ptr<const model::Facts> facts_ RING3_GUARDED_BY(facts_mutex_);
-  Mutex owners_mutex_;
-  std::map<std::uint32_t, std::uint32_t> array_owners_ RING3_GUARDED_BY(owners_mutex_);  // map id → program type
   Ref<prog::BtfObject> host_btf_;
   std::unique_ptr<syscall::Kernel> kernel_;
   module::Registry modules_{objects_};

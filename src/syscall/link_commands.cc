@@ -74,9 +74,26 @@ Result<long> create_iter_link(Call& call, const uapi::bpf_attr& attr) {
   return attach_and_give(call, RING3_TRY(iter::create_link(std::move(program), std::move(scope), call.birth())));
 }
 
+/// Functions of programs are replaced and traced by links (behaviour.md D.2.5, D.3.2), of which this host makes none yet.
+Errno refuse_program_function(Call& call, const prog::Program& program) {
+  const bool replaces = program.type() == uapi::BPF_PROG_TYPE_EXT;
+  call.explain(replaces ? "functions of programs cannot be replaced on this host yet: the replacement was verified, and is not entered"
+                        : "functions of programs cannot be traced on this host yet: the program was verified, and is not entered");
+  return Errno::kOpNotSupp;
+}
+
+bool is_for_program_function(const prog::Program& program) {
+  return program.attach_target() && program.attach_target()->kind() == ObjectKind::kProg;
+}
+
 }  // namespace
 
 Result<long> link_create(Call& call, uapi::bpf_attr& attr) {
+  // What a replacement or a tracer attaches to, it says itself, whatever the attach type.
+  if (attr.link_create.attach_type != uapi::BPF_STRUCT_OPS) {
+    const Result<Ref<prog::Program>> program = call.program(static_cast<int>(attr.link_create.prog_fd));
+    if (program.ok() && is_for_program_function(*program.value())) return refuse_program_function(call, *program.value());
+  }
   if (attr.link_create.attach_type == uapi::BPF_TRACE_ITER) return create_iter_link(call, attr);
   if (attach::find_hook_kind(attr.link_create.attach_type) != nullptr)
     return attach_and_give(call, RING3_TRY(make_hook_link(call, attr)));
@@ -137,6 +154,10 @@ Result<long> raw_tracepoint_open(Call& call, uapi::bpf_attr& attr) {
       call.explain("the host has no tracepoint " + name);
       return Errno::kNoEnt;
     }
+    case uapi::BPF_PROG_TYPE_EXT:
+    case uapi::BPF_PROG_TYPE_TRACING:
+      if (is_for_program_function(*program)) return refuse_program_function(call, *program);
+      [[fallthrough]];
     default: call.explain("the host offers no attach point for programs of this type"); return Errno::kInval;
   }
 }

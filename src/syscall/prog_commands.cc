@@ -70,10 +70,12 @@ Result<void> check_unsupported(CommandLog& log, const uapi::bpf_attr& attr) {
   return {};
 }
 
-/// attach_prog_fd: a program, or a BTF object that holds the target.
+/// attach_prog_fd: a program, or a BTF object that holds the target; anything else is kInval, a closed descriptor too.
 Result<Ref<Object>> resolve_target(Call& call, const uapi::bpf_attr& attr) {
   if (attr.attach_prog_fd == 0) return Ref<Object>();
-  OpenObject open = RING3_TRY(call.object(static_cast<int>(attr.attach_prog_fd)));
+  Result<OpenObject> found = call.object(static_cast<int>(attr.attach_prog_fd));
+  if (!found.ok()) return Errno::kInval;
+  OpenObject open = std::move(found).value();
   if (open.object->kind() == ObjectKind::kProg) return std::move(open.object);
   if (open.object->kind() != ObjectKind::kBtf) return Errno::kInval;
   if (!static_cast<prog::BtfObject&>(*open.object).is_kernel()) return Errno::kNotSupp;

@@ -128,6 +128,12 @@ int ObjectFile::load_only(const char* program) {
   return load();
 }
 
+int ObjectFile::load_onto(const char* program, int target, const char* function) {
+  bpf_program* one = bpf_object__find_program_by_name(object_.get(), program);
+  const int found = bpf_program__set_attach_target(one, target, function);
+  return found != 0 ? found : load_only(program);
+}
+
 int ObjectFile::map(const char* name) const {
   return bpf_map__fd(bpf_object__find_map_by_name(object_.get(), name));
 }

@@ -41,6 +41,8 @@ class ObjectFile {
   int load();
   /// The same with one of its programs and all of its maps.
   int load_only(const char* program);
+  /// The same with one that replaces or traces a function of a loaded program.
+  int load_onto(const char* program, int target, const char* function);
   /// Descriptors; negative when not created.
   int map(const char* name) const;
   int program(const char* name) const;

@@ -74,5 +74,38 @@ TEST_F(TailCalls, EndAtTheLimit) {
   EXPECT_EQ(run(load(kDispatch)), 10u);  // the count begins anew
 }
 
+/// behaviour.md D.1.6: whoever is in an array or uses it first fixes the kind of all, or one would take another's context for its own.
+TEST_F(TailCalls, ArraysAreForProgramsOfOneKind) {
+  const auto new_array = [&] {
+    uapi::bpf_attr attr = BpfClient::zero();
+    attr.map_type = uapi::BPF_MAP_TYPE_PROG_ARRAY;
+    attr.key_size = attr.value_size = 4;
+    attr.max_entries = 3;
+    return bpf().create(attr);
+  };
+  const auto load_as = [&](std::uint32_t type, std::uint32_t attach_type, long array) {
+    return bpf().load({.text = "r2 = map[name:m0]\nr3 = 0\ncall bpf_tail_call\nr0 = 1\nexit", .member = attach_type, .prog_type = type,
+                       .map_fds = {static_cast<std::int32_t>(array)}});
+  };
+  const auto put_into = [&](long array, long program) {
+    const auto fd = static_cast<std::uint32_t>(program);
+    return bpf().update(array, &fd);
+  };
+  const long used = new_array();
+  ASSERT_GT(load_as(uapi::BPF_PROG_TYPE_XDP, 0, used), 0) << bpf().log();
+  const long classifier = bpf().load({.text = "r0 = 0\nexit", .prog_type = uapi::BPF_PROG_TYPE_SCHED_CLS});
+  EXPECT_EQ(put_into(used, classifier), -EINVAL);
+  EXPECT_EQ(put_into(used, load_as(uapi::BPF_PROG_TYPE_XDP, uapi::BPF_XDP, used)), 0);  // the context is the same
+  EXPECT_EQ(load_as(uapi::BPF_PROG_TYPE_XDP, uapi::BPF_XDP_DEVMAP, used), -EINVAL);
+  const long filled = new_array();
+  ASSERT_EQ(put_into(filled, classifier), 0);
+  EXPECT_EQ(load_as(uapi::BPF_PROG_TYPE_XDP, 0, filled), -EINVAL);
+  EXPECT_NE(bpf().log().find("is for programs of another kind"), std::string::npos) << bpf().log();
+  EXPECT_GT(load_as(uapi::BPF_PROG_TYPE_SCHED_CLS, 0, filled), 0) << bpf().log();
+  const long connects = new_array();
+  ASSERT_GT(load_as(uapi::BPF_PROG_TYPE_CGROUP_SOCK_ADDR, uapi::BPF_CGROUP_INET4_CONNECT, connects), 0) << bpf().log();
+  EXPECT_EQ(load_as(uapi::BPF_PROG_TYPE_CGROUP_SOCK_ADDR, uapi::BPF_CGROUP_UDP4_SENDMSG, connects), -EINVAL);
+}
+
 }  // namespace
 }  // namespace ring3::test

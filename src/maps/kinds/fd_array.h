@@ -3,12 +3,15 @@
 #pragma once
 
 #include <cstring>
+#include <optional>
 #include <span>
 
+#include "base/mutex.h"
 #include "base/try.h"
 #include "maps/kinds/array_index.h"
 #include "maps/kinds/object_slots.h"
 #include "maps/map.h"
+#include "model/tail_call_kind.h"
 
 namespace ring3::maps {
 
@@ -18,6 +21,8 @@ class FdArray final : public Map {
   static Result<Ref<Map>> make(const MapOps& ops, const MapSpec& spec, MapHost& host);
 
   ObjectSlots slots;
+  Mutex owner_mutex;
+  std::optional<model::TailCallKind> owner RING3_GUARDED_BY(owner_mutex);  // program arrays
 
  private:
   FdArray(const MapOps& ops, const MapSpec& spec, MapHost& host, ObjectSlots&& made)

@@ -29,6 +29,13 @@ const std::atomic<Object*>* slots_of(const Map& map) noexcept { return static_ca
 
 Object* target(Map& map, std::uint32_t index) noexcept { return as_fd_array(map).slots.get(index); }
 
+bool admit(Map& map, const model::TailCallKind& kind) {
+  FdArray& array = as_fd_array(map);
+  MutexLock lock(array.owner_mutex);
+  if (!array.owner.has_value()) array.owner = kind;
+  return *array.owner == kind;
+}
+
 const MapOps prog_array_ops = {
     .type = uapi::BPF_MAP_TYPE_PROG_ARRAY,
     .name = "prog_array",
