@@ -25,6 +25,7 @@ enum class Corpus : std::uint8_t {
   kAnnotated,  // from the objects
   kArrays,     // from the arrays of the older suite
   kPlain,      // from the tables of runners, or from this machine's kernel
+  kTargets,    // from a 6.12 kernel: programs that replace or trace functions of others
 };
 
 struct CaseName {

@@ -30,6 +30,7 @@
 #include "plain.h"
 #include "runner.h"
 #include "summary.h"
+#include "targets.h"
 
 namespace ring3::conformance {
 namespace {
@@ -38,7 +39,8 @@ namespace {
 constexpr std::string_view kListedRelease = "6.18.";
 
 struct Options {
-  std::string objects, arrays, plain, stated, newer;  // where the three corpora are, and what belongs to the last
+  std::string objects, arrays, plain, stated, newer;  // where the first three corpora are, and what belongs to the last
+  std::string targets, target_objects;                // the fourth: its table, and where annotated objects are
   std::string sources, btf, backend = "ring3", filter, json, xfail, accepted, table, page, every_path;
   bool bless = false;
   bool verbose = false;
@@ -112,6 +114,9 @@ std::vector<Record> run_all(const Options& options) {
       batches.emplace_back([kept = std::make_shared<std::unique_ptr<Batch>>(std::move(batch))] { return std::move(*kept); });
   for (const std::string& file : object_files(options.plain))
     batches.emplace_back([&, file] { return plain_batch(file, stated, newer.reasons(), backend); });
+  if (!options.targets.empty())
+    if (std::unique_ptr<Batch> pairs = target_batch(options.targets, {options.plain, options.target_objects}, backend, problem))
+      batches.emplace_back([kept = std::make_shared<std::unique_ptr<Batch>>(std::move(pairs))] { return std::move(*kept); });
   if (!problem.empty()) std::printf("%s\n", problem.c_str());
   std::vector<Record> all;
   run_batches(options, batches, all);
@@ -120,7 +125,7 @@ std::vector<Record> run_all(const Options& options) {
 
 void write_json(const std::string& file, const std::vector<Record>& records) {
   constexpr const char* kOutcomes[] = {"passed", "failed", "skipped"};
-  constexpr const char* kCorpora[] = {"annotated", "arrays", "plain"};
+  constexpr const char* kCorpora[] = {"annotated", "arrays", "plain", "targets"};
   nlohmann::json all = nlohmann::json::array();
   for (const Record& r : records)
     all.push_back({{"corpus", kCorpora[static_cast<int>(r.name.corpus)]}, {"object", r.name.object}, {"program", r.name.program},
@@ -171,7 +176,7 @@ bool compare_accepted(const Options& options, const std::vector<Record>& records
 void write_table(const std::string& file, const std::vector<Record>& records) {
   FileTable table;
   for (const Record& r : records)
-    if (r.verdict.outcome != Outcome::kSkipped && r.name.corpus != Corpus::kPlain)
+    if (r.verdict.outcome != Outcome::kSkipped && r.name.corpus != Corpus::kPlain && r.name.corpus != Corpus::kTargets)
       table.judged(r.name.object, r.name.unprivileged, r.verdict.outcome == Outcome::kPassed);
   std::ofstream(file) << table.text();
 }
@@ -188,7 +193,7 @@ bool write_page(const std::string& file, const std::vector<Record>& records) {
   }
   FileTable table;
   for (const Record& r : records)
-    if (r.verdict.outcome != Outcome::kSkipped && r.name.corpus != Corpus::kPlain)
+    if (r.verdict.outcome != Outcome::kSkipped && r.name.corpus != Corpus::kPlain && r.name.corpus != Corpus::kTargets)
       table.judged(r.name.object, r.name.unprivileged, r.verdict.outcome == Outcome::kPassed);
   text.replace(begin + kBegin.size(), end - begin - kBegin.size(), "\n" + table.text() + "\n");
   std::ofstream(file) << text;
@@ -211,7 +216,7 @@ bool print_every_path(const std::string& file) {
 bool parse(int argc, char** argv, Options& options) {
   const std::map<std::string_view, std::string*> texts = {
       {"--objects", &options.objects}, {"--arrays", &options.arrays},   {"--plain", &options.plain}, {"--stated", &options.stated},
-      {"--newer", &options.newer},     {"--sources", &options.sources}, {"--btf", &options.btf},     {"--backend", &options.backend},
+      {"--newer", &options.newer}, {"--targets", &options.targets}, {"--target-objects", &options.target_objects}, {"--sources", &options.sources}, {"--btf", &options.btf},     {"--backend", &options.backend},
       {"--filter", &options.filter},   {"--json", &options.json},       {"--xfail", &options.xfail}, {"--accepted", &options.accepted},
       {"--table", &options.table},     {"--page", &options.page},       {"--every-path", &options.every_path}};
   const std::map<std::string_view, bool*> flags = {{"--bless", &options.bless}, {"--verbose", &options.verbose},
@@ -239,7 +244,7 @@ int run(int argc, char** argv) {
   if (!parse(argc, argv, options)) {
     std::fprintf(stderr,
                  "usage: ring3-verifier-conformance --btf VMLINUX [--objects FOLDER] [--arrays PLUGIN] [--plain FOLDER [--stated FILE]\n"
-                 "         [--newer FILE]] [--sources FOLDER] [--backend ring3|native] [--filter TEXT] [--json FILE] [--xfail FILE [--bless]]\n"
+                 "         [--newer FILE]] [--targets FILE --target-objects FOLDER] [--sources FOLDER] [--backend ring3|native] [--filter TEXT] [--json FILE] [--xfail FILE [--bless]]\n"
                  "         [--accepted FILE] [--table FILE] [--page FILE] [--every-path FILE] [--expect N] [--case-seconds N] [--jobs N] [--list] [--verbose] [--libbpf]\n");
     return 2;
   }

@@ -41,7 +41,7 @@ bool has_right_verdict(const Verdict& verdict) {
 }
 
 int print_summary(const std::vector<Record>& records) {
-  Row annotated[2], arrays[2], verdicts, plain, all;
+  Row annotated[2], arrays[2], verdicts, plain, targets, all;
   int wrong_accepts = 0;
   std::map<std::string, int> kinds;
   for (const Record& r : records) {
@@ -56,6 +56,7 @@ int print_summary(const std::vector<Record>& records) {
         break;
       case Corpus::kArrays: arrays[r.name.unprivileged ? 1 : 0].add(outcome); break;
       case Corpus::kPlain: plain.add(outcome); break;
+      case Corpus::kTargets: targets.add(outcome); break;
     }
   }
   for (const auto& [kind, count] : kinds) std::printf("  %5d differ by %s\n", count, kind.c_str());
@@ -65,6 +66,7 @@ int print_summary(const std::vector<Record>& records) {
   print_row("arrays, with rights", arrays[0], "97");
   print_row("arrays, without rights", arrays[1], "97");
   print_row("plain, the kernel's verdict", plain, "90");
+  print_row("functions of programs", targets, "98");
   std::printf("  wrongly accepted, over all: %d (at most 5, each with a reason)\n", wrong_accepts);
   std::printf("verifier: %d passed, %d failed, %d skipped\n", all.passed, all.failed, all.skipped);
   return all.passed;
