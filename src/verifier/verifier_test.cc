@@ -137,6 +137,19 @@ TEST(VerifierTest, StatesAreComparedPerCall) {
   EXPECT_LT(outcome.insns_processed, kCalls * (kCalls + 1) / 2 * (kBody + kBetween + 15));
 }
 
+// Rounds of a loop that may be left at each step: each is walked once. What follows one that was left is covered by what followed
+// the whole one, whose states are complete by then and are compared again, however long they were in vain.
+TEST(VerifierTest, StatesAreComparedAgainWhenTheyAreComplete) {
+  constexpr unsigned kRounds = 15, kSteps = 64, kStep = 12;
+  const std::string text =
+      "r6 = r1\nr0 = 0\nr2 = 0\ngoto round\nleft:\nr5 = r4\nbehind:\nr0 += r5\nr0 += 1\nr2 += 1\nif r2 != 15 goto round\nr0 = 0\nexit\n"
+      "round:\nr4 = 0\nstep:\nr5 = r6\nr3 = r6\nr3 = *(u32 *)(r3 +0)\nr5 = *(u32 *)(r5 +4)\nif r5 != r3 goto left\nr5 = 64\nr4 += 1\n"
+      "if r4 == 64 goto behind\ngoto step\n";
+  const Outcome outcome = judge(text, Limits{});
+  EXPECT_TRUE(outcome.accepted) << outcome.log;
+  EXPECT_LT(outcome.insns_processed, kRounds * kSteps * kStep);
+}
+
 TEST(VerifierTest, TheWalkEndsAtTheLimit) {
   Limits limits;
   limits.max_insns_processed = 1000;

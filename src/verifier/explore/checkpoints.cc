@@ -34,6 +34,11 @@ void Checkpoints::path_ended(Checkpoint* from) {
   bool header_completed = false;
   while (from != nullptr && --from->open_paths == 0) {
     header_completed |= from->loop_header == from;
+    if (from->resting) {  // from now on it covers paths by numbers nothing relied on
+      from->resting = false;
+      from->misses = 0;
+      at_[from->state.insn_idx].push_back(from);
+    }
     from = from->state.parent;
   }
   if (header_completed) settle();

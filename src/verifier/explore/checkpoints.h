@@ -27,6 +27,7 @@ namespace ring3::verifier {
 struct Checkpoint {
   std::uint32_t open_paths = 1;   // paths, and incomplete checkpoints, that go on from here
   std::uint32_t hits = 0, misses = 0;
+  bool resting = false;           // not compared until it is complete: so far it was in vain
   std::uint32_t depth = 0;        // checkpoints above it
   Checkpoint* loop_header = nullptr;  // outermost header whose loop it is in
   ValueSet read;                  // what some path from here looked at before it overwrote it

@@ -20,7 +20,7 @@ constexpr std::size_t kMaxPending = 8192;
 constexpr std::size_t kLongHistory = 256;   // instructions after which a checkpoint is kept anyway
 constexpr std::uint32_t kMinJumps = 2, kMinInsns = 8;       // between checkpoints
 constexpr std::uint32_t kLoopJumps = 20, kLoopInsns = 100;  // the same inside a loop that goes on
-constexpr std::uint32_t kPatience = 3, kLoopPatience = 64;   // misses per hit
+constexpr std::uint32_t kPatience = 5, kLoopPatience = 64;   // misses per hit
 
 /// Since `old`, a checkpoint of the same path at the same instruction, something that ends by itself went on: an
 /// iterator was advanced, a callback run, a may_goto passed. Then being in the same state again is no endless loop.
@@ -213,13 +213,11 @@ Result<Explorer::Visit> Explorer::visit(PathState& path) {
   bool add = force || (jumps_ - jumps_at_checkpoint_ >= kMinJumps && insns - insns_at_checkpoint_ >= kMinInsns);
   if (prog_.limits.no_pruning && !loops) return Visit::kGoOn;
 
+  // The newest first: paths end near where they forked, and what was walked last is most like them.
   Checkpoints::Here& here = checkpoints_.at(idx);
-  for (std::size_t i = 0; i < here.size();) {
+  for (std::size_t i = here.size(); i-- > 0;) {
     Checkpoint* old = here[i];
-    if (!same_calls(old->state, path)) {  // the same instruction, but not the same place
-      ++i;
-      continue;
-    }
+    if (!same_calls(old->state, path)) continue;  // the same instruction, but not the same place
     const bool settled = Checkpoints::is_settled(*old);
     if (old->open_paths > 0) {
       // An ancestor of this path: being in its state again is the end of a loop that ends by itself, or an endless one.
@@ -246,19 +244,15 @@ Result<Explorer::Visit> Explorer::visit(PathState& path) {
       }
       return Visit::kCovered;
     }
-    // Checkpoints that never cover anything only cost time: they are compared no more (but keep their precision). A visit that
-    // is not kept itself does not count: otherwise a loop would drive out the checkpoints before it.
-    if (!add) {
-      ++i;
-      continue;
-    }
+    // Checkpoints that never cover anything only cost time: they are compared no more (but keep their precision). One that is not
+    // complete rests until it is. A visit that is not kept itself does not count: otherwise a loop would drive out the checkpoints
+    // before it.
+    if (!add) continue;
     const std::uint32_t patience = loops ? kLoopPatience : kPatience;
     if (++old->misses > old->hits * patience + patience) {
-      here[i] = here.back();
-      here.pop_back();
-      continue;
+      old->resting = old->open_paths > 0;
+      here.erase(here.begin() + static_cast<std::ptrdiff_t>(i));
     }
-    ++i;
   }
   if (add) keep(path);
   return Visit::kGoOn;
