@@ -17,6 +17,8 @@ struct JitOptions {
   bool blind_constants = false;
   /// Uses no optional feature of the processor. For tests.
   bool baseline_cpu = false;
+  /// Uses all of them, whether this machine has them or not. For tests that look at code and do not run it.
+  bool newest_cpu = false;
 };
 
 /// Whether there is a compiler for this machine.

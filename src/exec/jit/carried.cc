@@ -38,9 +38,7 @@ class Dependence {
     }
   }
 
-  bool reaches(const Insn& jump) const {
-    return (registers_ >> jump.dst & 1) != 0 || (jump.src_is_reg && (registers_ >> jump.src & 1) != 0);
-  }
+  bool reaches(std::uint32_t jump) const { return (registers_ & plan_.reads[jump]) != 0; }
 
  private:
   const std::span<const Insn> insns_;
@@ -57,7 +55,7 @@ bool is_carried(std::span<const Insn> insns, const ProgramShape& shape, const Pl
   Dependence dependence(insns, plan, insns[chosen].dst);
   dependence.walk(chosen + 1, loop->end + 1);
   dependence.walk(loop->start, jump);
-  return dependence.reaches(insns[jump]);
+  return dependence.reaches(jump);
 }
 
 }  // namespace ring3::exec::jit

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "exec/jit.h"
+#include "exec/jit/plan.h"
 #include "exec/jit/random_program.h"
 #include "isa/disassemble.h"
 
@@ -57,6 +58,27 @@ TEST_P(DifferentialTest, AgreesWithTheInterpreter) {
     for (std::size_t i = 0; i < want.memory.size(); ++i)
       ASSERT_EQ(got.memory[i], want.memory[i]) << "seed " << seed << ", byte " << i << "\n" << text(*program);
   }
+}
+
+/// Comparing shows something only where programs have what it is about.
+TEST(RandomProgramTest, HasWhatThePlanLooksFor) {
+  int gathers = 0, rotations = 0, folds = 0, bits = 0;
+  for (std::uint64_t seed = 1; seed <= 300; ++seed) {
+    const auto program = RandomProgram::make(seed);
+    const CheckedProgram checked = check_program(*program).value();
+    ProgramShape shape = analyse(*program, checked);
+    for (const Step& step : make_plan(*program, checked, shape).steps) {
+      gathers += step.action == Step::kGather;
+      rotations += step.action == Step::kRotate;
+      folds += step.folded;
+      bits += step.bit_test;
+    }
+  }
+  EXPECT_GT(gathers, 50);
+  EXPECT_GT(rotations, 20);
+  EXPECT_GT(folds, 50);
+  EXPECT_GT(bits, 20);
+  RecordProperty("bits", bits);
 }
 
 }  // namespace

@@ -27,9 +27,9 @@ void Emitter::jump(std::uint32_t idx, const Insn& insn) {
 void Emitter::conditional_jump(std::uint32_t idx, const Insn& insn) {
   if (select(idx, insn) || jump_the_other_way(idx, insn)) return;
   const std::uint32_t target = target_of(idx, insn);
-  if (!is_in_flags(insn, std::exchange(flags_, {}))) compare(insn);
+  const x86::CondCode met = decide(idx, insn, std::exchange(flags_, {}));
   if (is_near(idx, target)) a_.short_();
-  a_.j(condition(insn.op), label_of(target));
+  a_.j(met, label_of(target));
 }
 
 /// Whether what the last instruction left in the flags answers the comparison.
@@ -37,6 +37,18 @@ bool Emitter::is_in_flags(const Insn& insn, const Flags& known) const {
   const bool tests_zero = (insn.op == Op::kJeq || insn.op == Op::kJne) && !insn.src_is_reg && insn.imm == 0;
   // A 32-bit result is zero exactly when its whole register is.
   return tests_zero && known.reg == insn.dst && (known.wide == (insn.bits == 64) || !known.wide);
+}
+
+/// Puts into the flags what the jump asks, unless it is there, and says what it reads as when the jump is taken.
+x86::CondCode Emitter::decide(std::uint32_t idx, const Insn& insn, const Flags& known) {
+  const Step& step = plan_.steps[idx];
+  if (step.bit_test) {
+    const bool wide = step.bits == 64;
+    a_.bt(sized(step.base, wide), sized(step.index, wide));
+    return insn.op == Op::kJeq ? x86::CondCode::kNC : x86::CondCode::kC;
+  }
+  if (!is_in_flags(insn, known)) compare(insn);
+  return condition(insn.op);
 }
 
 void Emitter::compare(const Insn& insn) {

@@ -193,7 +193,8 @@ x86::Gp Emitter::selected_value(const Insn& insn, bool& keeps_flags) {
 bool Emitter::select(std::uint32_t idx, const Insn& insn) {
   const std::uint32_t target = target_of(idx, insn);
   const std::uint32_t only = next_kept(idx);
-  if (only == 0 || !is_selectable(program_.insns[only], cpu_.bmi2) || is_extreme(insn, program_.insns[only])) return false;
+  if (only == 0 || !is_selectable(program_.insns[only], cpu_.bmi2) || (!plan_.steps[idx].bit_test && is_extreme(insn, program_.insns[only])))
+    return false;
   std::uint32_t behind = only + 1;
   if (target <= only || !nothing_between(behind, target)) {
     // Or both ways meet by a jump behind the instruction.
@@ -207,8 +208,8 @@ bool Emitter::select(std::uint32_t idx, const Insn& insn) {
   bool keeps_flags = true;
   const bool value_is_small = chosen.bits == 32 || (chosen.op == Op::kMov && chosen.src_is_reg && (upper_zero_ >> chosen.src & 1) != 0);
   const Gp value = selected_value(chosen, keeps_flags);
-  if (!keeps_flags || !is_in_flags(insn, known)) compare(insn);
-  a_.emit(x86::Inst::cmovccFromCond(x86::negateCond(condition(insn.op))), r64(chosen.dst), value);
+  const x86::CondCode met = decide(idx, insn, keeps_flags ? known : Flags{});
+  a_.emit(x86::Inst::cmovccFromCond(x86::negateCond(met)), r64(chosen.dst), value);
   if (!value_is_small) set_upper_zero(chosen.dst, false);
   next_idx_ = behind;
   return true;
@@ -224,9 +225,9 @@ bool Emitter::jump_the_other_way(std::uint32_t idx, const Insn& insn) {
   // A way out of a loop in front of the jump back: most turns then take one jump, not one and look at another.
   const bool leaves_loop = target <= idx && (skip > idx || skip < target);
   if (!falls_through && !leaves_loop) return false;
-  if (!is_in_flags(insn, std::exchange(flags_, {}))) compare(insn);
+  const x86::CondCode met = decide(idx, insn, std::exchange(flags_, {}));
   if (is_near(over, target)) a_.short_();
-  a_.j(x86::negateCond(condition(insn.op)), label_of(target));
+  a_.j(x86::negateCond(met), label_of(target));
   if (!falls_through) {
     if (is_near(over, skip)) a_.short_();
     a_.jmp(label_of(skip));

@@ -60,7 +60,9 @@ CpuFeatures CpuFeatures::host() {
 Emitter::Emitter(const rewrite::XlatedProgram& program, const CheckedProgram& checked, const ProgramShape& shape,
                  const Plan& plan, const JitOptions& options)
     : program_(program), checked_(checked), shape_(shape), plan_(plan), options_(options),
-      cpu_(options.baseline_cpu ? CpuFeatures{} : CpuFeatures::host()) {}
+      cpu_(options.newest_cpu     ? CpuFeatures{.bmi2 = true, .movbe = true}
+           : options.baseline_cpu ? CpuFeatures{}
+                                  : CpuFeatures::host()) {}
 
 Result<MachineCode> Emitter::emit(bool short_jumps) {
   if (fault_point()) return Errno::kNoMem;

@@ -129,6 +129,7 @@ class Emitter {
   // emit_flow.cc
   void jump(std::uint32_t idx, const Insn& insn);
   void conditional_jump(std::uint32_t idx, const Insn& insn);
+  x86::CondCode decide(std::uint32_t idx, const Insn& insn, const Flags& known);
   void compare(const Insn& insn);
   bool is_in_flags(const Insn& insn, const Flags& known) const;
   void may_goto(std::uint32_t idx, const Insn& insn);

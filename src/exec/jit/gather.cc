@@ -165,7 +165,7 @@ class Gatherer {
   }
 
   void load(ValueId id, std::uint32_t idx, const Insn& insn) {
-    if (insn.size == 8 || std::binary_search(faulting_.begin(), faulting_.end(), idx)) return;
+    if (std::binary_search(faulting_.begin(), faulting_.end(), idx)) return;
     Gathered& bytes = values_[id].bytes;
     bytes.base = now_[insn.src];
     bytes.epoch = epoch_;

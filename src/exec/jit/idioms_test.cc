@@ -1,35 +1,47 @@
 // What the compiler makes of the shapes that compilers for BPF make: the machine code itself, on a processor without optional
-// features. plan_test.cc holds what forbids each of them.
+// features or (`newest`) with all that are used. plan_test.cc holds what forbids each of them.
 #include <gtest/gtest.h>
 
+#include <cstddef>
 #include <string>
 
 #include "exec/jit.h"
+#include "exec/run_context.h"
 #include "isa/assemble.h"
 #include "isa/decode.h"
+#include "object/tsan.h"
+#include "uapi/bpf.h"
 
 #if defined(__x86_64__)
 
 namespace ring3::exec {
 namespace {
 
-/// The code of a function without a frame, in hexadecimal, between its endbr64 and its ret.
-std::string code_of(std::string_view text) {
+std::string hexadecimal(std::byte b) {
+  char two[3];
+  std::snprintf(two, sizeof two, "%02x", static_cast<unsigned>(b));
+  return two;
+}
+
+std::uint64_t never_called(std::uint64_t, std::uint64_t, std::uint64_t, std::uint64_t, std::uint64_t, RunContext&) { return 0; }
+
+/// The code of a function in hexadecimal, behind its endbr64.
+std::string code_of(std::string_view text, bool newest, std::uint32_t helper) {
   auto program = std::make_shared<rewrite::XlatedProgram>();
   program->insns = isa::decode(isa::assemble(text).value()).value();
   const auto count = static_cast<std::uint32_t>(program->insns.size());
   program->subprogs.push_back({0, count, 0});
   for (std::uint32_t idx = 0; idx < count; ++idx) program->original_idx.push_back(idx);
   CodeMemory memory;
-  const auto code = make_jit(memory, {.baseline_cpu = true})->compile(program).value();
+  if (helper != 0) {
+    program->helpers.push_back({helper, "helper", never_called});
+    program->touches_percpu = true;
+  }
+  const auto code = make_jit(memory, {.baseline_cpu = !newest, .newest_cpu = newest})->compile(program).value();
   auto bytes = code->listing().bytes;
   constexpr std::size_t kEndbr = 4, kTrap = 1;
   std::string hex;
-  char two[3];
-  for (const std::byte b : bytes.subspan(kEndbr, bytes.size() - kEndbr - kTrap)) {
-    std::snprintf(two, sizeof two, "%02x", static_cast<unsigned>(b));
-    hex += two;
-  }
+  for (const std::byte b : bytes.subspan(kEndbr, bytes.size() - kEndbr - kTrap)) hex += hexadecimal(b);
   return hex;
 }
 
@@ -37,7 +49,9 @@ struct Idiom {
   const char* name;
   const char* text;
   const char* machine;  // what it reads as
-  const char* code;
+  const char* code;         // @: where a run keeps its slot
+  bool newest = false;
+  std::uint32_t helper = 0;  // that `call 0` calls, in a run that holds a slot
 };
 
 constexpr Idiom kIdioms[] = {
@@ -57,13 +71,40 @@ constexpr Idiom kIdioms[] = {
     {"Rotation", "r0 = r1\nr0 <<= 13\nr1 >>= 51\nr0 |= r1\nexit", "mov %rdi,%rax; rol $13,%rax; ret", "4889f848c1c00dc3"},
     {"Address", "r3 = r2\nr3 <<= 3\nr4 = r1\nr4 += r3\nr0 = *(u64 *)(r4 +8)\nexit", "mov 8(%rdi,%rsi,8),%rax; ret", "488b44f708c3"},
     {"ThreeOperands", "r0 = r1\nr0 += r2\nexit", "lea (%rdi,%rsi),%rax; ret", "488d0437c3"},
-    {"ABitByNumber", "r0 = 1\nif r1 & 4 goto out\nr0 = *(u64 *)(r2 +0)\nout:\nexit", "mov $1,%eax; test $4,%dil; jne; mov (%rsi),%rax; ret", "b80100000040f6c7047503488b06c3"},
+    {"AKnownBit", "r0 = 1\nif r1 & 4 goto out\nr0 = *(u64 *)(r2 +0)\nout:\nexit", "mov $1,%eax; test $4,%dil; jne; mov (%rsi),%rax; ret", "b80100000040f6c7047503488b06c3"},
     {"DivisionByAConstant", "r0 = r1\nw0 /= 10\nexit", "mov %rdi,%rax; mov %eax,%r9d; mov $0xcccccccd,%r10d; imul %r10,%r9; shr $35,%r9; mov %r9d,%eax; ret", "4889f84189c141bacdcccccc4d0fafca49c1e9234489c8c3"},
+    {"ABitByNumber", "r0 = 1\nr3 = r1\nr3 >>= r2\nr3 &= 1\nif r3 != 0 goto out\nr0 = *(u64 *)(r2 +0)\nout:\nexit",
+     "mov $1,%eax; bt %rsi,%rdi; jc; mov (%rsi),%rax; ret", "b801000000480fa3f77203488b06c3"},
+    {"ABitOfABitmap", "r0 = *(u64 *)(r1 +0)\nw3 = w2\nw3 &= 31\nw0 >>= w3\nw0 &= 1\nif w0 == 0 goto out\n*(u32 *)(r1 +0) = 7\nout:\nr0 = 3\nexit",
+     "mov (%rdi),%rax; bt %esi,%eax; jnc; movl $7,(%rdi); mov $3,%eax; ret", "488b070fa3f07306c70707000000b803000000c3"},
+    {"ABitByMask", "r3 = 1\nr3 <<= r2\nr0 = r1\nr1 &= r3\nif r1 == 0 goto out\nr0 = *(u64 *)(r2 +0)\nout:\nexit",
+     "mov %rdi,%rax; bt %rsi,%rdi; jnc; mov (%rsi),%rax; ret", "4889f8480fa3f77303488b06c3"},
+    {"AChoiceByABit", "r0 = r1\nr1 >>= r2\nr1 &= 1\nif r1 != 0 goto out\nr0 = r4\nout:\nexit",
+     "mov %rdi,%rax; bt %rsi,%rdi; cmovnc %rcx,%rax; ret", "4889f8480fa3f7480f43c1c3"},
+    {"SwappedLoad", "r0 = *(u32 *)(r1 +8)\nr0 = be32 r0\nexit", "movbe 8(%rdi),%eax; ret", "0f38f04708c3", true},
+    {"SwappedBytes",
+     "r0 = *(u8 *)(r1 +0)\nr0 <<= 24\nr2 = *(u8 *)(r1 +1)\nr2 <<= 16\nr0 |= r2\nr2 = *(u8 *)(r1 +2)\nr2 <<= 8\nr0 |= r2\n"
+     "r2 = *(u8 *)(r1 +3)\nr0 |= r2\nexit",
+     "movbe (%rdi),%eax; ret", "0f38f007c3", true},
+    {"SwappedWideLoadAtASum", "r3 = r1\nr3 += r2\nr0 = *(u64 *)(r3 +8)\nr0 = be64 r0\nexit", "movbe 8(%rdi,%rsi),%rax; ret", "480f38f0443708c3", true},
+    {"SwappedHalf", "r0 = *(u16 *)(r1 +8)\nr0 = be16 r0\nexit", "movzwl 8(%rdi),%eax; rol $8,%ax; ret", "0fb7470866c1c008c3", true},
+    {"RotationOfACopy", "r0 = r1\nr0 <<= 13\nr2 = r1\nr2 >>= 51\nr0 |= r2\nexit", "rorx $51,%rdi,%rax; ret", "c4e3fbf0c733c3", true},
+    {"ShiftByANumber", "r0 = r1\nr0 <<= r2\nexit", "shlx %rsi,%rdi,%rax; ret", "c4e2c9f7c7c3", true},
+    {"CurrentCpu", "call 0\nexit",
+     "push %rbp; mov %rsp,%rbp; mov %r9,-8(%rbp); mov -8(%rbp),%r9; mov cpu(%r9),%eax; pop %rbp; ret", "554889e54c894df84c8b4df8418b41@5dc3", false, uapi::BPF_FUNC_get_smp_processor_id},
+#if !defined(RING3_TSAN)  // there it is a call
+    {"ExchangeOfAPointer", "call 0\nexit", "push %rbp; mov %rsp,%rbp; mov %r9,-8(%rbp); mov %rsi,%rax; xchg %rax,(%rdi); pop %rbp; ret", "554889e54c894df84889f04887075dc3", false, uapi::BPF_FUNC_kptr_xchg},
+#endif
 };
 
 class IdiomTest : public testing::TestWithParam<Idiom> {};
 
-TEST_P(IdiomTest, HasItsCode) { EXPECT_EQ(code_of(GetParam().text), GetParam().code) << GetParam().machine; }
+TEST_P(IdiomTest, HasItsCode) {
+  const Idiom& idiom = GetParam();
+  std::string code = idiom.code;
+  if (const std::size_t at = code.find('@'); at != std::string::npos) code.replace(at, 1, hexadecimal(std::byte{offsetof(RunContext, cpu)}));
+  EXPECT_EQ(code_of(idiom.text, idiom.newest, idiom.helper), code) << idiom.machine;
+}
 
 INSTANTIATE_TEST_SUITE_P(All, IdiomTest, testing::ValuesIn(kIdioms), [](const auto& idiom) { return std::string(idiom.param.name); });
 

@@ -121,6 +121,7 @@ Plan make_plan(const rewrite::XlatedProgram& program, const CheckedProgram& chec
   find_blocks(program, checked, shape, plan);
   if (is_hardened(program)) return plan;
   gather_and_rotate(program.insns, program.faulting, plan);
+  test_bits(program.insns, plan);
   fold_addresses(program.insns, plan);
   drop_unread(program.insns, plan);
   for (FunctionShape& function : shape.functions) {

@@ -1,6 +1,7 @@
 // What becomes of each BPF instruction before code is made: most stay, some are dropped because nobody reads what they
 // write, and some stand for a whole group that was dropped: bytes loaded one by one and put together become one load,
-// two shifts and an `or` a rotation, sums that only make an address part of the memory operand.
+// two shifts and an `or` a rotation, a shift and a mask before a jump a test of one bit, sums that only make an address part
+// of the memory operand.
 //
 // Soundness: every value is followed by number within one block. A group is replaced only when each of its members
 // is read by members alone, when no store or call lies between its loads, and when the registers that go in still
@@ -34,6 +35,7 @@ struct Step {
   bool swap = false;
   std::uint8_t amount = 0;
   bool folded = false;       // kKeep: the memory operand is the one below, not the instruction's
+  bool bit_test = false;     // kKeep, of a jump: by bit `index` (a register) of `base`, `bits` wide
   // The memory operand: [base + (index << shift) + off].
   std::uint8_t base = 0;
   std::uint8_t index = kNoRegister;
@@ -65,6 +67,7 @@ void find_blocks(const rewrite::XlatedProgram& program, const CheckedProgram& ch
 
 /// The passes over its blocks, in this order.
 void gather_and_rotate(std::span<const isa::Insn> insns, const std::vector<std::uint32_t>& faulting, Plan& plan);
+void test_bits(std::span<const isa::Insn> insns, Plan& plan);
 void fold_addresses(std::span<const isa::Insn> insns, Plan& plan);
 void drop_unread(std::span<const isa::Insn> insns, Plan& plan);
 

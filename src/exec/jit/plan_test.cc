@@ -128,6 +128,51 @@ TEST(PlanTest, ShiftsThatAreNoRotationStay) {
   for (const char* text : texts) EXPECT_EQ(Planned(text).count(Step::kRotate), 0) << text;
 }
 
+std::ptrdiff_t bit_tests(const Planned& p) {
+  return std::count_if(p.plan.steps.begin(), p.plan.steps.end(), [](const Step& s) { return s.bit_test; });
+}
+
+TEST(PlanTest, AShiftAndAMaskAreATestOfABit) {
+  const Planned p("r3 = r1\nr3 >>= r2\nr3 &= 1\nif r3 == 0 goto out\n*(u8 *)(r4 +0) = 1\nout:\nr0 = 0\nexit");
+  ASSERT_EQ(bit_tests(p), 1);
+  EXPECT_EQ(p.plan.steps[3].base, 1);
+  EXPECT_EQ(p.plan.steps[3].index, 2);
+  EXPECT_EQ(p.plan.steps[3].bits, 64);
+  EXPECT_EQ(p.count(Step::kDrop), 3);
+  const char* const others[] = {
+      "w1 >>= w2\nw1 &= 1\nif r1 != 0 goto out\nr4 += 1\nout:\nr0 = r4\nexit",
+      "r1 s>>= r2\nif r1 & 1 goto out\nr4 += 1\nout:\nr0 = r4\nexit",
+      "r3 = 1\nr3 <<= r2\nif r1 & r3 goto out\nr4 += 1\nout:\nr0 = r4\nexit",
+      "w3 = 1\nw3 <<= w2\nr3 &= r1\nif r3 == 0 goto out\nr4 += 1\nout:\nr0 = r4\nexit",
+      "r3 = r2\nr3 &= 63\nr1 >>= r3\nr1 &= 1\nif r1 == 0 goto out\nr4 += 1\nout:\nr0 = r4\nexit",
+  };
+  for (const char* text : others) EXPECT_EQ(bit_tests(Planned(text)), 1) << text;
+}
+
+/// What keeps a shift and a mask from being one test, each alone.
+TEST(PlanTest, WhatIsMoreThanATestOfABitStays) {
+  const char* const texts[] = {
+      "r1 >>= r2\nr1 &= 3\nif r1 != 0 goto out\nr4 += 1\nout:\nr0 = r4\nexit",             // two bits
+      "r1 >>= r2\nr1 &= 1\nif r1 > 0 goto out\nr4 += 1\nout:\nr0 = r4\nexit",
+      "r1 >>= r2\nr1 &= 1\nif r1 != 0 goto out\nr4 += 1\nout:\nr0 = r1\nexit",             // the bit is used on
+      "r1 >>= r2\nr3 = r1\nr1 &= 1\nif r1 != 0 goto out\nr4 += r3\nout:\nr0 = r4\nexit",    // what was shifted is
+      "r1 >>= r2\nr1 &= 1\nr4 += r1\nif r1 != 0 goto out\nr4 += 1\nout:\nr0 = r4\nexit",
+      "r1 >>= r2\nr2 = 5\nr1 &= 1\nif r1 != 0 goto out\nr4 += r2\nout:\nr0 = r4\nexit",     // the number is gone
+      "r3 = 1\nr3 <<= r2\nr1 &= r3\nif r1 != 0 goto out\nr4 += 1\nout:\nr0 = r3\nexit",     // the mask is used on
+      "r3 = 2\nr3 <<= r2\nr1 &= r3\nif r1 != 0 goto out\nr4 += 1\nout:\nr0 = r4\nexit",     // another bit
+      "r3 = 1\nr3 <<= r2\nw1 &= w3\nif r1 != 0 goto out\nr4 += 1\nout:\nr0 = r4\nexit",     // bits above 32 are not seen
+      "r2 &= 63\nr3 = 1\nr3 <<= r2\nr2 &= r3\nif r2 != 0 goto out\nr4 += 1\nout:\nr0 = r4\nexit",  // of the masked number
+      "r2 &= 15\nr1 >>= r2\nr1 &= 1\nif r1 != 0 goto out\nr4 += 1\nout:\nr0 = r2\nr0 += r4\nexit",
+  };
+  for (const char* text : texts) {
+    const Planned p(text);
+    if (bit_tests(p) == 0) continue;
+    // The last two are tests, of what the mask left.
+    EXPECT_TRUE(std::string_view(text).starts_with("r2 &=")) << text;
+    EXPECT_EQ(p.count(Step::kDrop), std::string_view(text).starts_with("r2 &= 15") ? 2 : 3) << text;
+  }
+}
+
 TEST(PlanTest, SumsBecomePartOfTheAddress) {
   const Planned p("r3 = r1\nr3 += r2\nr0 = *(u8 *)(r3 +5)\nexit");
   EXPECT_EQ(p.folded(), 1);

@@ -256,7 +256,8 @@ class RandomProgram {
     const Reg b = any_reg();
     const std::uint8_t bits = chance(2) ? 64 : 32;
     const auto shift = [&](Op op, Reg reg, std::int64_t n) { push({.op = op, .bits = bits, .dst = reg, .imm = n}); };
-    switch (below(4)) {
+    switch (below(5)) {
+      case 3: bit_test(); break;
       case 0: {  // rotation
         const std::int64_t n = 1 + below(bits - 1u);
         push({.op = Op::kMov, .bits = bits, .src_is_reg = true, .dst = b, .src = a});
@@ -284,6 +285,46 @@ class RandomProgram {
         push({.op = Op::kAdd, .bits = 64, .src_is_reg = true, .dst = a, .src = any_reg()});
         break;
     }
+  }
+
+  /// A jump by one bit, of a number that is masked or copied or neither; any two of the registers may be one.
+  void bit_test() {
+    const Reg bit = any_reg(), number = any_reg();
+    const auto width = [&] { return static_cast<std::uint8_t>(chance(4) ? 32 : 64); };
+    const std::uint8_t bits = width();
+    const auto disturb = [&] { if (chance(12)) alu(); };
+    if (chance(3)) push({.op = Op::kMov, .bits = width(), .src_is_reg = true, .dst = number, .src = any_reg()});
+    if (chance(3)) push({.op = Op::kAnd, .bits = width(), .dst = number, .imm = chance(8) ? 7 : chance(2) ? 31 : 63});
+    if (chance(2)) push({.op = Op::kMov, .bits = chance(4) ? width() : bits, .src_is_reg = true, .dst = bit, .src = any_reg()});
+    disturb();
+    const bool by_mask = chance(2);
+    const Reg mask = by_mask ? any_reg() : bit;
+    if (by_mask) push({.op = Op::kMov, .bits = width(), .dst = mask, .imm = chance(20) ? 2 : 1});
+    const Op shift = by_mask ? Op::kLsh : chance(3) ? Op::kArsh : Op::kRsh;
+    push({.op = shift, .bits = bits, .src_is_reg = true, .dst = mask, .src = number});
+    disturb();
+    const std::uint8_t jump_bits = chance(8) ? width() : bits;
+    const bool turned = chance(2);
+    const Reg to = turned ? mask : bit, with = turned ? bit : mask;
+    const auto back_over = static_cast<std::int32_t>(chance(2) ? 1 : 2);
+    if (chance(3)) {
+      push({.op = Op::kJset, .bits = jump_bits, .src_is_reg = by_mask, .dst = to, .src = by_mask ? with : Reg{0}, .jump = back_over, .imm = by_mask ? 0 : 1});
+    } else {
+      if (by_mask) push({.op = Op::kAnd, .bits = chance(8) ? width() : bits, .src_is_reg = true, .dst = to, .src = with});
+      else push({.op = Op::kAnd, .bits = width(), .dst = to, .imm = chance(20) ? 3 : 1});
+      disturb();
+      push({.op = chance(2) ? Op::kJeq : Op::kJne, .bits = jump_bits, .dst = to, .jump = back_over});
+    }
+    if (back_over == 1 && chance(3)) {
+      alu();
+      return;
+    }
+    for (std::int32_t n = 0; n < back_over; ++n)
+      n == 0 ? push({.op = Op::kStore, .bits = 64, .size = 1, .dst = kMemoryReg, .off = static_cast<std::int16_t>(below(48)), .imm = imm32()}) : alu();
+    // What made the test is dead as a rule, so that it may go.
+    if (!chance(6)) constant(bit, value());
+    if (by_mask && !chance(6)) constant(mask, value());
+    if (chance(2)) constant(number, value());
   }
 
   void bytes_to_word() {
