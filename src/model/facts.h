@@ -26,7 +26,10 @@ struct Rights {
   bool perfmon = false;
   bool net_admin = false;
   bool sys_admin = false;
-  static Rights all() { return {true, true, true, true}; }
+  /// Given up by the client itself, whatever it may do otherwise: addresses stay addresses, and nothing is read that was not
+  /// written. What a program with these rights computes does not depend on where things lie.
+  bool keeps_addresses = false;
+  static Rights all() { return {true, true, true, true, false}; }
   bool has_bpf() const { return bpf || sys_admin; }
   bool has_perfmon() const { return perfmon || sys_admin; }
 };

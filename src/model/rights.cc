@@ -37,6 +37,7 @@ bool has_rights(const Rights& rights, std::uint8_t wanted) {
 }
 
 bool is_allowed(const Rights& rights, Allowance what) {
+  if (rights.keeps_addresses && (what == Allowance::kPointerLeaks || what == Allowance::kUninitStack)) return false;
   return has_rights(rights, kAllowances[static_cast<std::size_t>(what)].rights);
 }
 

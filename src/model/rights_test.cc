@@ -31,6 +31,16 @@ TEST(RightsTest, CapBpfAloneStillHidesAddresses) {
   EXPECT_FALSE(is_allowed(bpf, Allowance::kUnmaskedArithmetic));
 }
 
+TEST(RightsTest, AddressesMayBeGivenUp) {
+  Rights rights = Rights::all();
+  rights.keeps_addresses = true;
+  EXPECT_FALSE(is_allowed(rights, Allowance::kPointerLeaks));
+  EXPECT_FALSE(is_allowed(rights, Allowance::kUninitStack));
+  EXPECT_TRUE(is_allowed(rights, Allowance::kUnmaskedArithmetic));
+  EXPECT_TRUE(is_allowed(rights, Allowance::kHostFields));
+  EXPECT_TRUE(is_allowed(rights, Allowance::kLoops));
+}
+
 TEST(RightsTest, MapsForEverybodyAndMapsForSome) {
   const Rights nobody, bpf{.bpf = true}, net{.net_admin = true};
   EXPECT_TRUE(may_create_map(uapi::BPF_MAP_TYPE_HASH, nobody));

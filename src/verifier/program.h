@@ -104,6 +104,7 @@ struct Program {
   bool sleepable = false;
   // What the caller's rights allow: model/allowances.def.
   bool allow_ptr_leaks = false;
+  bool allow_host_fields = false;
   bool allow_uninit_stack = false;
   bool follow_wrong_guesses = true;  // Spectre v1: transfer/speculation.h
   bool fence_stores = true;          // Spectre v4

@@ -122,6 +122,7 @@ class Run {
     using model::Allowance;
     const auto may = [&](Allowance what) { return model::is_allowed(prog_.in.rights, what); };
     prog_.allow_ptr_leaks = may(Allowance::kPointerLeaks);
+    prog_.allow_host_fields = may(Allowance::kHostFields);
     prog_.allow_uninit_stack = may(Allowance::kUninitStack);
     prog_.follow_wrong_guesses = !may(Allowance::kUnmaskedArithmetic);
     prog_.fence_stores = !may(Allowance::kUnfencedStores);

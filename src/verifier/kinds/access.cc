@@ -171,7 +171,7 @@ Result<void> check_access(Step& step, const Access& access) {
   }
   if (reg.maybe_null() || reg.has(model::kUserMem) || model::kind_row(reg.kind).deref == DerefRule::kNever)
     return step.diag.refuse(Rule::kInvalidMemAccess, {access.base, kind_name(reg)});
-  if (reg.kind == RegKind::kMapPtr && !step.prog.allow_ptr_leaks) return step.diag.refuse(Rule::kStructNeedsRights, {"bpf_map"});
+  if (reg.kind == RegKind::kMapPtr && !step.prog.allow_host_fields) return step.diag.refuse(Rule::kStructNeedsRights, {"bpf_map"});
   if (access.write && access.value != kNoReg && leaks_pointer(step, static_cast<unsigned>(access.value)) &&
       reg.kind != RegKind::kStack)
     return step.diag.refuse(Rule::kLeaksIntoMem, {access.value, leak_target(reg.kind)});

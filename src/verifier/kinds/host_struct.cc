@@ -65,7 +65,7 @@ namespace {
 Result<void> check_struct_place(Step& step, unsigned regno, std::int32_t off) {
   const RegState& reg = step.reg(regno);
   const std::string_view name = step.prog.btf_name(reg.btf, reg.btf_type);
-  if (!step.prog.allow_ptr_leaks) return step.diag.refuse(Rule::kStructNeedsRights, {name});
+  if (!step.prog.allow_host_fields) return step.diag.refuse(Rule::kStructNeedsRights, {name});
   if (!step.prog.in.gpl_compatible && is_host_type(step.prog, reg)) return step.diag.refuse(Rule::kStructNeedsGpl, {name});
   if (off < 0) return step.diag.refuse(Rule::kStructNegative, {regno, name, off});
   if (!reg.val.is_const(0)) return step.diag.refuse(Rule::kStructVariable, {regno, name, off, tnum_text(reg.val)});
