@@ -6,6 +6,7 @@
 #include <iterator>
 
 #include "base/try.h"
+#include "host_names.h"
 #include "isa/assemble.h"
 
 namespace ring3::native {
@@ -16,8 +17,12 @@ Result<RandomProgram> corpus_program(std::string_view text) {
   constexpr std::uint8_t kWide = 0x18;
   RandomProgram program;
   program.insns = RING3_TRY(isa::assemble(text));
-  for (const isa::RawInsn& insn : program.insns)
-    if (insn.code == kWide && insn.src == kNamesMap && (insn.imm < 1 || insn.imm >= static_cast<std::int32_t>(kMapNumbersEnd))) return Errno::kInval;
+  const auto is_one_of = [](std::int32_t number, std::uint32_t end) { return number >= 1 && number < static_cast<std::int32_t>(end); };
+  for (const isa::RawInsn& insn : program.insns) {
+    if (insn.code == kWide && insn.src == kNamesMap && !is_one_of(insn.imm, kMapNumbersEnd)) return Errno::kInval;
+    if (insn.code == kWide && insn.src == kNamesType && !is_one_of(insn.imm, kTypeNumbersEnd)) return Errno::kInval;
+    if (insn.code == 0x85 && insn.src == kNamesKfunc && !is_one_of(insn.imm, kKfuncNumbersEnd)) return Errno::kInval;
+  }
   return program;
 }
 

@@ -10,7 +10,7 @@
 
 namespace ring3::native {
 
-/// One instruction a line; map[fd:N] is map number N.
+/// One instruction a line; map[fd:N] is map number N, kernel-function#N and btf[id:N] a function and a type of host_names.h.
 std::string corpus_text(const RandomProgram& program);
 /// Errors: kInval the text is no program.
 Result<RandomProgram> corpus_program(std::string_view text);

@@ -1,5 +1,6 @@
 #include "engine_side.h"
 
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -46,6 +47,9 @@ std::vector<std::uint32_t> function_starts(const std::vector<isa::RawInsn>& insn
   return {starts.begin(), starts.end()};
 }
 
+constexpr std::uint32_t kRingBytes = 4096;
+constexpr std::size_t kPage = 4096;
+
 constexpr std::uint32_t kMainType = 3;  // FUNC records begin here, the static ones behind the global one
 
 }  // namespace
@@ -61,6 +65,8 @@ std::string RunResult::text() const {
 }
 
 EngineSide::~EngineSide() {
+  if (consumed_ != nullptr) ::munmap(consumed_, kPage);
+  if (produced_ != nullptr) ::munmap(const_cast<std::uint8_t*>(produced_), kPage + 2 * kRingBytes);
   for (const long fd : fds_) ::close(static_cast<int>(fd));
 }
 
@@ -82,6 +88,9 @@ long EngineSide::load_types() {
   const btf::TypeId proto = b.add_proto(number, {});
   b.add_func("main", proto, btf::Linkage::kGlobal);
   for (const char* name : {"f1", "f2", "f3", "f4", "f5"}) b.add_func(name, proto, btf::Linkage::kStatic);
+  const btf::TypeId wide = b.add_int("long", 8);
+  const btf::TypeId object = b.add_struct("object", 24, {{"a", wide, 0}, {"b", wide, 64}, {"c", number, 128}});
+  if (object != kObjectTypeId) return -EINVAL;
   const std::vector<std::byte> blob = b.finish();
   uapi::bpf_attr attr = zero_attr();
   attr.btf = address_of(blob.data());
@@ -91,8 +100,20 @@ long EngineSide::load_types() {
   return fd;
 }
 
-long EngineSide::open(Bpf bpf) {
+long EngineSide::map_ring() {
+  const int ring = static_cast<int>(maps_[kRingMap]);
+  void* const consumed = ::mmap(nullptr, kPage, PROT_READ | PROT_WRITE, MAP_SHARED, ring, 0);
+  if (consumed == MAP_FAILED) return -errno;
+  consumed_ = static_cast<std::uint64_t*>(consumed);
+  void* const produced = ::mmap(nullptr, kPage + 2 * kRingBytes, PROT_READ, MAP_SHARED, ring, kPage);
+  if (produced == MAP_FAILED) return -errno;
+  produced_ = static_cast<const std::uint8_t*>(produced);
+  return 0;
+}
+
+long EngineSide::open(Bpf bpf, const HostNames& names) {
   bpf_ = std::move(bpf);
+  names_ = names;
   maps_[kValueMap] = create(uapi::BPF_MAP_TYPE_ARRAY, 4, kMapValueBytes, 1);
   maps_[kHashMap] = create(uapi::BPF_MAP_TYPE_HASH, 8, 8, kHashEntries);
   maps_[kPercpuArrayMap] = create(uapi::BPF_MAP_TYPE_PERCPU_ARRAY, 4, 8, kArrayEntries);
@@ -103,10 +124,12 @@ long EngineSide::open(Bpf bpf) {
   for (long& inner : inner_) inner = create(uapi::BPF_MAP_TYPE_ARRAY, 4, 8, kArrayEntries);
   maps_[kOuterMap] = create(uapi::BPF_MAP_TYPE_ARRAY_OF_MAPS, 4, 4, 3, inner_[0]);
   maps_[kProgramsMap] = create(uapi::BPF_MAP_TYPE_PROG_ARRAY, 4, 4, kPrograms + 1);
+  maps_[kRingMap] = create(uapi::BPF_MAP_TYPE_RINGBUF, 0, 0, kRingBytes);
   types_ = load_types();
   for (std::size_t i = kValueMap; i < kMapNumbersEnd; ++i)
     if (maps_[i] < 0) return maps_[i];
   if (types_ < 0) return types_;
+  if (const long error = map_ring()) return error;
   for (std::uint32_t i = 0; i < inner_.size(); ++i)
     if (const long error = update(maps_[kOuterMap], &i, &inner_[i])) return error;
   for (std::uint32_t i = 0; i < kPrograms; ++i) {
@@ -121,27 +144,46 @@ long EngineSide::open(Bpf bpf) {
   return 0;
 }
 
+namespace {
+
+bool names_kfunc(const isa::RawInsn& insn) { return insn.code == 0x85 && insn.src == kNamesKfunc; }
+bool names_type(const isa::RawInsn& insn) { return insn.code == 0x18 && insn.src == kNamesType; }
+
+}  // namespace
+
+bool EngineSide::has_names_of(const RandomProgram& program) const {
+  return std::none_of(program.insns.begin(), program.insns.end(), [this](const isa::RawInsn& insn) {
+    const auto number = static_cast<std::uint32_t>(insn.imm);
+    return (names_kfunc(insn) && names_.kfunc(number) == 0) || (names_type(insn) && names_.type(number) == 0);
+  });
+}
+
 long EngineSide::load(const RandomProgram& program, bool with_log) {
   std::vector<isa::RawInsn> insns = program.insns;
-  for (isa::RawInsn& insn : insns)
+  for (isa::RawInsn& insn : insns) {
     if (insn.code == 0x18 && insn.src == kNamesMap) insn.imm = static_cast<std::int32_t>(maps_[static_cast<std::size_t>(insn.imm)]);
+    if (names_kfunc(insn)) insn.imm = static_cast<std::int32_t>(names_.kfunc(static_cast<std::uint32_t>(insn.imm)));
+    if (names_type(insn)) {  // as the number it is
+      insn.src = 0;
+      insn.imm = static_cast<std::int32_t>(names_.type(static_cast<std::uint32_t>(insn.imm)));
+    }
+  }
   static std::vector<char> text(1 << 20);
   text[0] = '\0';
   uapi::bpf_attr attr = zero_attr();
-  attr.prog_type = uapi::BPF_PROG_TYPE_SOCKET_FILTER;
+  attr.prog_type = uapi::BPF_PROG_TYPE_SCHED_CLS;
   attr.insn_cnt = static_cast<std::uint32_t>(insns.size());
   attr.insns = address_of(insns.data());
   attr.license = address_of("GPL");
   std::vector<uapi::bpf_func_info> functions;
   const std::vector<std::uint32_t> starts = function_starts(insns);
-  if (starts.size() > 1) {  // callbacks have to be static functions, and those that make tail calls return a number
-    for (const std::uint32_t start : starts)
-      functions.push_back({start, kMainType + static_cast<std::uint32_t>(functions.size())});
-    attr.prog_btf_fd = static_cast<std::uint32_t>(types_);
-    attr.func_info = address_of(functions.data());
-    attr.func_info_cnt = static_cast<std::uint32_t>(functions.size());
-    attr.func_info_rec_size = sizeof(uapi::bpf_func_info);
-  }
+  // Callbacks have to be static functions, those that make tail calls return a number, and objects have a type.
+  for (const std::uint32_t start : starts)
+    functions.push_back({start, kMainType + static_cast<std::uint32_t>(functions.size())});
+  attr.prog_btf_fd = static_cast<std::uint32_t>(types_);
+  attr.func_info = address_of(functions.data());
+  attr.func_info_cnt = static_cast<std::uint32_t>(functions.size());
+  attr.func_info_rec_size = sizeof(uapi::bpf_func_info);
   if (with_log) {
     attr.log_level = 1;
     attr.log_size = static_cast<std::uint32_t>(text.size());
@@ -231,6 +273,22 @@ void EngineSide::read_maps(std::vector<std::uint8_t>& into) {
     into.push_back(static_cast<std::uint8_t>(front));
     into.push_back(static_cast<std::uint8_t>(front >> 8));
   }
+  read_ring(into);
+}
+
+/// The records since the last time: length and flags, and the data.
+void EngineSide::read_ring(std::vector<std::uint8_t>& into) {
+  constexpr std::uint32_t kHeader = 8, kFlags = 3u << 30;
+  const std::uint64_t produced = *reinterpret_cast<const volatile std::uint64_t*>(produced_);
+  for (std::uint64_t at = *consumed_; at < produced;) {
+    const std::uint8_t* const record = produced_ + kPage + at % kRingBytes;
+    std::uint32_t head = 0;
+    std::memcpy(&head, record, sizeof head);
+    into.insert(into.end(), record, record + sizeof head);
+    into.insert(into.end(), record + kHeader, record + kHeader + (head & ~kFlags));
+    at += (kHeader + (head & ~kFlags) + 7) / 8 * 8;
+  }
+  *const_cast<volatile std::uint64_t*>(consumed_) = produced;
 }
 
 RunResult EngineSide::run(long prog) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "host_names.h"
 #include "program_generator.h"
 #include "tests/support/kernel_load.h"
 
@@ -29,8 +30,10 @@ class EngineSide {
   EngineSide(const EngineSide&) = delete;
   EngineSide& operator=(const EngineSide&) = delete;
 
-  /// Negative errno: it makes no maps, or takes no programs.
-  long open(Bpf bpf);
+  /// names: of what programs find there. Negative errno: it makes no maps, or takes no programs.
+  long open(Bpf bpf, const HostNames& names);
+  /// Whether all functions and types that the program names are there.
+  bool has_names_of(const RandomProgram& program) const;
   /// A descriptor, or a negative errno. with_log: log() gets the text.
   long load(const RandomProgram& program, bool with_log);
   const std::string& log() const { return log_; }
@@ -41,17 +44,22 @@ class EngineSide {
   long update(long map, const void* key, const void* value);
   bool lookup(long map, const void* key, void* value);
   long load_types();
+  long map_ring();
   long fill();
   long fill_hash(MapNumber number);
   long fill_array(long map, std::uint32_t values, std::uint64_t seed);
   long fill_queue();
   void read_maps(std::vector<std::uint8_t>& into);
+  void read_ring(std::vector<std::uint8_t>& into);
   void read(long map, const void* key, bool per_cpu, std::vector<std::uint8_t>& into);
 
   Bpf bpf_;
   std::array<long, kMapNumbersEnd> maps_{};
   std::array<long, 2> inner_{-1, -1};
   long types_ = -1;
+  HostNames names_;
+  std::uint64_t* consumed_ = nullptr;       // the ring's pages, as its readers see them
+  const std::uint8_t* produced_ = nullptr;
   std::vector<long> fds_;
   std::string log_;
 };

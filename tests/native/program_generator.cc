@@ -2,7 +2,7 @@
 
 #include <array>
 
-#include "map_statements.h"
+#include "host_statements.h"
 
 namespace ring3::native {
 namespace {
@@ -10,9 +10,9 @@ namespace {
 constexpr std::uint8_t kAluOps[] = {0x00, 0x10, 0x20, 0x30, 0x40, 0x50, 0x60, 0x70, 0x90, 0xa0, 0xb0, 0xc0};
 constexpr std::uint8_t kJumpOps[] = {0x10, 0x20, 0x30, 0x40, 0x50, 0x60, 0x70, 0xa0, 0xb0, 0xc0, 0xd0};
 
-class Generator final : public MapStatements {
+class Generator final : public HostStatements {
  public:
-  explicit Generator(std::uint64_t seed) : MapStatements(seed), beyond_linux_(beyond_linux(seed)) {}
+  explicit Generator(std::uint64_t seed) : HostStatements(seed) { host_functions_ = asks_the_host(seed); }
 
   RandomProgram make() {
     prologue();
@@ -34,6 +34,8 @@ class Generator final : public MapStatements {
     mov(0, 0);
     emit(0x95, 0);
     copy(7, 0);
+    if (chance(75))
+      for (int at = -8; at >= -48; at -= 8) emit(0x7a, 10, 0, at, one_of(kImmediates));
     emit(0x79, 8, 7, 0);   // r8, r9: unknown to a verifier
     emit(0x61, 9, 7, 8);
     for (int reg : {0, 1, 2, 3, 4, 5})
@@ -108,8 +110,7 @@ class Generator final : public MapStatements {
   }
   void fill(int at, int size) {
     const int read = chance(80) ? size : pick(0, 3);
-    const auto code = static_cast<std::uint8_t>((chance(85) || read == 3 ? kLdx : kLdxSigned) | kSizes[read]);
-    emit(code, chance(97) ? number() : 7, 10, at);
+    emit(load_code(read), chance(97) ? number() : 7, 10, at);
   }
 
   /// r1 = r7 + an index made small enough, most of the time; then one access.
@@ -135,7 +136,7 @@ class Generator final : public MapStatements {
     if (chance(10)) emit(0x07, 1, 0, 0, pick(-4, 20));
     emit(chance(93) ? 0x0f : 0x1f, 1, index);
     const int off = chance(85) ? 0 : pick(-8, 40);
-    if (chance(50)) emit(static_cast<std::uint8_t>((size == 3 || !beyond_linux_ || chance(60) ? kLdx : kLdxSigned) | kSizes[size]), number(), 1, off);
+    if (chance(50)) emit(load_code(size), number(), 1, off);
     else if (chance(70)) emit(static_cast<std::uint8_t>(kStx | kSizes[size]), 1, number(), off);
     else emit(static_cast<std::uint8_t>(kAtomic | (chance(50) ? 0x18 : 0)), 1, number(), off, one_of(kAtomics));
     if (checked) land(at);
@@ -201,8 +202,32 @@ class Generator final : public MapStatements {
     lose_arguments();
   }
 
+  /// What a program has to do with the world around it.
+  void outside(int depth) {
+    const int kind = pick(0, 99);
+    if (kind < 35) return untrusted_loads(in_main_ ? Place::kMain : Place::kFunction);
+    if (host_functions_ && kind < 55) return host_function();
+    if (kind < 60 && !in_callback_) return throw_sometimes();
+    if (!in_main_ || depth > 2) return alu();
+    if (kind < 80) return dynptr();
+    if (kind < 87) return own_object();
+    if (kind < 94 && !iterating_) {
+      iterating_ = true;
+      const std::size_t top = begin_iteration();
+      for (int body = pick(1, 3); body > 0; --body) statement(depth + 2);
+      end_iteration(top);
+      iterating_ = false;
+      return;
+    }
+    const bool rcu = chance(50);
+    begin_locked(rcu);
+    for (int body = pick(1, 2); body > 0; --body) chance(60) ? alu() : spill();
+    end_locked(rcu);
+  }
+
   void statement(int depth) {
-    const int kind = pick(0, 109);
+    const int kind = pick(0, 124);
+    if (kind >= 110) return outside(depth);
     if (kind < 34) alu();
     else if (kind < 39) sign_extend();
     else if (kind < 42) swap();
@@ -237,6 +262,7 @@ class Generator final : public MapStatements {
   }
 
   void write(Callee callee) {
+    in_callback_ = callee == Callee::kLoopBody || callee == Callee::kElementBody;  // an exception must not leave one
     switch (callee) {
       case Callee::kNumbers: case Callee::kLeaf:
         copy(8, 1), copy(9, 1), copy(7, 2);
@@ -270,14 +296,21 @@ class Generator final : public MapStatements {
     for (int i = 0; i < statements; ++i) callee_statement();
   }
   /// r7 may be anything there.
-  void callee_statement() { chance(60) ? alu() : chance(50) ? spill() : branch(2); }
+  void callee_statement() { chance(60) ? alu() : chance(50) ? spill() : chance(70) ? branch(2) : outside(2); }
 
-  const bool beyond_linux_;
   std::array<std::size_t, kCallees> starts_{};  // 0: not written yet
   bool in_main_ = true;
+  bool iterating_ = false;
+  bool in_callback_ = false;
 };
 
 }  // namespace
+
+bool needs_our_host(const RandomProgram& program) {
+  for (const isa::RawInsn& insn : program.insns)
+    if (insn.code == 0x85 && insn.src == kNamesKfunc && insn.imm >= static_cast<std::int32_t>(kFirstOfHost)) return true;
+  return false;
+}
 
 RandomProgram random_program(std::uint64_t seed) { return Generator(seed).make(); }
 

@@ -4,8 +4,9 @@
 // arithmetic of all versions of the instruction set, branches near and far, spills, atomics on maps and stack, bounded loops
 // (also with may_goto), calls two deep, callbacks (bpf_loop, bpf_for_each_map_elem), tail calls from main and other functions,
 // accesses at computed offsets, loads from the packet, and operations on hashes, LRU hashes, arrays, per-CPU maps, maps in
-// maps and a queue. It calls nothing whose answer differs from one run to the next, so two kernels that accept it must
-// compute the same.
+// maps and a queue; reads through untrusted pointers, which may lead nowhere; works with dynptrs, iterators, objects of its
+// own, locks and exceptions. It calls nothing whose answer differs from one run to the next, so two kernels that accept it must
+// compute the same. Some call functions that only a host of ours has: of those just the compiler and the interpreter are asked.
 #pragma once
 
 #include <cstdint>
@@ -31,10 +32,13 @@ enum MapNumber : std::uint32_t {
   kQueueMap,
   kOuterMap,      // its maps are arrays
   kProgramsMap,
+  kRingMap,
   kMapNumbersEnd
 };
 
-inline constexpr std::uint8_t kNamesMap = 1, kNamesFunction = 4;  // src of a wide immediate
+inline constexpr std::uint8_t kNamesMap = 1, kNamesType = 3, kNamesFunction = 4;  // src of a wide immediate
+inline constexpr std::uint8_t kNamesKfunc = 2;                                    // src of a call
+inline constexpr std::int32_t kObjectTypeId = 10;                                 // of the programs' own struct object
 
 struct RandomProgram {
   std::vector<isa::RawInsn> insns;
@@ -44,5 +48,8 @@ struct RandomProgram {
 /// more than Linux does, so on programs with those its verdict is not ours; odd seeds make programs without them.
 RandomProgram random_program(std::uint64_t seed);
 inline bool beyond_linux(std::uint64_t seed) { return seed % 2 == 0; }
+inline bool asks_the_host(std::uint64_t seed) { return seed % 4 == 2; }
+/// Whether it calls what no kernel has.
+bool needs_our_host(const RandomProgram& program);
 
 }  // namespace ring3::native

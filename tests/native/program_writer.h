@@ -1,11 +1,12 @@
 // What all statements of random programs are written with: dice, and the instructions as they stand in memory.
 //
 // Registers: r6 the context, r7 the value of the array, r8 and r9 numbers no verifier knows; r0 to r5 usually numbers.
-// Frame: slots of 8 bytes down to -48 for spills, then a key and a buffer; nothing below.
+// Frame: slots of 8 bytes down to -48 for spills, then a key and a buffer, then what host_statements.cc says.
 #pragma once
 
 #include <random>
 
+#include "host_names.h"
 #include "program_generator.h"
 
 namespace ring3::native {
@@ -32,7 +33,7 @@ inline constexpr std::size_t kCallees = 5;
 
 class ProgramWriter {
  public:
-  explicit ProgramWriter(std::uint64_t seed) : random_(seed) {}
+  explicit ProgramWriter(std::uint64_t seed) : random_(seed), beyond_linux_(beyond_linux(seed)) {}
 
  protected:
   int pick(int low, int high) { return std::uniform_int_distribution<int>(low, high)(random_); }
@@ -49,6 +50,11 @@ class ProgramWriter {
   std::size_t here() const { return out_.insns.size(); }
   /// The jump at `at` leads here.
   void land(std::size_t at) { out_.insns[at].off = static_cast<std::int16_t>(here() - at - 1); }
+
+  /// Of a load of kBytes[size].
+  std::uint8_t load_code(int size) {
+    return static_cast<std::uint8_t>((size == 3 || !beyond_linux_ || chance(60) ? kLdx : kLdxSigned) | kSizes[size]);
+  }
 
   /// A register that usually holds a number.
   int number() { return chance(99) ? one_of({0, 2, 3, 4, 5, 8, 9}) : pick(0, 10); }
@@ -80,6 +86,7 @@ class ProgramWriter {
   }
 
   std::mt19937_64 random_;
+  const bool beyond_linux_;
   RandomProgram out_;
   std::vector<std::pair<std::size_t, Callee>> calls_;  // calls and references whose target comes later
 };

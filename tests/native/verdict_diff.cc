@@ -6,36 +6,41 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <utility>
 #include <vector>
 
 #include "base/check.h"
+#include "engines_host_btf.h"
+#include "engines_host_functions.h"
 #include "runtime/runtime_impl.h"
 #include "syscall/bpf.h"
 #include "syscall/caller.h"
-#include "test_host_btf.h"
 #include "uapi/bpf.h"
 
 namespace ring3::native {
 
 VerdictDiff::VerdictDiff() {
-  runtime_ = Runtime::create({.name = "diff", .btf = test_host_btf}).value();
-  interpreting_ = Runtime::create({.name = "diff-interpreter", .btf = test_host_btf, .execution = Execution::kInterpreter}).value();
+  runtime_ = Runtime::create({.name = "diff", .btf = engines_host_btf}).value();
+  interpreting_ = Runtime::create({.name = "diff-interpreter", .btf = engines_host_btf, .execution = Execution::kInterpreter}).value();
+  RING3_CHECK(add_engines_host(*runtime_).ok() && add_engines_host(*interpreting_).ok(), "a runtime takes the host's functions");
   const auto bpf_of = [this](Runtime& runtime) -> Bpf {
     return [this, &runtime](int cmd, void* attr, std::uint32_t size) {
       syscall::OwnCaller caller(rights_);
       return syscall::bpf(runtime.impl().kernel(), caller, cmd, reinterpret_cast<std::uintptr_t>(attr), size);
     };
   };
-  RING3_CHECK(ours_.open(bpf_of(*runtime_)) == 0 && interpreted_.open(bpf_of(*interpreting_)) == 0, "a runtime makes every map");
-  const long error = theirs_.open(kernel_bpf());
+  const auto names_of = [](Runtime& runtime) { return HostNames(*runtime.impl().host_btf()->btf()); };
+  RING3_CHECK(ours_.open(bpf_of(*runtime_), names_of(*runtime_)) == 0 && interpreted_.open(bpf_of(*interpreting_), names_of(*interpreting_)) == 0,
+              "a runtime makes every map");
+  const long error = theirs_.open(kernel_bpf(), kernel_names());
   if (error < 0) problem_ = std::string("bpf(2) makes no maps or programs here: ") + std::strerror(static_cast<int>(-error));
 }
 
-bool VerdictDiff::may_run_without_leaks(const RandomProgram& program) {
-  const model::Rights rights = std::exchange(rights_, {.bpf = true});
+bool VerdictDiff::asks_kernel(const RandomProgram& program) const { return problem_.empty() && !needs_our_host(program) && theirs_.has_names_of(program); }
+
+bool VerdictDiff::keeps_addresses(const RandomProgram& program) {
+  rights_.keeps_addresses = true;
   const long prog = ours_.load(program, false);
-  rights_ = rights;
+  rights_.keeps_addresses = false;
   if (prog >= 0) ::close(static_cast<int>(prog));
   return prog >= 0;
 }
@@ -43,10 +48,11 @@ bool VerdictDiff::may_run_without_leaks(const RandomProgram& program) {
 /// Compiled against the kernel, and interpreted against compiled.
 Comparison VerdictDiff::compare_runs(const RandomProgram& program, long ours, long theirs) {
   Comparison c;
-  c.accepted = true;
+  c.accepted = c.ran = true;
+  c.by_kernel = asks_kernel(program);
   const long interpreted = interpreted_.load(program, false);
   const RunResult compiled = ours_.run(ours), reference = interpreted_.run(interpreted);
-  const RunResult kernel = problem_.empty() ? theirs_.run(theirs) : reference;
+  const RunResult kernel = c.by_kernel ? theirs_.run(theirs) : reference;
   if (interpreted >= 0) ::close(static_cast<int>(interpreted));
   if (compiled == kernel && compiled == reference) return c;
   c.difference = Difference::kResult;
@@ -58,7 +64,7 @@ Comparison VerdictDiff::compare_runs(const RandomProgram& program, long ours, lo
 Comparison VerdictDiff::compare(const RandomProgram& program) {
   Comparison c;
   const long ours = ours_.load(program, false);
-  const long theirs = problem_.empty() ? theirs_.load(program, false) : ours >= 0 ? ::dup(static_cast<int>(ours)) : ours;
+  const long theirs = asks_kernel(program) ? theirs_.load(program, false) : ours >= 0 ? ::dup(static_cast<int>(ours)) : ours;
   if (ours >= 0 && theirs < 0 && !gave_up(theirs)) c.difference = Difference::kOnlyWeAccept;
   if (ours < 0 && theirs >= 0 && !gave_up(ours)) c.difference = Difference::kOnlyWeRefuse;
   if (c.difference != Difference::kNone) {
@@ -69,7 +75,7 @@ Comparison VerdictDiff::compare(const RandomProgram& program) {
   }
   if (ours >= 0 && theirs >= 0) {
     c.accepted = true;
-    if (!may_run_without_leaks(program)) {  // addresses differ from one kernel to the next
+    if (!keeps_addresses(program)) {  // they differ from one kernel to the next
       ::close(static_cast<int>(ours));
       ::close(static_cast<int>(theirs));
       return c;

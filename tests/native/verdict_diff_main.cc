@@ -19,8 +19,8 @@ namespace {
 /// What tells operations of one opcode apart: helpers, maps, kinds of atomic and of division.
 int detail(const ring3::isa::RawInsn& insn) {
   switch (insn.code) {
-    case 0x85: return insn.src << 16 | (insn.src == 0 ? insn.imm : 0);
-    case 0x18: return insn.src << 16 | (insn.src == ring3::native::kNamesMap ? insn.imm : 0);
+    case 0x85: return insn.src << 16 | (insn.src != 1 ? insn.imm : 0);
+    case 0x18: return insn.src << 16 | (insn.src == ring3::native::kNamesMap || insn.src == ring3::native::kNamesType ? insn.imm : 0);
     case 0xdb: case 0xc3: case 0xdc: case 0xd4: case 0xd7: return insn.imm;
     case 0x37: case 0x3f: case 0x34: case 0x3c: case 0x97: case 0x9f: case 0x94: case 0x9c: case 0xbf: case 0xbc: return insn.off;
     default: return 0;
@@ -56,7 +56,7 @@ int main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
   ring3::native::VerdictDiff diff;
   if (!diff.problem().empty()) std::printf("compiler and interpreter only: %s\n", diff.problem().c_str());
-  std::uint64_t numbers[4] = {}, accepted = 0, printed = 0;
+  std::uint64_t numbers[4] = {}, accepted = 0, ran = 0, by_kernel = 0, printed = 0;
   constexpr const char* kNames[] = {"", "ONLY RING3 ACCEPTS", "only ring3 refuses", "DIFFERENT RESULT"};
   const auto start = std::chrono::steady_clock::now();
   std::uint64_t done = 0;
@@ -66,7 +66,7 @@ int main(int argc, char** argv) {
     ring3::native::Comparison c = diff.compare(program);
     if (c.difference == Difference::kOnlyWeAccept && ring3::native::beyond_linux(seed + i)) c.difference = Difference::kNone;
     ++numbers[static_cast<int>(c.difference)];
-    accepted += c.accepted;
+    accepted += c.accepted, ran += c.ran, by_kernel += c.by_kernel;
     if (!folder.empty() && c.accepted && c.difference == Difference::kNone && is_new(program, seen)) keep(folder, seed + i, program);
     if (c.difference == Difference::kNone || (c.difference == Difference::kOnlyWeRefuse && !strict)) continue;
     if (++printed > shown) continue;
@@ -77,8 +77,8 @@ int main(int argc, char** argv) {
                 kNames[static_cast<int>(c.difference)], ring3::isa::assembly_text(small.insns).c_str(), again.ours.c_str(),
                 again.theirs.c_str());
   }
-  std::printf("%llu programs: %llu accepted by both, %llu by ring3 only, %llu by the kernel only, %llu with other results\n",
-              static_cast<unsigned long long>(done), static_cast<unsigned long long>(accepted),
+  std::printf("%llu programs: %llu accepted by both (%llu run, %llu by the kernel too), %llu by ring3 only, %llu by the kernel only, %llu with other results\n",
+              static_cast<unsigned long long>(done), static_cast<unsigned long long>(accepted), static_cast<unsigned long long>(ran), static_cast<unsigned long long>(by_kernel),
               static_cast<unsigned long long>(numbers[1]), static_cast<unsigned long long>(numbers[2]),
               static_cast<unsigned long long>(numbers[3]));
   return numbers[1] + numbers[3] == 0 ? 0 : 1;

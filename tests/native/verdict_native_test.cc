@@ -50,7 +50,8 @@ TEST(NativeVerdictTest, KeptProgramsHaveTheKernelsVerdictAndResult) {
 
 TEST(CorpusTest, RefusesWhatIsNoProgram) {
   EXPECT_FALSE(corpus_program("r0 = nonsense").ok());
-  EXPECT_FALSE(corpus_program("r1 = map[fd:10]\nexit").ok());
+  EXPECT_FALSE(corpus_program("r1 = map[fd:99]\nexit").ok());
+  EXPECT_FALSE(corpus_program("call kernel-function#99\nexit").ok());
 }
 
 }  // namespace
