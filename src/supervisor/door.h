@@ -45,6 +45,8 @@ class Door {
   virtual Result<OwnedFd> types() = 0;
   /// How many possible CPUs programs see; 0: as many as the machine has. Asked once, before the command starts.
   virtual std::uint32_t cpus() { return 0; }
+  /// Called a few times a second: whatever is kept for the next call, and none came, may go. From one thread.
+  virtual void rest() noexcept {}
   /// Calls that wait for somebody come back with an error. From any thread.
   virtual void interrupt(TaskEntry& caller) = 0;
 };

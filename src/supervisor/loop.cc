@@ -48,6 +48,7 @@ void Loop::wait_for_end() {
     pollfd on[] = {{command_, POLLIN, 0}, {tasks_.fd(), POLLIN, 0}, {signals_, POLLIN, 0}};
     if (::poll(on, std::size(on), kLookMs) < 0) continue;  // interrupted
     depose_who_hangs();
+    door_.rest();
     if ((on[2].revents & POLLIN) != 0) pass_signal_on();
     if ((on[1].revents & POLLIN) != 0) tasks_.drop_ended();
     if (on[0].revents != 0) return;

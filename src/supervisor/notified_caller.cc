@@ -53,9 +53,25 @@ Result<void> NotifiedMemory::write(std::uint64_t address, std::span<const std::b
 
 Result<syscall::FileIdentity> NotifiedFiles::identify(int fd) {
   if (fd < 0) return Errno::kBadF;
-  const OwnedFd file = RING3_TRY(task_.file(fd));
+  if (held_ != nullptr) {
+    if (const std::optional<syscall::FileIdentity> known = held_->find(call_.task, fd); known.has_value() && listener_.waits(call_)) {
+      if (memory_ != nullptr) memory_->prove();
+      return *known;
+    }
+  }
+  OwnedFd file = RING3_TRY(task_.file(fd));
   if (memory_ != nullptr && task_.answers_for_itself()) memory_->prove();
-  return syscall::identify_own(file.get());
+  const syscall::FileIdentity identity = RING3_TRY(syscall::identify_own(file.get()));
+  if (held_ != nullptr) {
+    last_ = std::move(file);
+    last_number_ = fd;
+    last_identity_ = identity;
+  }
+  return identity;
+}
+
+void NotifiedFiles::keep() {
+  if (held_ != nullptr && last_) held_->keep(call_.task, last_number_, std::move(last_), last_identity_);
 }
 
 Result<int> NotifiedFiles::install(OwnedFd fd) { return listener_.give_file(call_, fd.get()); }

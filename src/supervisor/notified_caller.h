@@ -4,7 +4,7 @@
 // Soundness: memory is copied by the thread's number. While the caller waits the number means it; a caller that is killed
 // is noticed after each read (what was read is then refused) and before each write. The first read (the attributes) is an
 // exception: whatever a command does next with them proves that the caller waited still: a checked read or write, a file of
-// the caller's by its pidfd, a file given by the number of its call. A pidfd of the thread itself proves as much as the listener;
+// the caller's by its pidfd, one compared by number with what is held for it (the listener is asked after that), a file given by the number of its call. A pidfd of the thread itself proves as much as the listener;
 // the write that follows it does not ask again (a number is free for another thread only after all others have had their turn).
 //
 // The first read takes what stands around it along: keys and values usually stand on the same stack, and a copy costs as much as a
@@ -13,6 +13,7 @@
 
 #include <array>
 
+#include "supervisor/held_files.h"
 #include "supervisor/notification.h"
 #include "supervisor/task.h"
 #include "syscall/caller.h"
@@ -44,25 +45,31 @@ class NotifiedMemory final : public syscall::UserMemory {
 
 class NotifiedFiles final : public syscall::ClientFiles {
  public:
-  NotifiedFiles(const Listener& listener, const Notification& call, const Task& task, NotifiedMemory* memory = nullptr)
-      : listener_(listener), call_(call), task_(task), memory_(memory) {}
+  NotifiedFiles(const Listener& listener, const Notification& call, const Task& task, NotifiedMemory* memory = nullptr, HeldFiles* held = nullptr)
+      : listener_(listener), call_(call), task_(task), memory_(memory), held_(held) {}
   Result<syscall::FileIdentity> identify(int fd) override;
   Result<int> install(OwnedFd fd) override;
   Result<std::string> directory_path(int fd) override;
   Result<pid_t> process(int fd) override;
+  /// What was looked at last turned out to be an object: the next look will be shorter.
+  void keep();
 
  private:
   const Listener& listener_;
   const Notification& call_;
   const Task& task_;
   NotifiedMemory* const memory_;  // told when a file proves that the caller lives
+  HeldFiles* const held_;         // null: every look is a fresh one
+  OwnedFd last_;                  // what was looked at last, if it may be held
+  int last_number_ = -1;
+  syscall::FileIdentity last_identity_{};
 };
 
 class NotifiedCaller final : public syscall::Caller {
  public:
   NotifiedCaller(const Listener& listener, const Notification& call, const Task& task, const syscall::Credentials& who,
-                 model::Rights rights)
-      : task_(task), credentials_(who), rights_(rights), memory_(listener, call), files_(listener, call, task, &memory_) {}
+                 model::Rights rights, HeldFiles* held)
+      : task_(task), credentials_(who), rights_(rights), memory_(listener, call), files_(listener, call, task, &memory_, held) {}
 
   const syscall::Credentials& credentials() const override { return credentials_; }
   model::Rights rights() const override { return rights_; }
@@ -72,6 +79,8 @@ class NotifiedCaller final : public syscall::Caller {
   void explain(std::string_view text) override;
   void refused(const verifier::Rejection& why) override;
 
+  /// NotifiedFiles::keep()
+  void keep_file() { files_.keep(); }
   /// What was explained.
   const std::string& text() const { return text_; }
 

@@ -35,6 +35,17 @@ bool is_short(int command) {
   }
 }
 
+/// Commands on one element of a map, which cannot tell that another object has gone.
+bool may_hold_files(int command) {
+  switch (command) {
+    case uapi::BPF_MAP_LOOKUP_ELEM:
+    case uapi::BPF_MAP_UPDATE_ELEM:
+    case uapi::BPF_MAP_DELETE_ELEM:
+    case uapi::BPF_MAP_GET_NEXT_KEY: return true;
+    default: return false;
+  }
+}
+
 /// Those that neither make nor name anything do not care who calls.
 bool needs_fresh_credentials(int command) { return !is_short(command); }
 
@@ -122,8 +133,12 @@ BpfOutcome RuntimeDoor::bpf(const Listener& listener, const Notification& n, Tas
     }
     caller.credentials = std::move(*who);
   }
-  NotifiedCaller notified(listener, n, caller.task, *caller.credentials, model::Rights::all());
+  const bool holds = may_hold_files(call.command);
+  if (!holds) held_.drop();
+  NotifiedCaller notified(listener, n, caller.task, *caller.credentials, model::Rights::all(), holds ? &held_ : nullptr);
   out.result = syscall::bpf((*made)->impl().kernel(), notified, call.command, call.attr, call.size, call.common);
+  // ENOENT is said of elements; of what is no object, other things.
+  if (holds && (out.result >= 0 || out.result == to_syscall(Errno::kNoEnt))) notified.keep_file();
   out.text = notified.text();
   return out;
 }

@@ -11,6 +11,7 @@
 #include "ring3/log.h"
 #include "ring3/runtime.h"
 #include "supervisor/door.h"
+#include "supervisor/held_files.h"
 #include "syscall/doorbell.h"
 
 namespace ring3::supervisor {
@@ -33,6 +34,7 @@ class RuntimeDoor final : public Door {
   bool quick(const BpfCall& call) const override;
   Result<OwnedFd> types() override;
   void interrupt(TaskEntry&) override {}
+  void rest() noexcept override { held_.drop_idle(); }
 
   /// Makes it if there is none yet. Errors: the runtime's.
   Result<Runtime*> runtime();
@@ -48,6 +50,7 @@ class RuntimeDoor final : public Door {
   std::atomic<bool> ready_{false};
   Errno failed_{};
   std::unique_ptr<Runtime> runtime_;
+  HeldFiles held_;
   std::unique_ptr<syscall::Doorbell> doorbell_;  // before the runtime's end
 };
 

@@ -482,6 +482,55 @@ static void mode_memlock(void) {
   EXPECT(setrlimit(RLIMIT_MEMLOCK, &all) == 0);
 }
 
+/* Ids of maps there are. */
+static int count_maps(void) {
+  union bpf_attr attr;
+  int count = 0;
+  memset(&attr, 0, sizeof attr);
+  while (bpf(BPF_MAP_GET_NEXT_ID, &attr, sizeof attr) == 0) {
+    attr.start_id = attr.next_id;
+    attr.next_id = 0;
+    ++count;
+  }
+  return count;
+}
+
+/* A map that was looked into again and again, and what is done with its descriptor: nothing of that may be overlooked. */
+static void mode_again(void) {
+  for (int round = 0; round < 20; ++round) {
+    int one = create(0), two = create(0);
+    unsigned long long value = 1, seen = 0;
+    EXPECT(element(BPF_MAP_UPDATE_ELEM, one, 0, &value) == 0);
+    value = 2;
+    EXPECT(element(BPF_MAP_UPDATE_ELEM, two, 0, &value) == 0);
+    for (int i = 0; i < 3; ++i) EXPECT(element(BPF_MAP_LOOKUP_ELEM, one, 0, &seen) == 0 && seen == 1);
+    int number = one, kept = dup(one);
+    EXPECT(dup3(two, number, O_CLOEXEC) == number); /* another map of that number */
+    for (int i = 0; i < 3; ++i) EXPECT(element(BPF_MAP_LOOKUP_ELEM, number, 0, &seen) == 0 && seen == 2);
+    pid_t child = fork(); /* the same number in another process */
+    if (child == 0) {
+      int same = dup3(kept, number, O_CLOEXEC) == number && element(BPF_MAP_LOOKUP_ELEM, number, 0, &seen) == 0 && seen == 1;
+      _exit(same ? 0 : 1);
+    }
+    int status = 1;
+    EXPECT(waitpid(child, &status, 0) == child && status == 0);
+    EXPECT(element(BPF_MAP_LOOKUP_ELEM, number, 0, &seen) == 0 && seen == 2);
+    close(kept);
+    close(two);
+    EXPECT(count_maps() == 1);
+    for (int i = 0; i < 3; ++i) EXPECT(element(BPF_MAP_LOOKUP_ELEM, number, 0, &seen) == 0);
+    close(number);
+    EXPECT(element(BPF_MAP_LOOKUP_ELEM, number, 0, &seen) == -1 && errno == EBADF);
+    EXPECT(count_maps() == 0); /* although its file was held a moment ago */
+    int ends[2];
+    EXPECT(pipe(ends) == 0);
+    EXPECT(element(BPF_MAP_LOOKUP_ELEM, ends[1], 0, &seen) == -1 && errno == EINVAL);
+    close(ends[1]);
+    EXPECT(read(ends[0], &seen, 1) == 0); /* files that are no objects are nobody else's */
+    close(ends[0]);
+  }
+}
+
 static void mode_link_text(void) {
   char path[64], text[64] = {0};
   snprintf(path, sizeof path, "/proc/self/fd/%d", create(0));
@@ -685,6 +734,7 @@ int main(int argc, char **argv) {
   else if (strcmp(mode, "stuck") == 0) mode_stuck(argument);
   else if (strcmp(mode, "memlock") == 0) mode_memlock();
   else if (strcmp(mode, "link-text") == 0) mode_link_text();
+  else if (strcmp(mode, "again") == 0) mode_again();
   else if (strcmp(mode, "orphan") == 0) mode_orphan();
   else if (strcmp(mode, "host-gone") == 0) mode_host_gone();
   else if (strcmp(mode, "leave") == 0) exit(argument != NULL ? atoi(argument) : 0);

@@ -26,6 +26,7 @@ TEST_F(RunClient, ThreadsCallAtTheSameTime) { works({"threads"}); }
 TEST_F(RunClient, ChildrenInheritDescriptors) { works({"fork"}); }
 TEST_F(RunClient, ExecMakesANewAddressSpace) { works({"exec"}); }
 TEST_F(RunClient, DescriptorsCrossSockets) { works({"pass"}); }
+TEST_F(RunClient, DescriptorsAreLookedAtAgain) { EXPECT_EQ(alone(client({"again"})).code, 0); }
 TEST_F(RunClient, MemlockCanBeRaised) { works({"memlock"}); }
 TEST_F(RunClient, DescriptorsAreNamedAsLinuxNamesThem) { works({"link-text"}); }
 TEST_F(RunClient, SignalsDoNotRepeatCalls) {
