@@ -362,7 +362,17 @@ void compare_with_kernel(const Judged& judged, const Result<verifier::VerifiedPr
   } else {
     asked.error = with_all.error();
     (void)judged.verify(model::Rights::all(), false, 0, nullptr, &asked.rule);
+    if (fuzz::is_editable(judged.raw) && judged.wide.empty()) {
+      asked.edits.push_back(fuzz::with_blocks_reversed(judged.raw));
+      for (unsigned shift = 1; shift < 4; ++shift) asked.edits.push_back(fuzz::with_renamed_registers(judged.raw, shift));
+      for (std::uint64_t choices = 1; choices <= 48; ++choices) asked.edits.push_back(fuzz::with_nops(judged.raw, choices * 0x9e3779b97f4a7c15u));
+    }
   }
+  asked.every_path_agrees = [&] {
+    const auto whole = judged.verify(model::Rights::all(), true);
+    return whole.ok() == with_all.ok() && (whole.ok() || whole.error() != Errno::kTooBig);
+  };
+  asked.found_by = "seed " + std::to_string(fuzz::counts().seed);
   const std::string wrong = kernel->compare(asked);
   if (!wrong.empty()) complain(wrong.c_str(), judged);
 }

@@ -65,7 +65,7 @@ int main(int argc, char** argv) {
   const auto start = std::chrono::steady_clock::now();
   const auto spent = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); };
   for (std::uint64_t n = 0; (programs == 0 || n < programs) && (seconds == 0 || spent() < seconds); ++n) {
-    current_seed = seed + n;
+    ring3::fuzz::counts().seed = current_seed = seed + n;
     const std::vector<std::uint8_t> input = random_input(current_seed);
     LLVMFuzzerTestOneInput(input.data(), input.size());
   }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <span>
@@ -30,6 +31,9 @@ class KernelOracle {
     std::vector<bool> reached;          // … which instructions it walked
     Errno error{};                      // if not
     std::string rule;                   // … and which rule it breaks
+    std::function<bool()> every_path_agrees;  // … a walk without pruning ends, and says the same
+    std::vector<std::vector<isa::RawInsn>> edits{};  // the same program, written in other ways
+    std::string found_by;               // how to see it again
   };
   /// What is wrong: accepted here, refused there, for no reason that is known. Empty: nothing.
   std::string compare(const Asked& asked);
@@ -42,8 +46,17 @@ class KernelOracle {
   const native::Bpf bpf_;
   const long map_;
   std::uint64_t compared_ = 0, both_accept_ = 0, given_up_ = 0;
-  std::map<std::string, std::uint64_t> only_here_;   // accepted here: by reason
-  std::map<std::string, std::uint64_t> only_there_;  // refused here: by rule
+  /// Differences of one kind.
+  struct Kind {
+    std::uint64_t count = 0;
+    std::string first;  // found_by of the first few
+  };
+  static void note(Kind& kind, const std::string& found_by);
+  static void print(const char* what, const std::map<std::string, Kind>& kinds);
+  bool refuses_an_edit(const Asked& asked) const;
+
+  std::map<std::string, Kind> only_here_;   // accepted here: by reason
+  std::map<std::string, Kind> only_there_;  // refused here: by rule
 };
 
 /// Null unless a program turned it on.
