@@ -1,5 +1,5 @@
 // Hooks: places of the host where clients attach programs one after the other, as they do at a network device of Linux
-// (tcx, netkit). The host makes them, clients order their programs there (LINK_CREATE, PROG_ATTACH, PROG_QUERY), and the
+// (tcx, netkit), or along a tree, as they do at its cgroups. The host makes them, clients order their programs there (LINK_CREATE, PROG_ATTACH, PROG_QUERY), and the
 // host runs them on packets of its own.
 #pragma once
 
@@ -8,6 +8,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 
 #include "ring3/result.h"
 
@@ -17,6 +18,7 @@ class Runtime;
 
 namespace attach {
 class HookPoint;
+class TreeNode;
 }
 
 enum class HookKind : std::uint32_t { kTcxIngress = 46, kTcxEgress = 47, kNetkitPrimary = 54, kNetkitPeer = 55 };
@@ -46,6 +48,51 @@ class Hook {
  private:
   explicit Hook(std::shared_ptr<attach::HookPoint> point) : point_(std::move(point)) {}
   std::shared_ptr<attach::HookPoint> point_;
+};
+
+/// Hooks that every node of a tree has, by the attach types of Linux's cgroups.
+enum class NodeHook : std::uint32_t {
+  kIngress = 0,  ///< BPF_CGROUP_INET_INGRESS: a packet comes in
+  kEgress = 1,   ///< BPF_CGROUP_INET_EGRESS: a packet goes out
+  kDevice = 6,   ///< BPF_CGROUP_DEVICE: something numbered is about to be used
+};
+
+struct HookNodeDef {
+  /// A descriptor of the file that stands for the node: clients name the node by a descriptor of the same file, as they do with the
+  /// directories of cgroups. A directory they can open, or a file whose descriptor they are given. Not kept, but the file stays
+  /// where it is as long as the node.
+  int file = -1;
+};
+
+/// What all programs together answered: every one of them ran.
+struct NodeAnswer {
+  bool allowed = true;     ///< none answered 0 (kEgress: an even number)
+  bool congested = false;  ///< kEgress: one answered 2 or 3
+};
+
+/// A node of a host's tree of hooks: programs there stand for what happens in it and below it, with the rules of cgroups (none,
+/// BPF_F_ALLOW_OVERRIDE, BPF_F_ALLOW_MULTI, BPF_F_PREORDER). Copies mean the same node. Not used after its runtime.
+class HookNode {
+ public:
+  /// Makes a node below `parent`, or a root. What the ancestors have holds for it at once.
+  /// Errors: kBadF no open descriptor; kExist the file stands for a node already; kNoEnt the parent was removed; kNoMem.
+  static Result<HookNode> add(Runtime& runtime, const HookNodeDef& def, const HookNode* parent = nullptr);
+
+  /// Takes the node away; its links become detached. Errors: kBusy there are nodes below it; kNoEnt it was removed already.
+  Result<void> remove();
+
+  /// Runs the node's programs and its ancestors' on a copy of a packet that starts with its link-layer header (at least 14 bytes).
+  /// Thread-safe; never blocks. Errors: kInval a packet without a header, or kDevice; kNoMem.
+  Result<NodeAnswer> run(NodeHook hook, std::span<const std::byte> packet) const;
+  /// kDevice: may this be done? access: what and how, as in struct bpf_cgroup_dev_ctx (kind in the lower half, rights in the upper).
+  NodeAnswer run_device(std::uint32_t access, std::uint32_t major, std::uint32_t minor) const noexcept;
+  /// What clients see as the cgroup's id: the file's inode.
+  std::uint64_t id() const noexcept;
+
+ private:
+  HookNode(Runtime& runtime, std::shared_ptr<attach::TreeNode> node) : runtime_(&runtime), node_(std::move(node)) {}
+  Runtime* runtime_;
+  std::shared_ptr<attach::TreeNode> node_;
 };
 
 }  // namespace ring3

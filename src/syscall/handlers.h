@@ -64,6 +64,13 @@ Result<long> raw_tracepoint_open(Call& call, uapi::bpf_attr& attr);
 Result<long> prog_attach(Call& call, uapi::bpf_attr& attr);
 Result<long> prog_detach(Call& call, uapi::bpf_attr& attr);
 Result<long> prog_query(Call& call, uapi::bpf_attr& attr);
+// tree_commands.cc: the same at a host's tree of hooks.
+/// Whether such commands are the tree's: the host has one, with hooks of this attach type.
+bool is_tree_type(Call& call, std::uint32_t attach_type);
+Result<long> tree_attach(Call& call, uapi::bpf_attr& attr);
+Result<long> tree_detach(Call& call, uapi::bpf_attr& attr);
+Result<long> tree_query(Call& call, uapi::bpf_attr& attr);
+Result<Ref<attach::Link>> make_tree_link(Call& call, const uapi::bpf_attr& attr);
 /// The link that LINK_CREATE asks for at an ordered hook; its attach type is one.
 Result<Ref<attach::Link>> make_hook_link(Call& call, const uapi::bpf_attr& attr);
 

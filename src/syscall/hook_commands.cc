@@ -77,6 +77,7 @@ Result<Ref<attach::Link>> make_hook_link(Call& call, const uapi::bpf_attr& attr)
 }
 
 Result<long> prog_attach(Call& call, uapi::bpf_attr& attr) {
+  if (is_tree_type(call, attr.attach_type)) return tree_attach(call, attr);
   const HookKind* kind = attach::find_hook_kind(attr.attach_type);
   if (kind == nullptr) return find_point(call, attr.attach_type, 0).error();
   if ((attr.attach_flags & ~attach::kOrderFlags) != 0) return Errno::kInval;
@@ -92,6 +93,7 @@ Result<long> prog_attach(Call& call, uapi::bpf_attr& attr) {
 }
 
 Result<long> prog_detach(Call& call, uapi::bpf_attr& attr) {
+  if (is_tree_type(call, attr.attach_type)) return tree_detach(call, attr);
   const HookKind* kind = attach::find_hook_kind(attr.attach_type);
   if (kind == nullptr) return find_point(call, attr.attach_type, 0).error();
   if ((attr.attach_flags & ~attach::kOrderFlags) != 0) return Errno::kInval;
@@ -107,6 +109,7 @@ Result<long> prog_detach(Call& call, uapi::bpf_attr& attr) {
 
 Result<long> prog_query(Call& call, uapi::bpf_attr& attr) {
   if (!call.rights().net_admin && !call.rights().sys_admin) return Errno::kPerm;
+  if (is_tree_type(call, attr.query.attach_type)) return tree_query(call, attr);
   const auto point = RING3_TRY(find_point(call, attr.query.attach_type, attr.query.target_ifindex));
   if (attr.query.query_flags != 0 || attr.query.attach_flags != 0) return Errno::kInval;
   const attach::OrderedList::View view = point->list().view();

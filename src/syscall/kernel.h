@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "attach/hook.h"
+#include "attach/hook_tree.h"
 #include "maps/map.h"
 #include "object/object_table.h"
 #include "prog/load.h"
@@ -100,6 +101,8 @@ class Kernel {
   IterPump& iterators() { return iterators_; }
   /// Where the host lets programs be attached in order.
   attach::Hooks& hooks() { return hooks_; }
+  /// Where the host lets them be attached along a tree.
+  attach::HookTree& hook_tree() { return hook_tree_; }
 
  private:
   Kernel(KernelServices& services, std::unique_ptr<Descriptors> descriptors, std::vector<std::string> pin_roots);
@@ -110,6 +113,7 @@ class Kernel {
   BatchCursors batch_cursors_;
   IterPump iterators_;
   attach::Hooks hooks_;
+  attach::HookTree hook_tree_;
 };
 
 }  // namespace ring3::syscall

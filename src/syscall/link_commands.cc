@@ -97,6 +97,7 @@ Result<long> link_create(Call& call, uapi::bpf_attr& attr) {
   if (attr.link_create.attach_type == uapi::BPF_TRACE_ITER) return create_iter_link(call, attr);
   if (attach::find_hook_kind(attr.link_create.attach_type) != nullptr)
     return attach_and_give(call, RING3_TRY(make_hook_link(call, attr)));
+  if (is_tree_type(call, attr.link_create.attach_type)) return attach_and_give(call, RING3_TRY(make_tree_link(call, attr)));
   if (attr.link_create.attach_type == uapi::BPF_STRUCT_OPS) return create_struct_ops_link(call, attr);
   RING3_TRY(call.program(static_cast<int>(attr.link_create.prog_fd)));
   call.explain("the host offers no attach point " +

@@ -1126,6 +1126,7 @@ enum {
   BPF_F_BEFORE = 8,
   BPF_F_AFTER = 16,
   BPF_F_ID = 32,
+  BPF_F_PREORDER = 64, /* since 6.15 */
   BPF_F_LINK_ATTACH = 8192, /* BPF_F_LINK in attach flags */
 };
 
