@@ -39,7 +39,7 @@ class HookTreeTest : public ::testing::Test {
   std::shared_ptr<TreeNode> add(std::uint64_t inode, const std::shared_ptr<TreeNode>& parent) {
     return tree_->add({1, inode}, parent).value();
   }
-  Ref<prog::Program> ref(char name) { return programs_[static_cast<std::size_t>(name - 'a')]; }
+  Ref<prog::Program> ref(char name) { return programs_[static_cast<std::size_t>(static_cast<unsigned char>(name) - 'a')]; }
   /// 0 or the errno. replaced: a program's name, 0 for none.
   int attach(const std::shared_ptr<TreeNode>& node, char name, std::uint32_t flags, char replaced = 0) {
     if (replaced != 0) flags |= BPF_F_REPLACE;
