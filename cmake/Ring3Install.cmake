@@ -18,6 +18,7 @@ if(TARGET ring3_preload)
 endif()
 install(PROGRAMS tools/btf_embed/ring3-btf DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(FILES src/uapi/bpf_abi.h src/uapi/bpf_kfuncs.h DESTINATION ${CMAKE_INSTALL_DATADIR}/ring3/uapi)
+install(DIRECTORY src/uapi/abi DESTINATION ${CMAKE_INSTALL_DATADIR}/ring3/uapi)
 
 configure_package_config_file(cmake/ring3Config.cmake.in ${CMAKE_CURRENT_BINARY_DIR}/ring3Config.cmake
   INSTALL_DESTINATION ${config_dir}
