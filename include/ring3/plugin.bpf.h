@@ -36,14 +36,35 @@
 #define container_of(ptr, type, member) ((type *)((void *)(ptr) - __builtin_offsetof(type, member)))
 #endif
 
+/* A record that came before, with <linux/bpf.h> of this Linux or newer or with vmlinux.h, is that header's. */
+#if defined(__VMLINUX_H__)
+#define RING3_NEWER_THAN(major, minor) 0
+#elif defined(__LINUX_BPF_H__) || defined(_UAPI__LINUX_BPF_H__)
+#include <linux/version.h>
+#define RING3_NEWER_THAN(major, minor) (LINUX_VERSION_CODE < (((major) << 16) + ((minor) << 8)))
+#else
+#define RING3_NEWER_THAN(major, minor) 1
+#endif
+#if RING3_NEWER_THAN(6, 2)
 struct bpf_list_head { unsigned long long __opaque[2]; } __attribute__((aligned(8)));
 struct bpf_list_node { unsigned long long __opaque[3]; } __attribute__((aligned(8)));
+#endif
+#if RING3_NEWER_THAN(6, 3)
 struct bpf_rb_root { unsigned long long __opaque[2]; } __attribute__((aligned(8)));
 struct bpf_rb_node { unsigned long long __opaque[4]; } __attribute__((aligned(8)));
+#endif
+#if RING3_NEWER_THAN(6, 4)
 struct bpf_refcount { unsigned int __opaque[1]; } __attribute__((aligned(4)));
+#endif
+#if RING3_NEWER_THAN(6, 10)
+struct bpf_wq { unsigned long long __opaque[2]; } __attribute__((aligned(8)));
+#endif
+#undef RING3_NEWER_THAN
 
 extern void *bpf_obj_new_impl(unsigned long long local_type_id, void *meta) __ksym;
 extern void bpf_obj_drop_impl(void *object, void *meta) __ksym;
+extern void *bpf_percpu_obj_new_impl(unsigned long long local_type_id, void *meta) __ksym;
+extern void bpf_percpu_obj_drop_impl(void *object, void *meta) __ksym;
 extern void *bpf_refcount_acquire_impl(void *object, void *meta) __ksym;
 extern int bpf_list_push_front_impl(struct bpf_list_head *head, struct bpf_list_node *node, void *meta,
                                     unsigned long long off) __ksym;
@@ -57,11 +78,19 @@ extern int bpf_rbtree_add_impl(struct bpf_rb_root *root, struct bpf_rb_node *nod
 extern struct bpf_rb_node *bpf_rbtree_remove(struct bpf_rb_root *root, struct bpf_rb_node *node) __ksym;
 extern struct bpf_rb_node *bpf_rbtree_first(struct bpf_rb_root *root) __ksym;
 
+/* Work items: functions called in a thread of the runtime, where they may sleep. 0, or a negative errno. */
+extern int bpf_wq_init(struct bpf_wq *wq, void *map, unsigned int flags) __ksym;
+extern int bpf_wq_start(struct bpf_wq *wq, unsigned int flags) __ksym;
+extern int bpf_wq_set_callback_impl(struct bpf_wq *wq, int(callback)(void *map, int *key, void *value), unsigned int flags,
+                                    void *aux) __ksym;
+
 /* The threads of the host's process. Of struct task_struct (pid, tgid, comm) a plug-in declares what it reads, with
  * __attribute__((preserve_access_index)). A walk is made, and read, inside a read section: bpf_for_each(task, ...) of newer
  * libbpf headers, or by hand. */
 struct task_struct;
+#ifndef __VMLINUX_H__
 struct bpf_iter_task { unsigned long long __opaque[3]; } __attribute__((aligned(8)));
+#endif
 enum { RING3_TASKS_OF_ALL = 1 /* every thread */, RING3_TASKS_OF_PROCESS = 2 /* those of the argument's process */ };
 extern struct task_struct *bpf_task_acquire(struct task_struct *task) __ksym;
 extern struct task_struct *bpf_task_from_pid(int pid) __ksym;
@@ -73,6 +102,9 @@ extern void bpf_iter_task_destroy(struct bpf_iter_task *it) __ksym;
 /* 0: BPF_TYPE_ID_LOCAL */
 #define bpf_obj_new(type) ((type *)bpf_obj_new_impl(__builtin_btf_type_id(*(type *)0, 0), 0))
 #define bpf_obj_drop(object) bpf_obj_drop_impl(object, 0)
+#define bpf_percpu_obj_new(type) ((type *)bpf_percpu_obj_new_impl(__builtin_btf_type_id(*(type *)0, 0), 0))
+#define bpf_percpu_obj_drop(object) bpf_percpu_obj_drop_impl(object, 0)
+#define bpf_wq_set_callback(wq, callback, flags) bpf_wq_set_callback_impl(wq, callback, flags, 0)
 #define bpf_refcount_acquire(object) ((__typeof__(object))bpf_refcount_acquire_impl(object, 0))
 #define bpf_list_push_front(head, node) bpf_list_push_front_impl(head, node, 0, 0)
 #define bpf_list_push_back(head, node) bpf_list_push_back_impl(head, node, 0, 0)

@@ -1,4 +1,5 @@
-/* ring3/plugin.bpf.h says what __kptr means, whichever libbpf header there is, and whichever comes first. */
+/* ring3/plugin.bpf.h says what __kptr means, whichever libbpf header there is, and whichever comes first; and it leaves records
+ * alone that the header of the machine's Linux has. */
 #include <linux/bpf.h>
 
 #ifdef RING3_FIRST
@@ -29,3 +30,14 @@ struct value {
   struct thing __kptr *owned;
 };
 struct value value;
+struct owned {
+  struct bpf_list_node in_list;
+  struct bpf_rb_node in_tree;
+  struct bpf_refcount refs;
+};
+struct other {
+  struct bpf_list_head list __contains(owned, in_list);
+  struct bpf_rb_root tree __contains(owned, in_tree);
+  struct bpf_wq work;
+};
+struct other other;

@@ -8,14 +8,6 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
-struct bpf_wq { __u64 __opaque[2]; } __attribute__((aligned(8)));
-extern int bpf_wq_init(struct bpf_wq *wq, void *map, unsigned int flags) __ksym;
-extern int bpf_wq_start(struct bpf_wq *wq, unsigned int flags) __ksym;
-extern int bpf_wq_set_callback_impl(struct bpf_wq *wq, int(callback)(void *map, int *key, void *value), unsigned int flags,
-                                    void *aux) __ksym;
-extern void *bpf_percpu_obj_new_impl(__u64 type, void *meta) __ksym;
-extern void bpf_percpu_obj_drop_impl(void *p, void *meta) __ksym;
-
 struct task_struct {
   int pid;
 } __attribute__((preserve_access_index));
@@ -160,11 +152,11 @@ int percpu(struct __sk_buff *skb) {
   struct copy *copy;
 
   if (!v) return 1;
-  copy = (struct copy *)bpf_percpu_obj_new_impl(__builtin_btf_type_id(*(struct copy *)0, 0), 0);
+  copy = bpf_percpu_obj_new(struct copy);
   if (!copy) return 1;
   copy = bpf_kptr_xchg(&v->copies, copy);
   if (!copy) return 0;
-  bpf_percpu_obj_drop_impl(copy, 0);
+  bpf_percpu_obj_drop(copy);
   return __LINE__;
 }
 
@@ -234,7 +226,7 @@ int deferred_calls(struct __sk_buff *skb) {
   if (bpf_timer_set_callback(&d->timer, rings)) return 1;
   if (bpf_timer_start(&d->timer, 3600ull * 1000000000, 0)) return 1;
   if (bpf_wq_init(&d->work, &deferreds, 0)) return 1;
-  if (bpf_wq_set_callback_impl(&d->work, works, 0, 0)) return 1;
+  if (bpf_wq_set_callback(&d->work, works, 0)) return 1;
   return bpf_wq_start(&d->work, 0) ? 1 : 0;
 }
 

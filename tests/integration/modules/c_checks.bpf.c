@@ -10,8 +10,6 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 extern void bpf_rcu_read_lock(void) __ksym;
 extern void bpf_rcu_read_unlock(void) __ksym;
-extern void *bpf_percpu_obj_new_impl(__u64 type, void *meta) __ksym;
-extern void bpf_percpu_obj_drop_impl(void *p, void *meta) __ksym;
 
 struct own {
   __u64 number;
@@ -368,7 +366,7 @@ int percpu_with_normal(struct __sk_buff *skb) {
   own = bpf_obj_new(struct own);
   if (!own) return 1;
   own = bpf_kptr_xchg(&v->percpu, own);
-  if (own) bpf_percpu_obj_drop_impl(own, 0);
+  if (own) bpf_percpu_obj_drop(own);
   return 0;
 }
 
@@ -378,10 +376,10 @@ int percpu_use(struct __sk_buff *skb) {
   struct own *own;
 
   if (!v) return 1;
-  own = (struct own *)bpf_percpu_obj_new_impl(__builtin_btf_type_id(*(struct own *)0, 0), 0);
+  own = bpf_percpu_obj_new(struct own);
   if (!own) return 1;
   own = bpf_kptr_xchg(&v->percpu, own);
-  if (own) bpf_percpu_obj_drop_impl(own, 0);
+  if (own) bpf_percpu_obj_drop(own);
   own = v->percpu;
   if (!own) return 1;
   own = bpf_this_cpu_ptr(own);

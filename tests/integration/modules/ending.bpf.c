@@ -9,12 +9,6 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
-struct bpf_wq { __u64 __opaque[2]; } __attribute__((aligned(8)));
-extern int bpf_wq_init(struct bpf_wq *wq, void *map, unsigned int flags) __ksym;
-extern int bpf_wq_start(struct bpf_wq *wq, unsigned int flags) __ksym;
-extern int bpf_wq_set_callback_impl(struct bpf_wq *wq, int(callback)(void *map, int *key, void *value), unsigned int flags,
-                                    void *aux) __ksym;
-
 struct own {
   __u64 number;
   struct counted_thing __kptr *inner;
@@ -96,6 +90,6 @@ int arm(struct __sk_buff *skb) {
 
   if (!d || bpf_timer_init(&d->timer, &deferreds, 1 /* CLOCK_MONOTONIC */)) return 1;
   if (bpf_timer_set_callback(&d->timer, rings) || bpf_timer_start(&d->timer, 0, 0)) return 2;
-  if (bpf_wq_init(&d->work, &deferreds, 0) || bpf_wq_set_callback_impl(&d->work, works, 0, 0)) return 3;
+  if (bpf_wq_init(&d->work, &deferreds, 0) || bpf_wq_set_callback(&d->work, works, 0)) return 3;
   return bpf_wq_start(&d->work, 0) ? 4 : 0;
 }

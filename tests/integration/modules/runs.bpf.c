@@ -11,13 +11,8 @@ char LICENSE[] SEC("license") = "GPL";
 #define CHECK(c) \
   if (!(c)) return __LINE__
 
-struct bpf_wq { __u64 __opaque[2]; } __attribute__((aligned(8)));
 struct bpf_iter_num { __u64 __opaque[1]; } __attribute__((aligned(8)));
 struct bpf_iter_bits { __u64 __opaque[2]; } __attribute__((aligned(8)));
-extern int bpf_wq_init(struct bpf_wq *wq, void *map, unsigned int flags) __ksym;
-extern int bpf_wq_start(struct bpf_wq *wq, unsigned int flags) __ksym;
-extern int bpf_wq_set_callback_impl(struct bpf_wq *wq, int(callback)(void *map, int *key, void *value), unsigned int flags,
-                                    void *aux) __ksym;
 extern int bpf_dynptr_from_skb(struct __sk_buff *skb, __u64 flags, struct bpf_dynptr *d) __ksym;
 extern int bpf_dynptr_from_xdp(struct xdp_md *xdp, __u64 flags, struct bpf_dynptr *d) __ksym;
 extern void *bpf_dynptr_slice(const struct bpf_dynptr *d, __u32 off, void *buffer, __u32 size) __ksym;
@@ -94,7 +89,7 @@ int work(struct __sk_buff *skb) {
 
   CHECK(v);
   CHECK(bpf_wq_init(&v->work, &values, 0) == 0);
-  CHECK(bpf_wq_set_callback_impl(&v->work, works, 0, 0) == 0);
+  CHECK(bpf_wq_set_callback(&v->work, works, 0) == 0);
   CHECK(bpf_wq_start(&v->work, 0) == 0);
   return 0;
 }
