@@ -43,10 +43,7 @@ TEST_F(StructOps, A_14_LinkNeedsAReadyMap) {
   const CalcValue v = both();
   ASSERT_EQ(bpf().update(classic, &v), 0);
   EXPECT_EQ(bpf().link(classic), -EINVAL);
-  uapi::bpf_attr array = BpfClient::zero();
-  array.map_type = uapi::BPF_MAP_TYPE_ARRAY;
-  array.key_size = array.value_size = 4;
-  array.max_entries = 1;
+  uapi::bpf_attr array = BpfClient::map_attr(uapi::BPF_MAP_TYPE_ARRAY, 4, 4, 1);
   EXPECT_EQ(bpf().link(bpf().create(array)), -EINVAL);
 }
 

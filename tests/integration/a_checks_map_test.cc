@@ -137,10 +137,7 @@ TEST_F(StructOps, A_28_TheMapIsGoodForNothingElse) {
   const long map = ready_map();
   EXPECT_EQ(bpf().load({.text = "r1 = map[name:m0]\nr0 = 0\nexit", .map_fds = {static_cast<std::int32_t>(map)}}), -EINVAL);
   EXPECT_NE(bpf().log().find("cannot be used"), std::string::npos) << bpf().log();
-  uapi::bpf_attr outer = BpfClient::zero();
-  outer.map_type = uapi::BPF_MAP_TYPE_ARRAY_OF_MAPS;
-  outer.key_size = outer.value_size = 4;
-  outer.max_entries = 1;
+  uapi::bpf_attr outer = BpfClient::map_attr(uapi::BPF_MAP_TYPE_ARRAY_OF_MAPS, 4, 4, 1);
   outer.inner_map_fd = static_cast<std::uint32_t>(map);
   EXPECT_LT(bpf().create(outer), 0);
   EXPECT_EQ(bpf().freeze(map), kENotSupp);

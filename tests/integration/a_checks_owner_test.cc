@@ -11,14 +11,7 @@ TEST_F(StructOps, A_25_OwnedArgumentIsStoredInAMap) {
   ValueTypes types;
   const btf::TypeId thing_type = types.b.add_struct("thing", 16, {{"id", types.u64, 0}, {"color", types.u32, 64}, {"note", types.u32, 96}});
   const btf::TypeId value_type = types.b.add_struct("value", 16, {{"number", types.u64, 0}, {"held", types.kptr(thing_type), 64}});
-  uapi::bpf_attr attr = BpfClient::zero();
-  attr.map_type = uapi::BPF_MAP_TYPE_HASH;
-  attr.key_size = 4;
-  attr.value_size = 16;
-  attr.max_entries = 4;
-  attr.btf_fd = static_cast<std::uint32_t>(bpf().load_btf(types.b.finish()));
-  attr.btf_key_type_id = types.u32;
-  attr.btf_value_type_id = value_type;
+  uapi::bpf_attr attr = BpfClient::map_attr(uapi::BPF_MAP_TYPE_HASH, 4, 16, 4, {bpf().load_btf(types.b.finish()), types.u32, value_type});
   const long map = bpf().create(attr);
   ASSERT_GT(map, 0) << log_.take();
   const long program = bpf().load({.text = "r6 = *(u64 *)(r1 +0)\n"

@@ -98,9 +98,7 @@ TEST_F(StructOps, A_25_OwnedArgumentIsReleasedExactlyOnce) {
                  "r0 = 0\n"
                  "exit"),
             0);
-  uapi::bpf_attr array = BpfClient::zero();
-  array.map_type = uapi::BPF_MAP_TYPE_PROG_ARRAY;
-  array.key_size = array.value_size = array.max_entries = 4;
+  uapi::bpf_attr array = BpfClient::map_attr(uapi::BPF_MAP_TYPE_PROG_ARRAY, 4, 4, 4);
   const auto map = static_cast<std::int32_t>(bpf().create(array));
   EXPECT_EQ(bpf().load({.text = "r6 = r1\n"
                                 "r1 = *(u64 *)(r6 +0)\n"

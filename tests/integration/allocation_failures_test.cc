@@ -111,14 +111,7 @@ TEST_F(AllocationFailures, MapsThatHoldReferences) {
                                                       {"weak", types.kptr(types.counted, "kptr_weak"), 256}});
   types.b.add_decl_tag("contains:node:node", value, 1);
   (void)node;
-  uapi::bpf_attr attr = BpfClient::zero();
-  attr.map_type = uapi::BPF_MAP_TYPE_HASH;
-  attr.key_size = 4;
-  attr.value_size = 40;
-  attr.max_entries = 4;
-  attr.btf_fd = static_cast<std::uint32_t>(bpf().load_btf(types.b.finish()));
-  attr.btf_key_type_id = types.u32;
-  attr.btf_value_type_id = value;
+  uapi::bpf_attr attr = BpfClient::map_attr(uapi::BPF_MAP_TYPE_HASH, 4, 40, 4, {bpf().load_btf(types.b.finish()), types.u32, value});
   fail_each_way({.what = "map with references",
                  .run = [&](long) { return send(*runtime_, uapi::BPF_MAP_CREATE, attr); },
                  .undo = close_result()});

@@ -106,9 +106,7 @@ TEST_F(PinAccess, B_29_AWritableMappingOfAnotherProcessCounts) {
 }
 
 TEST_F(PinAccess, B_29_RingsFreezeToo) {
-  uapi::bpf_attr attr = BpfClient::zero();
-  attr.map_type = uapi::BPF_MAP_TYPE_RINGBUF;
-  attr.max_entries = 4096;
+  uapi::bpf_attr attr = BpfClient::map_attr(uapi::BPF_MAP_TYPE_RINGBUF, 0, 0, 4096);
   const long ring = bpf().create(attr);
   ASSERT_GE(ring, 0);
   void* memory = ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, static_cast<int>(ring), 0);

@@ -129,6 +129,19 @@ long BpfClient::load_btf(const std::vector<std::byte>& blob) {
   return fd;
 }
 
+uapi::bpf_attr BpfClient::map_attr(std::uint32_t type, std::uint32_t key_size, std::uint32_t value_size, std::uint32_t max_entries,
+                                   MapTypes types) {
+  uapi::bpf_attr attr = zero();
+  attr.map_type = type;
+  attr.key_size = key_size;
+  attr.value_size = value_size;
+  attr.max_entries = max_entries;
+  attr.btf_fd = static_cast<std::uint32_t>(types.btf);
+  attr.btf_key_type_id = types.key;
+  attr.btf_value_type_id = types.value;
+  return attr;
+}
+
 uapi::bpf_attr BpfClient::ops_map_attr(std::string_view type, std::uint32_t flags) {
   const btf::TypeId wrapper = host_.find("bpf_struct_ops_" + std::string(type), btf::Kind::kStruct);
   uapi::bpf_attr attr = zero();

@@ -36,6 +36,12 @@ struct PreparedLoad {
   std::vector<char> log;
 };
 
+/// What a map's keys and values are, in the types that `btf` is a descriptor of.
+struct MapTypes {
+  long btf = 0;
+  btf::TypeId key = 0, value = 0;
+};
+
 class BpfClient {
  public:
   BpfClient(Runtime& runtime, const btf::Btf& host) : runtime_(runtime), host_(host) {}
@@ -45,6 +51,9 @@ class BpfClient {
 
   long bpf(int cmd, uapi::bpf_attr& attr);
   static uapi::bpf_attr zero();
+  /// MAP_CREATE's; sizes in bytes.
+  static uapi::bpf_attr map_attr(std::uint32_t type, std::uint32_t key_size, std::uint32_t value_size, std::uint32_t max_entries,
+                                 MapTypes types = {});
   /// Closes every descriptor; the runtime notices at its next command, which this is.
   void close_all();
   void close(long fd);

@@ -26,11 +26,7 @@ class ClientLimitsTest : public ControlWorld {
     limited_client_ = std::move(*client);
   }
   static uapi::bpf_attr hash(std::uint32_t entries, std::uint32_t value_size = 8) {
-    uapi::bpf_attr attr = BpfClient::zero();
-    attr.map_type = uapi::BPF_MAP_TYPE_HASH;
-    attr.key_size = 8;
-    attr.value_size = value_size;
-    attr.max_entries = entries;
+    uapi::bpf_attr attr = BpfClient::map_attr(uapi::BPF_MAP_TYPE_HASH, 8, value_size, entries);
     attr.map_flags = uapi::BPF_F_NO_PREALLOC;
     return attr;
   }

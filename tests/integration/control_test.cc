@@ -29,11 +29,7 @@ using control::WireWriter;
 class ControlSocket : public ControlWorld {
  protected:
   static uapi::bpf_attr array(std::uint32_t flags = 0) {
-    uapi::bpf_attr attr = BpfClient::zero();
-    attr.map_type = uapi::BPF_MAP_TYPE_ARRAY;
-    attr.key_size = 4;
-    attr.value_size = 8;
-    attr.max_entries = 4;
+    uapi::bpf_attr attr = BpfClient::map_attr(uapi::BPF_MAP_TYPE_ARRAY, 4, 8, 4);
     attr.map_flags = flags;
     return attr;
   }

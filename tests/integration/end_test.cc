@@ -18,11 +18,7 @@ class RuntimeEnd : public ControlWorld {};
 
 /// Their runs are ended or waited for; then their connections are cut.
 TEST_F(RuntimeEnd, ClientsAreCutOffBetweenRuns) {
-  uapi::bpf_attr hash = BpfClient::zero();
-  hash.map_type = uapi::BPF_MAP_TYPE_HASH;
-  hash.key_size = 4;
-  hash.value_size = 8;
-  hash.max_entries = 1;
+  uapi::bpf_attr hash = BpfClient::map_attr(uapi::BPF_MAP_TYPE_HASH, 4, 8, 1);
   const long map = bpf().create(hash);
   ASSERT_GE(map, 0);
   const long program = bpf().load({.text = "*(u32 *)(r10 -4) = 0\n*(u64 *)(r10 -16) = 7\nr1 = map[name:m0]\nr2 = r10\nr2 += -4\nr3 = r10\n"
@@ -75,14 +71,7 @@ TEST_F(RuntimeEnd, MapsAreMadeWholeOrTheirMakersAreCutOff) {
       by_id.btf_id = info.id;
       const long types_fd = client->bpf(uapi::BPF_BTF_GET_FD_BY_ID, &by_id, sizeof by_id);
       EXPECT_GE(types_fd, 0);
-      uapi::bpf_attr attr = BpfClient::zero();
-      attr.map_type = uapi::BPF_MAP_TYPE_HASH;
-      attr.key_size = 4;
-      attr.value_size = 16;
-      attr.max_entries = 4;
-      attr.btf_fd = static_cast<std::uint32_t>(types_fd);
-      attr.btf_key_type_id = types.u32;
-      attr.btf_value_type_id = value;
+      uapi::bpf_attr attr = BpfClient::map_attr(uapi::BPF_MAP_TYPE_HASH, 4, 16, 4, {types_fd, types.u32, value});
       for (;;) {
         const long map = client->bpf(uapi::BPF_MAP_CREATE, &attr, sizeof attr);
         if (map < 0) {

@@ -177,10 +177,7 @@ TEST_F(OrderedHook, WhatTheHostDoesNotOfferIsSaid) {
 }
 
 TEST_F(OrderedHook, DevicesWithAHookAreTargetsOfDeviceMaps) {
-  uapi::bpf_attr attr = BpfClient::zero();
-  attr.map_type = uapi::BPF_MAP_TYPE_DEVMAP;
-  attr.key_size = attr.value_size = 4;
-  attr.max_entries = 2;
+  uapi::bpf_attr attr = BpfClient::map_attr(uapi::BPF_MAP_TYPE_DEVMAP, 4, 4, 2);
   const long map = bpf().create(attr);
   std::uint32_t device = kDevice;
   EXPECT_EQ(bpf().update(map, &device), 0);

@@ -36,11 +36,7 @@ class HostileClient : public ControlWorld {
   }
   static WireWriter hello() { return WireWriter(MessageType::kHello, 1).put(control::kProtocolMagic).put(control::kProtocolVersion); }
   static long create(control::Client& client) {
-    uapi::bpf_attr attr = BpfClient::zero();
-    attr.map_type = uapi::BPF_MAP_TYPE_ARRAY;
-    attr.key_size = 4;
-    attr.value_size = 8;
-    attr.max_entries = 4;
+    uapi::bpf_attr attr = BpfClient::map_attr(uapi::BPF_MAP_TYPE_ARRAY, 4, 8, 4);
     return client.bpf(uapi::BPF_MAP_CREATE, &attr, sizeof attr);
   }
   /// The host answers somebody else as if nothing were.

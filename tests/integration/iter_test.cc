@@ -61,11 +61,7 @@ class Iter : public World {
     return numbers(read_all(fd));
   }
   long array(std::uint32_t entries, std::uint32_t type = uapi::BPF_MAP_TYPE_ARRAY) {
-    uapi::bpf_attr attr = BpfClient::zero();
-    attr.map_type = type;
-    attr.key_size = 4;
-    attr.value_size = 4;
-    attr.max_entries = entries;
+    uapi::bpf_attr attr = BpfClient::map_attr(type, 4, 4, entries);
     return bpf().create(attr);
   }
 };
@@ -153,10 +149,7 @@ TEST_F(Iter, ElementsAreReadAndWritten) {
   EXPECT_EQ(value, 22u);
   EXPECT_EQ(bpf().link_info(iterator).iter.map.map_id, bpf().map_info(map).id);
 
-  uapi::bpf_attr queue = BpfClient::zero();
-  queue.map_type = uapi::BPF_MAP_TYPE_QUEUE;
-  queue.value_size = 4;
-  queue.max_entries = 4;
+  uapi::bpf_attr queue = BpfClient::map_attr(uapi::BPF_MAP_TYPE_QUEUE, 0, 4, 4);
   const long no_keys = bpf().create(queue);
   const struct {
     std::uint32_t fd, rest[3];
@@ -200,11 +193,7 @@ TEST_F(Iter, ElementsOfWhichKindsOfMaps) {
       {uapi::BPF_MAP_TYPE_ARENA, 0, 0, 1, uapi::BPF_F_MMAPABLE, false},
   };
   for (const auto& kind : kinds) {
-    uapi::bpf_attr attr = BpfClient::zero();
-    attr.map_type = kind.type;
-    attr.key_size = kind.key;
-    attr.value_size = kind.value;
-    attr.max_entries = kind.entries;
+    uapi::bpf_attr attr = BpfClient::map_attr(kind.type, kind.key, kind.value, kind.entries);
     attr.map_flags = kind.flags;
     const long map = bpf().create(attr);
     ASSERT_GE(map, 0) << kind.type;
@@ -225,10 +214,7 @@ TEST_F(Iter, ElementsOfWhichKindsOfMaps) {
     EXPECT_EQ(keys, is_array ? (std::vector<std::uint32_t>{0, 1, 2, 3}) : (std::vector<std::uint32_t>{1, 3})) << kind.type;
   }
   // A map of maps, and what is no map.
-  uapi::bpf_attr outer = BpfClient::zero();
-  outer.map_type = uapi::BPF_MAP_TYPE_ARRAY_OF_MAPS;
-  outer.key_size = outer.value_size = 4;
-  outer.max_entries = 1;
+  uapi::bpf_attr outer = BpfClient::map_attr(uapi::BPF_MAP_TYPE_ARRAY_OF_MAPS, 4, 4, 1);
   outer.inner_map_fd = static_cast<std::uint32_t>(array(1));
   for (const auto& [fd, error] : {std::pair<long, long>{bpf().create(outer), -EINVAL}, {program, -EINVAL}, {1000, -EBADF}}) {
     const struct {

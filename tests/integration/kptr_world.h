@@ -79,15 +79,8 @@ class KptrWorld : public World {
   long load_btf(ValueTypes& types) { return bpf().load_btf(types.b.finish()); }
   uapi::bpf_attr map_attr(long btf, std::uint32_t type, btf::TypeId key, btf::TypeId value, std::uint32_t value_bytes,
                           std::uint32_t flags = 0, std::uint32_t entries = 4) {
-    uapi::bpf_attr attr = BpfClient::zero();
-    attr.map_type = type;
-    attr.key_size = 4;
-    attr.value_size = value_bytes;
-    attr.max_entries = entries;
+    uapi::bpf_attr attr = BpfClient::map_attr(type, 4, value_bytes, entries, {btf, key, value});
     attr.map_flags = flags;
-    attr.btf_fd = static_cast<std::uint32_t>(btf);
-    attr.btf_key_type_id = key;
-    attr.btf_value_type_id = value;
     return attr;
   }
   /// Loads the types and makes a map of them; the descriptor or the negated errno.

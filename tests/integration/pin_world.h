@@ -73,11 +73,7 @@ class PinWorld : public World {
   long get(const std::string& name, std::uint32_t flags = 0) { return get_as(admin_, path(name), flags); }
 
   long array(std::uint32_t flags = 0, std::uint32_t entries = 4) {
-    uapi::bpf_attr attr = BpfClient::zero();
-    attr.map_type = uapi::BPF_MAP_TYPE_ARRAY;
-    attr.key_size = 4;
-    attr.value_size = 8;
-    attr.max_entries = entries;
+    uapi::bpf_attr attr = BpfClient::map_attr(uapi::BPF_MAP_TYPE_ARRAY, 4, 8, entries);
     attr.map_flags = flags;
     return bpf().create(attr);
   }

@@ -13,10 +13,7 @@ class TailCalls : public World {
  protected:
   void SetUp() override {
     World::SetUp();
-    uapi::bpf_attr attr = BpfClient::zero();
-    attr.map_type = uapi::BPF_MAP_TYPE_PROG_ARRAY;
-    attr.key_size = attr.value_size = 4;
-    attr.max_entries = 3;
+    uapi::bpf_attr attr = BpfClient::map_attr(uapi::BPF_MAP_TYPE_PROG_ARRAY, 4, 4, 3);
     array_ = bpf().create(attr);
     ASSERT_GT(array_, 0);
   }

@@ -171,11 +171,7 @@ TEST_F(Mount, B_24_TheHostsTreeOutlivesItsMounts) {
 }
 
 TEST_F(Mount, B_26_TheTablesOfMapsAndPrograms) {
-  uapi::bpf_attr attr = BpfClient::zero();
-  attr.map_type = uapi::BPF_MAP_TYPE_ARRAY;
-  attr.key_size = 4;
-  attr.value_size = 8;
-  attr.max_entries = 77;
+  uapi::bpf_attr attr = BpfClient::map_attr(uapi::BPF_MAP_TYPE_ARRAY, 4, 8, 77);
   std::strcpy(attr.map_name, "counters");
   const long map = bpf().create(attr);
   ASSERT_GE(map, 0);

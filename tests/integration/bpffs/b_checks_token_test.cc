@@ -69,11 +69,7 @@ class Tokens : public MountWorld {
     return took(as(caller_, uapi::BPF_TOKEN_CREATE, attr));
   }
   long map_with(std::uint32_t type, long token) {
-    uapi::bpf_attr attr = BpfClient::zero();
-    attr.map_type = type;
-    attr.key_size = 4;
-    attr.value_size = 8;
-    attr.max_entries = 1;
+    uapi::bpf_attr attr = BpfClient::map_attr(type, 4, 8, 1);
     if (token >= 0) {
       attr.map_flags = uapi::BPF_F_TOKEN_FD;
       attr.map_token_fd = static_cast<std::int32_t>(token);

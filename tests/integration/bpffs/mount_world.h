@@ -137,14 +137,7 @@ class MountWorld : public PinWorld {
     return took(bpf().bpf(uapi::BPF_BTF_LOAD, attr));
   }
   long typed_map(std::uint32_t type, std::uint32_t entries = 4) {
-    uapi::bpf_attr attr = BpfClient::zero();
-    attr.map_type = type;
-    attr.key_size = 4;
-    attr.value_size = sizeof(Pair);
-    attr.max_entries = entries;
-    attr.btf_fd = static_cast<std::uint32_t>(typed_btf());
-    attr.btf_key_type_id = 1;
-    attr.btf_value_type_id = 3;
+    uapi::bpf_attr attr = BpfClient::map_attr(type, 4, sizeof(Pair), entries, {typed_btf(), 1, 3});
     return bpf().create(attr);
   }
   long program() {

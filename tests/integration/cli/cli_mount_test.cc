@@ -28,11 +28,7 @@ class CliMount : public CliWorld {
     return ring3(std::move(words));
   }
   long pinned_map(const char* path) {
-    uapi::bpf_attr attr = BpfClient::zero();
-    attr.map_type = uapi::BPF_MAP_TYPE_ARRAY;
-    attr.key_size = 4;
-    attr.value_size = 8;
-    attr.max_entries = 3;
+    uapi::bpf_attr attr = BpfClient::map_attr(uapi::BPF_MAP_TYPE_ARRAY, 4, 8, 3);
     const long map = bpf().create(attr);
     EXPECT_EQ(bpf().pin(map, path), 0);
     return map;
@@ -95,11 +91,7 @@ TEST_F(CliMount, B_26_TablesAndFoldersOfObjects) {
 
 /// Zeros, slashes, dots and newlines in keys: every key is one file, and its name leads back to it.
 TEST_F(CliMount, KvNamesBinaryKeys) {
-  uapi::bpf_attr attr = BpfClient::zero();
-  attr.map_type = uapi::BPF_MAP_TYPE_HASH;
-  attr.key_size = 6;
-  attr.value_size = 4;
-  attr.max_entries = 8;
+  uapi::bpf_attr attr = BpfClient::map_attr(uapi::BPF_MAP_TYPE_HASH, 6, 4, 8);
   const long binary = bpf().create(attr);
   btf::Builder builder;
   const btf::TypeId letter = builder.add_int("char", 1, 1), number = builder.add_int("unsigned int", 4);

@@ -18,14 +18,7 @@ class CliRefs : public CliWorld {
     ValueTypes types;
     const btf::TypeId value = types.b.add_struct("value", 16, {{"number", types.u64, 0}, {"held", types.kptr(types.counted), 64}});
     const long btf = bpf().load_btf(types.b.finish());
-    uapi::bpf_attr attr = BpfClient::zero();
-    attr.map_type = uapi::BPF_MAP_TYPE_ARRAY;
-    attr.key_size = 4;
-    attr.value_size = 16;
-    attr.max_entries = 4;
-    attr.btf_fd = static_cast<std::uint32_t>(btf);
-    attr.btf_key_type_id = types.u32;
-    attr.btf_value_type_id = value;
+    uapi::bpf_attr attr = BpfClient::map_attr(uapi::BPF_MAP_TYPE_ARRAY, 4, 16, 4, {btf, types.u32, value});
     std::memcpy(attr.map_name, "holders", 8);
     map_ = bpf().create(attr);
     EXPECT_GE(map_, 0);
