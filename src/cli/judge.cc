@@ -1,13 +1,12 @@
 #include "cli/judge.h"
 
 #include <fmt/format.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
 #include <map>
 
+#include "base/memfd.h"
 #include "base/try.h"
 #include "model/kernel_kfuncs.h"
 #include "runtime/judged_ops.h"
@@ -176,17 +175,7 @@ long Judge::bpf(int cmd, void* attr, std::uint32_t size, void* common, std::uint
                       {reinterpret_cast<std::uintptr_t>(common), common_size});
 }
 
-Result<OwnedFd> Judge::types() {
-  OwnedFd file(::memfd_create("btf", MFD_CLOEXEC));
-  if (!file) return Errno::kMFile;
-  const std::span<const std::byte> blob = types_of_host().blob();
-  for (std::size_t done = 0; done < blob.size();) {
-    const ssize_t n = ::write(file.get(), blob.data() + done, blob.size() - done);
-    if (n <= 0) return Errno::kNoMem;
-    done += static_cast<std::size_t>(n);
-  }
-  return file;
-}
+Result<OwnedFd> Judge::types() { return memfd_of("btf", types_of_host().blob()); }
 
 void Judge::judged(const syscall::JudgedProgram& program) {
   if (judgement_.has_value() || program.name != expected_) return;

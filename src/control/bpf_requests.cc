@@ -1,9 +1,8 @@
 // BPF, HOST_BTF, WAKE_FILE, EVENT_FILE and EVENT_PAGES: the system call itself, the types clients take for the kernel's, waiting for
 // rings, and perf events of BPF output.
 #include <fcntl.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
+#include "base/memfd.h"
 #include "base/try.h"
 #include "control/requests.h"
 #include "syscall/bpf.h"
@@ -30,13 +29,7 @@ Result<long> answer_host_btf(Conversation& with, WireReader& in, Response& out) 
   if (!in.finished()) return malformed(out);
   const Ref<prog::BtfObject> btf = with.runtime.host_btf();
   const std::span<const std::byte> bytes = btf->btf()->blob();
-  OwnedFd file(::memfd_create("btf", MFD_CLOEXEC | MFD_ALLOW_SEALING));
-  if (!file) return Errno::kMFile;
-  for (std::size_t done = 0; done < bytes.size();) {
-    const ssize_t n = ::write(file.get(), bytes.data() + done, bytes.size() - done);
-    if (n <= 0) return Errno::kNoMem;
-    done += static_cast<std::size_t>(n);
-  }
+  OwnedFd file = RING3_TRY(memfd_of("btf", bytes));
   if (::fcntl(file.get(), F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) != 0)
     return Errno::kNoMem;
   out.file = std::move(file);

@@ -1,9 +1,8 @@
 #include "supervisor/runtime_door.h"
 
-#include <fcntl.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/memfd.h"
 #include "base/try.h"
 #include "runtime/runtime_impl.h"
 #include "supervisor/notified_caller.h"
@@ -83,14 +82,7 @@ bool RuntimeDoor::quick(const BpfCall& call) const { return ready_.load(std::mem
 
 Result<OwnedFd> RuntimeDoor::types() {
   if (source_ != nullptr) return OwnedFd();
-  OwnedFd file(::memfd_create("btf", MFD_CLOEXEC));
-  if (!file) return Errno::kMFile;
-  for (std::size_t done = 0; done < btf_.size();) {
-    const ssize_t n = ::write(file.get(), btf_.data() + done, btf_.size() - done);
-    if (n <= 0) return Errno::kNoMem;
-    done += static_cast<std::size_t>(n);
-  }
-  return file;
+  return memfd_of("btf", btf_);
 }
 
 Result<OwnedFd> RuntimeDoor::wake_file(const Listener& listener, const Notification& n, TaskEntry& caller, int fd) {

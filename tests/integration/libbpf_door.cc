@@ -3,10 +3,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <gtest/gtest.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
-#include <atomic>
 #include <cerrno>
 #include <cstdarg>
 #include <cstdio>
@@ -19,17 +16,11 @@
 
 namespace {
 
-ring3::Runtime* door_runtime = nullptr;
-ring3::BtfBlob door_btf{nullptr, 0};
 std::string door_text;
 
 // Newer than the machine's headers may be.
 constexpr __u32 kLinkFlag = 1u << 13;
 constexpr auto kStructOpsAttach = static_cast<bpf_attach_type>(44);
-
-constexpr std::string_view kVmlinux = "/sys/kernel/btf/vmlinux";
-
-bool is_vmlinux(const char* path) { return door_runtime != nullptr && kVmlinux == path; }
 
 int keep_text(libbpf_print_level level, const char* format, va_list args) {
   if (level == LIBBPF_DEBUG) return 0;
@@ -41,54 +32,17 @@ int keep_text(libbpf_print_level level, const char* format, va_list args) {
 
 }  // namespace
 
-// The linker sends every call of these here.
-extern "C" {
-
-long __real_syscall(long number, ...);
-FILE* __real_fopen64(const char* path, const char* mode);
-int __real_faccessat(int dir, const char* path, int mode, int flags);
-long __wrap_syscall(long number, ...);
-FILE* __wrap_fopen64(const char* path, const char* mode);
-int __wrap_faccessat(int dir, const char* path, int mode, int flags);
-
-/// As the C library's: it takes six words, whatever the caller gave, and some of them may be anybody's.
-__attribute__((no_sanitize("address"))) long __wrap_syscall(long number, ...) {
-  long arg[6];
-  va_list args;
-  va_start(args, number);
-  for (long& a : arg) a = va_arg(args, long);
-  va_end(args);
-  if (number != SYS_bpf || door_runtime == nullptr)
-    return __real_syscall(number, arg[0], arg[1], arg[2], arg[3], arg[4], arg[5]);
-  const long result = door_runtime->bpf(static_cast<int>(arg[0]), reinterpret_cast<void*>(arg[1]),
-                                        static_cast<std::uint32_t>(arg[2]));
-  if (result >= 0) return result;
-  errno = static_cast<int>(-result);
-  return -1;
-}
-
-FILE* __wrap_fopen64(const char* path, const char* mode) {
-  if (is_vmlinux(path)) return ::fmemopen(const_cast<void*>(door_btf.data), door_btf.size, "rb");
-  return __real_fopen64(path, mode);
-}
-
-int __wrap_faccessat(int dir, const char* path, int mode, int flags) {
-  return is_vmlinux(path) ? 0 : __real_faccessat(dir, path, mode, flags);
-}
-
-}  // extern "C"
-
 namespace ring3::test {
 
-LibbpfDoor::LibbpfDoor(Runtime& runtime, BtfBlob btf) {
-  EXPECT_EQ(door_runtime, nullptr);
-  door_runtime = &runtime;
-  door_btf = btf;
+LibbpfDoor::LibbpfDoor(Runtime& runtime, BtfBlob btf) : runtime_(runtime), btf_(btf) {
   door_text.clear();
   libbpf_set_print(&keep_text);
+  EXPECT_TRUE(control::route_libbpf_to(*this).ok());
 }
 
-LibbpfDoor::~LibbpfDoor() { door_runtime = nullptr; }
+LibbpfDoor::~LibbpfDoor() { (void)control::route_libbpf(nullptr); }
+
+long LibbpfDoor::bpf(int cmd, void* attr, std::uint32_t size, void*, std::uint32_t) { return runtime_.bpf(cmd, attr, size); }
 
 std::string LibbpfDoor::take_text() { return std::exchange(door_text, {}); }
 

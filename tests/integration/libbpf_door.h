@@ -1,11 +1,13 @@
 // libbpf inside this process: while a LibbpfDoor lives, libbpf's bpf(2) goes to its runtime and the machine's vmlinux
-// BTF reads as that runtime's. Programs that use it link libbpf.a with the --wrap options of ring3_wrap_libbpf().
+// BTF reads as that runtime's (control/libbpf_door.h redirects the calls).
 #pragma once
 
 #include <memory>
 #include <string>
 #include <string_view>
 
+#include "base/memfd.h"
+#include "control/libbpf_door.h"
 #include "ring3/runtime.h"
 
 // The machine's <linux/bpf.h> and uapi/bpf.h say the same names, so libbpf's headers stay in libbpf_door.cc.
@@ -14,7 +16,7 @@ struct bpf_object;
 namespace ring3::test {
 
 /// One at a time.
-class LibbpfDoor {
+class LibbpfDoor final : public control::LibbpfAnswers {
  public:
   LibbpfDoor(Runtime& runtime, BtfBlob btf);
   ~LibbpfDoor();
@@ -23,6 +25,13 @@ class LibbpfDoor {
 
   /// What libbpf has printed since the last call.
   std::string take_text();
+
+  long bpf(int cmd, void* attr, std::uint32_t size, void* common, std::uint32_t common_size) override;
+  Result<OwnedFd> types() override { return memfd_of("btf", {static_cast<const std::byte*>(btf_.data), btf_.size}); }
+
+ private:
+  Runtime& runtime_;
+  const BtfBlob btf_;
 };
 
 struct CloseObject {
