@@ -73,6 +73,8 @@ Result<void> transfer_atomic(Step& step) {
   if (base.kind == RegKind::kArena && logic) return step.diag.refuse(Rule::kAtomicTarget, {insn.dst, kind_name(base)});
   // Read and write both have to be fine.
   RING3_TRY(check_access(step, {.base = insn.dst, .off = insn.off, .size = insn.size, .atomic = true}));
+  if (base.kind == RegKind::kStack && !base.val.is_const())
+    return step.diag.refuse(Rule::kStackVarAtomic, {tnum_text(base.val), base.off + insn.off, insn.size});
   const unsigned old = insn.op == Op::kAtomicCmpxchg ? 0 : insn.src;
   if (fetches(insn.op)) {
     RING3_TRY(check_write(step, old));
