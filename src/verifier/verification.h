@@ -33,6 +33,8 @@ class Search {
   virtual FramePool& frames() = 0;
   /// A number no value on any path carries yet: ids of values, references, null tests.
   virtual std::uint32_t new_id() = 0;
+  /// The same for what ends by itself (state/frame_state.h): numbers rise.
+  virtual std::uint32_t new_instance() = 0;
 
  protected:
   ~Search() = default;

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstdarg>
 #include <cstdio>
+#include <cstdlib>
 #include <fstream>
 #include <iterator>
 #include <utility>
@@ -24,9 +25,10 @@ constexpr auto kStructOpsAttach = static_cast<bpf_attach_type>(44);
 
 int keep_text(libbpf_print_level level, const char* format, va_list args) {
   if (level == LIBBPF_DEBUG) return 0;
-  char line[4096];
-  const int length = std::vsnprintf(line, sizeof(line), format, args);
-  door_text += line;
+  char* line = nullptr;  // as long as a verifier's log
+  const int length = ::vasprintf(&line, format, args);
+  if (length >= 0) door_text += line;
+  std::free(line);
   return length;
 }
 

@@ -88,6 +88,18 @@ TEST_F(Runs, Dynptrs) {
 
 TEST_F(Runs, OpenCodedIterators) { EXPECT_EQ(run("iterate"), 0); }
 
+/// Each of these loops would run for ever; the last ends.
+TEST_F(Runs, LoopsOfIteratorsEnd) {
+  for (const char* program : {"made_anew", "by_turns", "meets_one_that_goes_on"}) {
+    ObjectFile object(RING3_MODULE_DIR "/endless.bpf.o");
+    EXPECT_EQ(object.load_only(program), -EINVAL) << program;
+    const std::string text = door_->take_text();
+    EXPECT_NE(text.find("infinite loop detected"), std::string::npos) << program << text;
+  }
+  ObjectFile object(RING3_MODULE_DIR "/endless.bpf.o");
+  EXPECT_EQ(object.load_only("ends"), 0) << door_->take_text();
+}
+
 TEST_F(Runs, AnExceptionEndsEveryFrame) {
   EXPECT_EQ(run("throws"), 42);
   EXPECT_EQ(globals().went_on, 1u);

@@ -18,7 +18,7 @@ bool starts_with(std::string_view text, std::string_view prefix) { return text.s
 constexpr std::string_view kSections[] = {"asm",        "verdict", "log",    "report", "verdict-unpriv", "log-unpriv",
                                           "xlated",     "run",     "xfail"};
 constexpr std::string_view kKeys[] = {"prog-type", "attach-type", "flags", "rights", "license", "log-level", "map",
-                                      "changed-after"};
+                                      "changed-after", "kernel-accepts"};
 
 template <std::size_t N>
 bool is_one_of(std::string_view name, const std::string_view (&names)[N]) {

@@ -123,7 +123,7 @@ class Maker {
     if (key.name == "log-level")
       return parse_u32(key.value, out_.log_level) || fail("log-level is a number, not " + key.value);
     if (key.name == "map") return map(key.value);
-    if (key.name == "changed-after") return true;  // for tests/native
+    if (key.name == "changed-after" || key.name == "kernel-accepts") return true;  // for tests/native
     return fail("no such key: " + key.name);
   }
 

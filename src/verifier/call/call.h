@@ -43,6 +43,8 @@ struct CallbackPlan {
 };
 /// Puts a path aside that runs the callback once and comes back to this call (callbacks.cc).
 Result<void> run_callback(Step& step, const CallbackPlan& plan);
+/// The call returns: its callback does not run any more.
+void end_callbacks(FrameState& caller);
 /// Arguments of a tree's `less`: two nodes of the tree (graph_calls.cc).
 void set_less_arguments(Step& step, FrameState& callee, const model::Field& root);
 /// The path is inside a tree's `less`, at any depth.

@@ -46,12 +46,12 @@ Result<void> run_callback(Step& step, const CallbackPlan& plan) {
   if (path == nullptr) return Errno::kTooBig;
   FrameState& caller = path->frame();
   caller.callback_depth = std::min(caller.callback_depth + 1, kDepthSaturates);
+  ++caller.callbacks.steps;
   const RegState ctx = caller.regs[plan.ctx_reg];
   FrameState* callee = push_frame(step, *path, plan.subprog, step.idx, FrameRole::kCallback);
   if (callee == nullptr) return Errno::kTooBig;
   callee->ret_min = 0;
   callee->ret_max = 1;
-  path->callback_unroll_depth++;
   step.prog.subprogs[plan.subprog].is_sync_callback = true;
   if (plan.args == CallbackPlan::Args::kLoop) {
     // u64 index below the number of iterations, and the context.
@@ -84,6 +84,11 @@ Result<void> run_callback(Step& step, const CallbackPlan& plan) {
     callee->regs[4] = ctx;
   }
   return {};
+}
+
+void end_callbacks(FrameState& caller) {
+  caller.callback_depth = 0;
+  caller.callbacks = {};
 }
 
 Result<void> return_from_callback(Step& step) {

@@ -103,6 +103,7 @@ FrameState* push_frame(Step& step, PathState& path, std::uint32_t subprog, std::
   frame.frameno = path.depth();
   frame.subprog = subprog;
   frame.role = role;
+  frame.may_gotos.number = step.search.new_instance();
   set_pointer(frame.regs[isa::kFrameReg], RegKind::kStack);
   frame.regs[isa::kFrameReg].frameno = static_cast<std::uint16_t>(frame.frameno);
   return &frame;

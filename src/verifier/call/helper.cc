@@ -312,17 +312,17 @@ Result<void> run_callbacks(Step& step, const HelperCall& call) {
     FrameState& frame = step.frame();
     if (frame.callback_depth < umax(step.reg(1)))
       RING3_TRY(run_callback(step, {.args = CallbackPlan::Args::kLoop, .subprog = call.callback, .ctx_reg = 3}));
-    frame.callback_depth = 0;
+    end_callbacks(frame);
   } else if ((call.proto.flags & model::kHelperForEach) != 0) {
     RING3_TRY(run_callback(step, {.args = CallbackPlan::Args::kMapElement, .subprog = call.callback, .map = call.map,
                                   .map_uid = call.map_uid, .ctx_reg = 3}));
-    step.frame().callback_depth = 0;
+    end_callbacks(step.frame());
   } else if ((call.proto.flags & model::kHelperFindVma) != 0) {
     RING3_TRY(run_callback(step, {.args = CallbackPlan::Args::kVma, .subprog = call.callback, .ctx_reg = 4}));
-    step.frame().callback_depth = 0;
+    end_callbacks(step.frame());
   } else if ((call.proto.flags & model::kHelperDrain) != 0) {
     RING3_TRY(run_callback(step, {.args = CallbackPlan::Args::kDynptr, .subprog = call.callback, .ctx_reg = 3}));
-    step.frame().callback_depth = 0;
+    end_callbacks(step.frame());
   } else if ((call.proto.flags & model::kHelperAsyncCallback) != 0) {
     return schedule_callback(step, call.callback, call.timer, false);
   }

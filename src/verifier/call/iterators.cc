@@ -45,7 +45,8 @@ Result<void> new_iterator(Step& step, unsigned regno, const model::Kfunc& kfunc,
     slot.spilled = RegState{};
     slot.spilled.written = true;
     slot.bytes.fill(SlotByte::kIter);
-    slot.object = {.first = i == 0, .btf = step.prog.btf_index(kfunc.btf.get()), .type = type, .ref_obj_id = i == 0 ? ref : 0};
+    slot.object = {.first = i == 0, .btf = step.prog.btf_index(kfunc.btf.get()), .type = type, .ref_obj_id = i == 0 ? ref : 0,
+                   .instance = i == 0 ? step.search.new_instance() : 0};
     if ((kfunc.flags & model::kKfuncRcuProtected) != 0) {
       slot.object.rcu = in_read_section(step);
       slot.object.untrusted = !slot.object.rcu;

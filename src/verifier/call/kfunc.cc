@@ -394,7 +394,7 @@ Result<void> call_kfunc(Step& step) {
   if (call.special == KfuncSpecial::kRbtreeAdd) {
     step.facts().callee = call.callback;
     RING3_TRY(run_callback(step, {.args = CallbackPlan::Args::kTreeNodes, .subprog = call.callback, .ctx_reg = 3, .root = call.root}));
-    step.frame().callback_depth = 0;
+    end_callbacks(step.frame());
   }
   RING3_TRY(enter_or_leave_section(step, section_call(call.special), call.proto.name, call.has(model::kKfuncSleepable)));
   if (call.special == KfuncSpecial::kListPush || call.special == KfuncSpecial::kRbtreeAdd) RING3_TRY(give_node_to_root(step, call));

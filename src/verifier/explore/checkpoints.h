@@ -29,6 +29,7 @@ struct Checkpoint {
   std::uint32_t hits = 0, misses = 0;
   bool resting = false;           // not compared until it is complete: so far it was in vain
   std::uint32_t depth = 0;        // checkpoints above it
+  std::uint32_t instances = 0;    // numbers of instances given out before it was kept
   Checkpoint* loop_header = nullptr;  // outermost header whose loop it is in
   ValueSet read;                  // what some path from here looked at before it overwrote it
   PathState state;                // its history is empty

@@ -6,6 +6,7 @@
 #include "verifier/call/call.h"
 #include "verifier/diag/kernel_log.h"
 #include "verifier/diag/report.h"
+#include "verifier/explore/progress.h"
 #include "verifier/explore/recorder.h"
 #include "verifier/explore/states_equal.h"
 #include "verifier/flow/flow.h"
@@ -22,25 +23,10 @@ constexpr std::uint32_t kMinJumps = 2, kMinInsns = 8;       // between checkpoin
 constexpr std::uint32_t kLoopJumps = 20, kLoopInsns = 100;  // the same inside a loop that goes on
 constexpr std::uint32_t kPatience = 5, kLoopPatience = 64;   // misses per hit
 
-/// Since `old`, a checkpoint of the same path at the same instruction, something that ends by itself went on: an
-/// iterator was advanced, a callback run, a may_goto passed. Then being in the same state again is no endless loop.
-bool makes_progress(const PathState& old, const PathState& cur) {
-  if (old.may_goto_depth != cur.may_goto_depth || old.callback_unroll_depth != cur.callback_unroll_depth) return true;
-  for (std::size_t f = 0; f < old.frames.size(); ++f) {
-    const SlotStack& a = old.frames[f]->stack;
-    const SlotStack& b = cur.frames[f]->stack;
-    for (std::size_t s = 0; s < a.size() && s < b.size(); ++s) {
-      if (!a[s].is_object(SlotByte::kIter) || !a[s].object.first || a[s].object.state != SlotObject::State::kActive) continue;
-      if (b[s].is_object(SlotByte::kIter) && a[s].object.depth != b[s].object.depth) return true;
-    }
-  }
-  return false;
-}
-
-/// At an instruction that closes loops: whether this visit may end in `old`, whose walk is still going on.
-/// Callbacks: always. An iterator: while it yields. may_goto: after it was passed.
+/// At an instruction that closes loops: whether this visit may end in `old`, whose walk is still going on: if the round ends by
+/// itself, at the next step of an iterator only while that yields.
 bool may_close_loop(const Program& prog, const PathState& old, const PathState& cur) {
-  if (prog.marked(cur.insn_idx, kMarkMayGoto)) return old.may_goto_depth != cur.may_goto_depth;
+  if (progress(old, cur) != Progress::kMade) return false;
   if (!prog.marked(cur.insn_idx, kMarkIterNext)) return true;
   const RegState& it = cur.reg(1);
   if (it.kind != RegKind::kStack || !it.val.is_const() || it.frameno >= cur.frames.size()) return false;
@@ -49,6 +35,14 @@ bool may_close_loop(const Program& prog, const PathState& old, const PathState& 
   if (off >= 0 || static_cast<std::size_t>((-off - 1) / kSlotBytes) >= stack.size()) return false;
   const StackSlot& slot = stack[static_cast<std::size_t>((-off - 1) / kSlotBytes)];
   return slot.is_object(SlotByte::kIter) && slot.object.state == SlotObject::State::kActive;
+}
+
+/// Whether a path may end in `old`, paths from which have ended in states that are still being walked: their rounds ended by
+/// themselves, and so does one by way of `cur` if it has got as far.
+bool may_join(const Checkpoint& old, const PathState& cur) {
+  const Checkpoint* open = old.state.parent;
+  while (open != nullptr && open->open_paths == 0) open = open->state.parent;
+  return open != nullptr && progress(old.state, cur, open->instances) != Progress::kLost;
 }
 
 /// What counts as a jump between checkpoints: everything that leads elsewhere, calls too.
@@ -84,6 +78,7 @@ PathState Explorer::entry_state(const EntryPoint& entry) {
   path.frames.push_back(frames_.make());
   FrameState& frame = path.frame();
   frame.subprog = subprog;
+  frame.may_gotos.number = new_instance();
   path.insn_idx = path.prev_idx = prog_.subprogs[subprog].start;
   path.in_sleepable = entry.may_sleep;
   set_pointer(frame.regs[isa::kFrameReg], RegKind::kStack);
@@ -210,6 +205,8 @@ Result<Explorer::Visit> Explorer::visit(PathState& path) {
   const bool force = prog_.marked(idx, kMarkForceCheckpoint) || path.history.size() > kLongHistory ||
                      (prog_.in.flags & uapi::BPF_F_TEST_STATE_FREQ) != 0;
   const std::uint32_t insns = out_.stats.insns_processed;
+  // A path that comes back from a callback has the number already.
+  if (prog_.marked(idx, kMarkCallsCallback) && path.frame().callbacks.number == 0) path.frame().callbacks = {new_instance(), 0};
   bool add = force || (jumps_ - jumps_at_checkpoint_ >= kMinJumps && insns - insns_at_checkpoint_ >= kMinInsns);
   if (prog_.limits.no_pruning && !loops) return Visit::kGoOn;
 
@@ -226,15 +223,15 @@ Result<Explorer::Visit> Explorer::visit(PathState& path) {
         checkpoints_.add_back_edge(old, path.fork(frames_));
         return Visit::kCovered;
       }
+      if (progress(old->state, path) != Progress::kMade && states_equal(prog_, old->state, path, Compare::kExact))
+        return diag_.refuse(Rule::kInfiniteLoop, {idx});
       if (!loops || prog_.marked(idx, kMarkMayGoto)) {
-        if (states_equal(prog_, old->state, path, Compare::kExact) && !makes_progress(old->state, path))
-          return diag_.refuse(Rule::kInfiniteLoop, {idx});
         // The states of a loop are seldom alike, unless it has branches that paths come out of.
         const bool forked = forks_ != forks_at_checkpoint_;
         if (!force && !forked && jumps_ - jumps_at_checkpoint_ < kLoopJumps && insns - insns_at_checkpoint_ < kLoopInsns) add = false;
       }
     } else if (settled ? states_equal(prog_, old->state, path, Compare::kCovered, &old->read)
-                       : states_equal(prog_, old->state, path, Compare::kWithin)) {
+                       : states_equal(prog_, old->state, path, Compare::kWithin) && may_join(*old, path)) {
       ++old->hits;
       if (settled) {
         Checkpoints::pass_on_precision(prog_, diag_, old->state, path);
@@ -264,6 +261,7 @@ void Explorer::keep(PathState& path) {
   insns_at_checkpoint_ = out_.stats.insns_processed;
   // The history so far is the checkpoint's; the path starts a new one, in the memory it has.
   Checkpoint* checkpoint = checkpoints_.add(path.insn_idx, path.fork_state(frames_), path.history);
+  checkpoint->instances = instances_;
   path.history.clear();
   path.written = {};
   // Only the log tells what was written since the last checkpoint; of the checkpoint it tells what was before it.

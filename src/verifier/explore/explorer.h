@@ -37,6 +37,7 @@ class Explorer final : public Search {
   }
   FramePool& frames() override { return frames_; }
   std::uint32_t new_id() override { return ++ids_; }
+  std::uint32_t new_instance() override { return ++instances_; }
 
  private:
   enum class Visit : std::uint8_t { kGoOn, kCovered };
@@ -59,6 +60,7 @@ class Explorer final : public Search {
   Witness* witness_;  // null: nobody looks on
   Checkpoints checkpoints_;
   std::vector<PathState> pending_;
+  std::uint32_t instances_ = 0;
   std::uint32_t jumps_ = 0;             // walked in all
   std::uint32_t forks_ = 0;
   std::uint32_t jumps_at_checkpoint_ = 0, insns_at_checkpoint_ = 0, forks_at_checkpoint_ = 0;

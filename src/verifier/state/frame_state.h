@@ -22,6 +22,13 @@ inline constexpr int kSlotBytes = 8;
 
 static_assert(static_cast<unsigned>(SlotByte::kDynptr) == 4 && static_cast<unsigned>(SlotByte::kIter) == 5, "StackSlot::has_object() looks at one bit");
 
+/// A thing that goes on step by step and ends by itself (explore/progress.h).
+struct Instance {
+  std::uint32_t number = 0;  // younger ones have higher numbers; 0: none
+  std::uint32_t steps = 0;   // on this path
+  friend bool operator==(const Instance&, const Instance&) = default;
+};
+
 /// An object of the host's that lives in the program's stack: an iterator or a dynptr. Every slot it covers carries one of
 /// these; of an iterator only the first (lowest address) owns the reference.
 struct SlotObject {
@@ -34,7 +41,8 @@ struct SlotObject {
   std::uint32_t btf = 0;        // an iterator: index into Program::btfs
   std::uint32_t type = 0;       // struct id there
   std::uint32_t ref_obj_id = 0;
-  std::uint32_t depth = 0;      // times it was advanced on this path
+  std::uint32_t instance = 0;   // its number as an Instance, …
+  std::uint32_t depth = 0;      // … and its steps: times it was advanced on this path
 
   friend bool operator==(const SlotObject&, const SlotObject&) = default;
 };
@@ -74,6 +82,8 @@ struct FrameFacts {
   std::uint32_t subprog = 0;
   FrameRole role = FrameRole::kMain;
   std::uint32_t callback_depth = 0;    // callbacks run so far from the current call, saturating
+  Instance may_gotos;                  // passed in this entry of the function
+  Instance callbacks;                  // run so far by the call that is going on; none while no call runs any
   std::uint32_t lent_dynptr = 0;       // kCallback: id of the dynptr it got as an argument
   std::int32_t ret_min = 0, ret_max = 0;  // kCallback: allowed R0
 };

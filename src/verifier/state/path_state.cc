@@ -66,8 +66,6 @@ PathState PathState::fork_state(FramePool& pool) const {
   out.prev_idx = prev_idx;
   out.rcu_depth = rcu_depth;
   out.preempt_depth = preempt_depth;
-  out.callback_unroll_depth = callback_unroll_depth;
-  out.may_goto_depth = may_goto_depth;
   out.branch_depth = branch_depth;
   out.lock = lock;
   out.in_sleepable = in_sleepable;

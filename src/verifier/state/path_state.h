@@ -127,8 +127,6 @@ struct PathState {
   std::uint32_t prev_idx = 0;
   std::uint32_t rcu_depth = 0;
   std::uint32_t preempt_depth = 0;
-  std::uint32_t callback_unroll_depth = 0; // callbacks entered again from the same call on this path
-  std::uint32_t may_goto_depth = 0;
   std::uint32_t branch_depth = 0;          // forks taken on this path
   HeldLock lock;
   bool in_sleepable = false;

@@ -168,7 +168,7 @@ Result<void> transfer_branch(Step& step) {
 Result<void> transfer_may_goto(Step& step) {
   PathState* on = step.search.fork(step.path, step.idx + 1, step.idx);
   if (on == nullptr) return Errno::kTooBig;
-  ++on->may_goto_depth;
+  ++on->frame().may_gotos.steps;
   if (const PathState* before = step.search.previous_visit(step.path, step.idx, true)) widen_imprecise(*before, *on);
   note_direction(step, true);
   note_direction(step, false);
