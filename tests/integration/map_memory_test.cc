@@ -25,11 +25,7 @@ class MapMemory : public World {
     EXPECT_EQ(log_.take().find("still held by maps"), std::string::npos);
   }
   long map(std::uint32_t type, std::uint32_t key, std::uint32_t value, std::uint32_t entries, std::uint32_t flags = 0) {
-    uapi::bpf_attr attr = BpfClient::zero();
-    attr.map_type = type;
-    attr.key_size = key;
-    attr.value_size = value;
-    attr.max_entries = entries;
+    uapi::bpf_attr attr = BpfClient::map_attr(type, key, value, entries);
     attr.map_flags = flags;
     std::memcpy(attr.map_name, "sessions", 9);
     return small_client_->create(attr);
