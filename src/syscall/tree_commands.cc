@@ -43,6 +43,22 @@ Result<Ref<prog::Program>> program_for(Call& call, std::uint32_t fd, const TreeK
   return program;
 }
 
+/// HookTree::attach()'s errors in words.
+Errno explain_refusal(Call& call, Errno error) {
+  switch (error) {
+    case Errno::kPerm:
+      call.explain("programs at this node, or at one above it, are attached in a mode that does not allow this one beside or below them");
+      break;
+    case Errno::kTooBig: call.explain("64 programs are attached at this node, and no more may be"); break;
+    case Errno::kNoEnt: call.explain("the program to replace is not attached at this node by itself, or the node was removed"); break;
+    case Errno::kInval:
+      call.explain("the program is attached at this node already, or BPF_F_ALLOW_OVERRIDE, BPF_F_ALLOW_MULTI and BPF_F_REPLACE do not go together like this");
+      break;
+    default: break;
+  }
+  return error;
+}
+
 /// Copies what there is room for.
 Result<void> copy_some(Call& call, std::uint64_t address, const std::vector<std::uint32_t>& items, std::size_t room) {
   if (address == 0 || room == 0) return {};
@@ -66,9 +82,9 @@ Result<long> tree_attach(Call& call, uapi::bpf_attr& attr) {
     replaced = RING3_TRY(call.program(static_cast<int>(attr.replace_bpf_fd)));
     if (replaced->type() != program->type()) return Errno::kInval;
   }
-  RING3_TRY(call.kernel().hook_tree().attach(
-      *node, kind, {.program = std::move(program), .replaced = replaced.get(), .flags = attr.attach_flags}));
-  return 0L;
+  const Result<void> done = call.kernel().hook_tree().attach(
+      *node, kind, {.program = std::move(program), .replaced = replaced.get(), .flags = attr.attach_flags});
+  return done.ok() ? Result<long>(0L) : Result<long>(explain_refusal(call, done.error()));
 }
 
 Result<long> tree_detach(Call& call, uapi::bpf_attr& attr) {

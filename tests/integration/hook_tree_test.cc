@@ -104,7 +104,9 @@ TEST_F(TreeOfHooks, D_34_NoneOverrideAndMultiAlongTheTree) {
   ASSERT_GT(yes, 0) << bpf().log();
   EXPECT_EQ(attach(root(), no), 0);
   EXPECT_FALSE(run(child_).allowed);
+  log_.take();
   EXPECT_EQ(attach(child(), yes), -EPERM);
+  EXPECT_NE(log_.take().find("attached in a mode that does not allow this one beside or below them"), std::string::npos);
   EXPECT_EQ(attach(child(), yes, kMulti), -EPERM);
   EXPECT_EQ(attach(root(), yes, kOver), -EPERM);
   EXPECT_EQ(detach(root(), 0), 0);

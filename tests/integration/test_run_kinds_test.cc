@@ -291,7 +291,9 @@ TEST_F(TestRunKinds, XdpFlags) {
   set_data(attr, data);
   EXPECT_EQ(with(attr, [](auto& t) { t.batch_size = 1; }), -EINVAL);
   EXPECT_EQ(with(attr, [](auto& t) { t.flags = 4; }), -EINVAL);
+  log_.take();
   EXPECT_EQ(with(attr, [](auto& t) { t.flags = uapi::BPF_F_TEST_XDP_LIVE_FRAMES, t.batch_size = 257; }), -E2BIG);
+  EXPECT_NE(log_.take().find("a batch has at most 256 frames"), std::string::npos);
   struct {
     std::uint32_t data, data_end, data_meta, ingress_ifindex, rx_queue, egress_ifindex;
   } md{0, 64, 0, 1, 0, 0};
