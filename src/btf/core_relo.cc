@@ -123,7 +123,10 @@ Result<Value> value_in(const Btf& btf, const CoreSpec& spec) {
     }
     case CoreKind::kEnumvalValue: {
       const CoreStep& step = spec.steps[0];
-      return Value{.value = static_cast<std::uint64_t>(btf.enumerators(step.type)[step.index].value)};
+      const std::int64_t value = btf.enumerators(step.type)[step.index].value;
+      // One of 32 bits counts as signed whatever its enumeration says, as for libbpf and Linux.
+      const bool wide = btf.type(step.type)->kind == Kind::kEnum64;
+      return Value{.value = static_cast<std::uint64_t>(wide ? value : std::int64_t{static_cast<std::int32_t>(value)})};
     }
   }
   return Errno::kInval;
@@ -155,11 +158,11 @@ Result<CoreAnswer> answer_of(const Btf& local, const CoreSpec& ours, const Btf& 
   const Value after = RING3_TRY(value_in(target, *theirs));
   answer.target = after.value;
   answer.check_local = before.check_local && after.check_local;
-  if (before.bytes != 0 && after.bytes != 0) {
-    answer.local_bytes = before.bytes;
-    answer.target_bytes = after.bytes;
-    answer.resizable = before.bytes == after.bytes || is_resizable(local, before.type, target, after.type);
-  }
+  // A bitfield has no size here: an access to one on one side only is never resized.
+  answer.local_bytes = before.bytes;
+  answer.target_bytes = after.bytes;
+  answer.resizable = before.bytes == after.bytes ||
+                     (before.bytes != 0 && after.bytes != 0 && is_resizable(local, before.type, target, after.type));
   return answer;
 }
 

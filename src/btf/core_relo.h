@@ -40,9 +40,9 @@ struct CoreAnswer {
   std::uint64_t target = 0;  // what it is here
   bool poison = false;       // there is no answer
   bool check_local = true;   // the instruction must hold `local` before
-  // kByteOffset of a field that is no bitfield: its sizes, when loads of it may have to change theirs.
+  // kByteOffset: the field's sizes, when loads of it may have to change theirs; 0 of a bitfield.
   std::uint32_t local_bytes = 0, target_bytes = 0;
-  bool resizable = true;     // false: a load of another size would read something else
+  bool resizable = true;     // false: a load of another size would read something else, so there is none
 };
 
 class CoreResolver {

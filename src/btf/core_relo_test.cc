@@ -165,6 +165,25 @@ TEST_F(CoreReloTest, BadRecordsAreRefusedWithText) {
   }
 }
 
+// As libbpf and Linux do it; tests/integration/core holds all of this against libbpf.
+TEST(CoreEdgesTest, NarrowEnumeratorsCountAsSignedAndBitfieldsAreNeverResized) {
+  Builder l, t;
+  const Builder::NewEnumerator before[] = {{"HIGH", 1}}, after[] = {{"HIGH", 0x80000000}};
+  const TypeId mode = l.add_enum("mode", 4, before);
+  t.add_enum("mode", 4, after);
+  const TypeId i = l.add_int("unsigned int", 4);
+  const TypeId s = l.add_struct("s", 8, {{"a", i, 0}, {"b", i, 32, 8}});
+  const TypeId j = t.add_int("unsigned int", 4);
+  t.add_struct("s", 8, {{"a", j, 0, 30}, {"b", j, 32}});
+  const auto local = done(l), target = done(t);
+  CoreResolver resolver(*local, *target);
+  StringSink log;
+  EXPECT_EQ(resolver.resolve({mode, "0", K::kEnumvalValue}, log)->target, 0xffffffff80000000u);
+  EXPECT_FALSE(resolver.resolve({s, "0:0", K::kByteOffset}, log)->resizable);
+  EXPECT_FALSE(resolver.resolve({s, "0:1", K::kByteOffset}, log)->resizable);
+  EXPECT_TRUE(resolver.resolve({s, "0:0", K::kByteSize}, log)->resizable);
+}
+
 TEST(CoreAmbiguityTest, CandidatesMustAgree) {
   Builder l, t;
   const TypeId i = l.add_int("int", 4, 1);

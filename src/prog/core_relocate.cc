@@ -71,12 +71,17 @@ Result<void> patch_immediate(isa::RawInsn& insn, const CoreAnswer& answer, const
   return {};
 }
 
-Result<void> patch_memory(isa::RawInsn& insn, const CoreAnswer& answer, const Place& place) {
+Result<void> patch_memory(std::span<isa::RawInsn> insns, std::size_t idx, const CoreAnswer& answer, const Place& place) {
+  isa::RawInsn& insn = insns[idx];
   RING3_TRY(check_local(answer, static_cast<std::uint64_t>(std::int64_t{insn.off}), place));
   if (answer.target > static_cast<std::uint64_t>(std::numeric_limits<std::int16_t>::max()))
     return place.refuse(Errno::kRange, fmt::format("offset {} does not fit an instruction", answer.target));
-  if (!answer.resizable)
-    return place.refuse(Errno::kInval, "the field has another size here, and only pointers and unsigned integers can be read by another load");
+  if (!answer.resizable) {
+    place.log.write(fmt::format("CO-RE relocation #{} of instruction {}: the field has another size here, and only pointers and unsigned integers "
+                                "can be read by another load; the instruction must not be reached\n",
+                                place.relo, place.idx));
+    return poison(insns, idx), Result<void>();
+  }
   insn.off = static_cast<std::int16_t>(answer.target);
   if (answer.local_bytes == answer.target_bytes) return {};
   const std::uint8_t size = size_field(answer.target_bytes);
@@ -106,7 +111,7 @@ Result<void> patch(std::span<isa::RawInsn> insns, std::size_t idx, const CoreAns
     case kClassLdx:
     case kClassSt:
     case kClassStx:
-      return patch_memory(insns[idx], answer, place);
+      return patch_memory(insns, idx, answer, place);
     case kClassLd:
       if (is_wide(insns, idx)) return patch_wide(insns, idx, answer, place);
       [[fallthrough]];

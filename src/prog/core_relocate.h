@@ -8,8 +8,8 @@
 
 namespace ring3::prog {
 
-/// Applies request.core_relos to request.insns. An access the host does not have poisons its instruction: a call of a
-/// helper that does not exist, which the verifier refuses where it can be reached.
+/// Applies request.core_relos to request.insns. An access that the host does not have, or that no load of another size can make, poisons
+/// its instruction: a call of a helper that does not exist, which the verifier refuses where it can be reached.
 /// Errors: kInval a record or an instruction breaks a rule (log: which relocation, and why), or there is no function or
 /// line info; kTooBig nonzero bytes behind the known part of a record; kRange an offset that no instruction holds;
 /// kOpNotSupp a type without a name.
