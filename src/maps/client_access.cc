@@ -15,9 +15,13 @@ Result<void> check_lock_flag(const Map& map, std::uint64_t flags) {
 
 }  // namespace
 
-Result<void> lookup_elem(Map& map, std::span<const std::byte> key, std::span<std::byte> value, std::uint64_t flags) {
+Result<void> check_batch_flags(const Map& map, std::uint64_t flags) {
   if (flags & ~std::uint64_t{uapi::BPF_F_LOCK}) return Errno::kInval;
-  RING3_TRY(check_lock_flag(map, flags));
+  return check_lock_flag(map, flags);
+}
+
+Result<void> lookup_elem(Map& map, std::span<const std::byte> key, std::span<std::byte> value, std::uint64_t flags) {
+  RING3_TRY(check_batch_flags(map, flags));
   if (!map.ops().control.lookup) return map.ops().control.missing;
   if (!key_fits(map, key) || value.size() != map.value_bytes()) return Errno::kInval;
   return map.ops().control.lookup(map, key, value, flags);

@@ -14,6 +14,8 @@
 
 namespace ring3::maps {
 
+/// Flags of elements in a batch: BPF_F_LOCK at most. Errors: kInval.
+Result<void> check_batch_flags(const Map& map, std::uint64_t flags);
 /// Copies one element out. value: value_bytes() bytes.
 Result<void> lookup_elem(Map& map, std::span<const std::byte> key, std::span<std::byte> value, std::uint64_t flags);
 Result<void> update_elem(Map& map, std::span<const std::byte> key, std::span<const std::byte> value,

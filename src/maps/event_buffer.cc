@@ -68,8 +68,8 @@ void EventBuffer::append(const void* bytes, std::size_t size) noexcept {
   head_ += size;
 }
 
-long EventBuffer::output(std::span<const std::byte> data, std::span<const std::byte> more) noexcept {
-  const std::uint64_t raw = data.size() + more.size();
+long EventBuffer::output(std::span<const std::byte> data, std::span<const std::byte> more, std::span<const std::byte> rest) noexcept {
+  const std::uint64_t raw = data.size() + more.size() + rest.size();
   const std::uint64_t padded = round_up(raw + sizeof(std::uint32_t), 8);
   const std::uint64_t total = sizeof(RecordHeader) + padded;
   if (total > 0xffff) return to_syscall(Errno::kTooBig);
@@ -93,6 +93,7 @@ long EventBuffer::output(std::span<const std::byte> data, std::span<const std::b
     append(&size, sizeof size);
     append(data.data(), data.size());
     append(more.data(), more.size());
+    append(rest.data(), rest.size());
     append(kPadding, size - raw);
     position(kHeadOff).store(head_, std::memory_order_release);
   }

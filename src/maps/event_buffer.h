@@ -26,9 +26,9 @@ class EventBuffer final : public Object {
   /// Uses the first `pages` pages of data only, for a client that maps no more. Before the first sample; the number it has is always fine.
   /// Errors: kInval no power of two, or more than there are; kBusy samples stand there already.
   Result<void> use_pages(std::uint32_t pages);
-  /// Appends one sample made of two parts (the second may be empty). 0; -ENOSPC no room; -E2BIG too long for a
+  /// Appends one sample made of up to three parts, one behind the other. 0; -ENOSPC no room; -E2BIG too long for a
   /// record. Never blocks; any thread.
-  long output(std::span<const std::byte> data, std::span<const std::byte> more = {}) noexcept;
+  long output(std::span<const std::byte> data, std::span<const std::byte> more = {}, std::span<const std::byte> rest = {}) noexcept;
 
   int memory_fd() const { return memory_.fd(); }
   std::uint64_t memory_bytes() const { return memory_.bytes(); }
@@ -57,7 +57,7 @@ class EventBuffer final : public Object {
 /// bpf_perf_event_output on a perf event array: the slot is the low half of flags, BPF_F_CURRENT_CPU for the calling
 /// slot's. 0, or -EINVAL unknown flags; -E2BIG no such slot, or too long; -ENOENT an empty slot; -ENOSPC no room.
 /// Inside a read section.
-long event_output(Map& map, std::uint64_t flags, std::span<const std::byte> data,
-                  std::span<const std::byte> more = {}) noexcept;
+long event_output(Map& map, std::uint64_t flags, std::span<const std::byte> data, std::span<const std::byte> more = {},
+                  std::span<const std::byte> rest = {}) noexcept;
 
 }  // namespace ring3::maps

@@ -40,6 +40,14 @@ class BatchEmit {
   ~BatchEmit() = default;
 };
 
+/// Which batch commands a kind has; each has those before it. Built from the slots for single elements, but for kTaking (batch_part).
+enum class BatchForms : std::uint8_t {
+  kNone,
+  kFixed,   // lookup, update: elements neither come nor go
+  kKeyed,   // delete
+  kTaking,  // lookup and delete
+};
+
 /// Commands of a client. Run outside read sections, may allocate, never on a program's path.
 struct ControlOps {
   /// Attribute check of the kind, before any allocation. Errors: kInval, kTooBig, kPerm.
@@ -62,11 +70,10 @@ struct ControlOps {
                                    std::uint64_t flags) = nullptr;
   /// key empty: the first key. kNoEnt at the end.
   Result<void> (*next_key)(Map&, std::span<const std::byte> key, std::span<std::byte> next) = nullptr;
-  /// Batch commands exist for this kind (batch.h builds them from the slots above).
-  bool batch = false;
+  BatchForms batch = BatchForms::kNone;
   /// Batch lookup by position instead of by key: walks part `cursor` of the map (a hash bucket), calls
-  /// emit(key, value) for each element and, when `erase`, removes it. kNoEnt: cursor is past the end;
-  /// kNoSpc: the part has more than `room` elements (none was emitted). Null: cursors are keys.
+  /// emit(key, value) for each element and, when `erase`, removes it. flags: 0 or BPF_F_LOCK, for a value that has one. kNoEnt: cursor is
+  /// past the end; kNoSpc: the part has more than `room` elements (none was emitted). Null: cursors are keys.
   Result<void> (*batch_part)(Map&, std::uint32_t cursor, std::uint32_t room, bool erase, std::uint64_t flags,
                              BatchEmit& emit) = nullptr;
   /// Bytes a client passes for one value; default value_size rounded as the kind wants.

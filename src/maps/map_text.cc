@@ -33,10 +33,11 @@ void print_key(const Map& map, std::span<const std::byte> key, btf::ValueStyle s
 constexpr model::FieldSet kOwned = model::field_bit(model::FieldKind::kKptrRef) | model::field_bit(model::FieldKind::kKptrPercpu) |
                                   model::field_bit(model::FieldKind::kKptrWeak);
 
-/// What the owned pointers of an element refer to, now: clients read zeros there, people "type #id".
-std::vector<btf::PointerText> references(const Map& map, std::span<const std::byte> key, std::uint32_t cpu) {
+/// What the owned pointers of an element refer to, now: clients and readers of a pinned map see zeros there, as on Linux; whoever reads names
+/// or JSON sees "type #id".
+std::vector<btf::PointerText> references(const Map& map, std::span<const std::byte> key, std::uint32_t cpu, btf::ValueStyle style) {
   std::vector<btf::PointerText> texts;
-  if ((map.spec().fields.kinds() & kOwned) == 0) return texts;
+  if (style == btf::ValueStyle::kBpffs || (map.spec().fields.kinds() & kOwned) == 0) return texts;
   rcu::ReadSection readers;
   Map& live = const_cast<Map&>(map);  // a lookup changes nothing here
   const DataOps& data = map.ops().data;
@@ -54,7 +55,7 @@ std::vector<btf::PointerText> references(const Map& map, std::span<const std::by
 
 void print_one(const Map& map, std::span<const std::byte> key, std::span<const std::byte> value, std::uint32_t cpu,
                btf::ValueStyle style, TextSink& out) {
-  btf::print_value(*map.spec().btf, map.spec().value_type, value, style, out, references(map, key, cpu));
+  btf::print_value(*map.spec().btf, map.spec().value_type, value, style, out, references(map, key, cpu, style));
 }
 
 void print_object(const Map& map, std::span<const std::byte> key, std::span<const std::byte> value, TextSink& out) {

@@ -17,7 +17,6 @@
 #include "ring3/result.h"
 #include "ring3/rights.h"
 #include "struct_ops/registry.h"
-#include "syscall/batch_cursors.h"
 #include "syscall/caller.h"
 #include "syscall/descriptors.h"
 #include "syscall/iter_pump.h"
@@ -97,7 +96,6 @@ class Kernel {
   /// The runtime's own tree of pins.
   PinTree& pins() { return mounts_.main().tree; }
   PinMounts& mounts() { return mounts_; }
-  BatchCursors& batch_cursors() { return batch_cursors_; }
   IterPump& iterators() { return iterators_; }
   /// Where the host lets programs be attached in order.
   attach::Hooks& hooks() { return hooks_; }
@@ -110,7 +108,6 @@ class Kernel {
   KernelServices& services_;
   std::unique_ptr<Descriptors> descriptors_;
   PinMounts mounts_;
-  BatchCursors batch_cursors_;
   IterPump iterators_;
   attach::Hooks hooks_;
   attach::HookTree hook_tree_;

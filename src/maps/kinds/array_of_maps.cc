@@ -29,7 +29,7 @@ const MapOps array_of_maps_ops = {
                 .update = fd_array_update<resolve_inner>,
                 .erase = fd_array_erase,
                 .next_key = array_next_key,
-                .batch = true,
+                .batch = BatchForms::kFixed,
                 .memory_bytes = fd_array_bytes,
                 .missing = Errno::kNotSupp},
     .data = {.lookup = lookup},

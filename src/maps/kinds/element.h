@@ -27,9 +27,6 @@ struct Element {
 };
 static_assert(sizeof(Element) == 16);
 
-/// A key of one word, padded, before the value area.
-inline constexpr std::uint32_t kWordKeyBytes = 8;
-
 /// Where the parts of an element are, from the start of its bytes().
 struct ElementLayout {
   std::uint32_t key_bytes = 0;    // padded key; the value area starts there

@@ -37,10 +37,10 @@ long update(Map& m, const void* key, const void* value, std::uint64_t flags) noe
   return put(as_hash(m), key, value, flags);
 }
 
-template <typename Word>
-std::uint64_t lookup_word(std::uint64_t table, std::uint64_t key, std::uint64_t, std::uint64_t, std::uint64_t, exec::RunContext&) {
-  const Element* e = reinterpret_cast<const HashTable*>(table)->find_word<Word>(reinterpret_cast<const void*>(key));
-  return e ? reinterpret_cast<std::uintptr_t>(e->bytes() + kWordKeyBytes) : 0;
+template <typename Key>
+std::uint64_t lookup_key(std::uint64_t table, std::uint64_t key, std::uint64_t, std::uint64_t, std::uint64_t, exec::RunContext&) {
+  const Element* e = reinterpret_cast<const HashTable*>(table)->find_as<Key>(reinterpret_cast<const void*>(key));
+  return e ? reinterpret_cast<std::uintptr_t>(e->bytes() + Key::kStoredBytes) : 0;
 }
 
 std::uint64_t lookup_long_key(std::uint64_t map, std::uint64_t key, std::uint64_t, std::uint64_t, std::uint64_t, exec::RunContext&) {
@@ -48,10 +48,12 @@ std::uint64_t lookup_long_key(std::uint64_t map, std::uint64_t key, std::uint64_
 }
 
 void inline_lookup(const Map& m, InlineCode& out) {
-  const std::uint32_t key_bytes = as_hash(m).table().key_size();
-  const bool is_word = key_bytes == 4 || key_bytes == 8;
-  if (is_word) out.address(1, &as_hash(m).table());
-  out.call(key_bytes == 4 ? lookup_word<std::uint32_t> : key_bytes == 8 ? lookup_word<std::uint64_t> : lookup_long_key);
+  const HashTable& table = as_hash(m).table();
+  const auto call = [&]<typename Key>() {
+    out.address(1, &table);
+    out.call(lookup_key<Key>);
+  };
+  if (!with_hash_key(table.key_size(), call)) out.call(lookup_long_key);
 }
 
 }  // namespace
@@ -66,7 +68,7 @@ const MapOps hash_ops = {
                 .erase = hash_erase,
                 .lookup_and_erase = hash_take,
                 .next_key = hash_next_key,
-                .batch = true,
+                .batch = BatchForms::kTaking,
                 .batch_part = hash_part,
                 .memory_bytes = hash_memory_bytes,
                 .printable = true},

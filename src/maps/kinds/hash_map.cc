@@ -252,7 +252,7 @@ Result<void> HashMap::next(std::span<const std::byte> key, std::span<std::byte> 
   return Errno::kNoEnt;
 }
 
-Result<void> HashMap::part(std::uint32_t cursor, std::uint32_t room, bool erase, BatchEmit& emit) {
+Result<void> HashMap::part(std::uint32_t cursor, std::uint32_t room, bool erase, bool locked, BatchEmit& emit) {
   if (cursor >= table().buckets()) return Errno::kNoEnt;
   if (!table().first(cursor)) return {};
   // Copied under the lock, handed out after it: the receiver may wait for a client's memory.
@@ -272,7 +272,8 @@ Result<void> HashMap::part(std::uint32_t cursor, std::uint32_t room, bool erase,
     for (Element* e = table().first(cursor); e; to += one) {
       Element* following = table().following(e);
       load_shared(to, e->key(), key_size());
-      values_.read(*this, e, to + key_size());
+      if (locked) shape().read_locked(to + key_size(), layout().value(e));
+      else values_.read(*this, e, to + key_size());
       if (erase) {
         table().unlink(e);
         erased.push_back(e);
@@ -335,8 +336,8 @@ Result<void> hash_next_key(Map& m, std::span<const std::byte> key, std::span<std
   return as_hash(m).next(key, next);
 }
 
-Result<void> hash_part(Map& m, std::uint32_t cursor, std::uint32_t room, bool erase, std::uint64_t, BatchEmit& emit) {
-  return as_hash(m).part(cursor, room, erase, emit);
+Result<void> hash_part(Map& m, std::uint32_t cursor, std::uint32_t room, bool erase, std::uint64_t flags, BatchEmit& emit) {
+  return as_hash(m).part(cursor, room, erase, (flags & uapi::BPF_F_LOCK) != 0, emit);
 }
 
 std::uint64_t hash_memory_bytes(const Map& m) { return as_hash(m).bytes(); }

@@ -74,9 +74,9 @@ class HashMap final : public Map {
 
   /// Inside a read section.
   Element* find(const void* key) const noexcept {
-    if (table().key_size() == 8) return table().find_word<std::uint64_t>(key);
-    if (table().key_size() == 4) return table().find_word<std::uint32_t>(key);
-    return table().find(key, table().hash(key));
+    if (table().key_size() == 8) return table().find_as<WordKey<std::uint64_t>>(key);
+    if (table().key_size() == 4) return table().find_as<WordKey<std::uint32_t>>(key);
+    return table().find(key);
   }
   /// The same, and the element counts as used. Only with a clock.
   Element* use(const void* key) const noexcept {
@@ -96,7 +96,7 @@ class HashMap final : public Map {
   Result<void> read(std::span<const std::byte> key, std::span<std::byte> value);
   Result<void> take(std::span<const std::byte> key, std::span<std::byte> value);
   Result<void> next(std::span<const std::byte> key, std::span<std::byte> next);
-  Result<void> part(std::uint32_t cursor, std::uint32_t room, bool erase, BatchEmit& emit);
+  Result<void> part(std::uint32_t cursor, std::uint32_t room, bool erase, bool locked, BatchEmit& emit);
   long for_each(std::uint64_t (*fn)(const void*, void*, void*), void* data, std::uint64_t flags) noexcept;
   std::uint64_t bytes() const;
 

@@ -57,8 +57,8 @@ Result<void> control_lookup(Map& m, std::span<const std::byte> key, std::span<st
 
 Result<void> control_update(Map& m, std::span<const std::byte> key, std::span<const std::byte> value,
                             std::uint64_t flags, FdSource& fds) {
-  if (flags > uapi::BPF_EXIST) return Errno::kInval;
   Ref<Object> inner = RING3_TRY(resolve_inner(m, value, fds));
+  if (flags > uapi::BPF_EXIST) return Errno::kInval;
   Reclaimed none;
   const long code = as_hash(m).put(key.data(), static_cast<Map*>(inner.get()), flags, false, write_inner, none);
   if (code != 0) return static_cast<Errno>(-code);
@@ -83,7 +83,7 @@ const MapOps hash_of_maps_ops = {
                 .update = control_update,
                 .erase = hash_erase,
                 .next_key = hash_next_key,
-                .batch = true,
+                .batch = BatchForms::kTaking,
                 .batch_part = hash_part,
                 .memory_bytes = hash_memory_bytes,
                 .missing = Errno::kNotSupp},

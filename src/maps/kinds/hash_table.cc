@@ -54,8 +54,8 @@ std::uint64_t HashTable::memory_bytes() const noexcept {
 }
 
 std::uint32_t HashTable::hash(const void* key) const noexcept {
-  if (key_size_ == 4) return hash_of_word(read_word<std::uint32_t>(key), seed_);
-  if (key_size_ == 8) return hash_of_word(read_word<std::uint64_t>(key), seed_);
+  std::uint32_t hash = 0;
+  if (with_hash_key(key_size_, [&]<typename Key>() { hash = Key(key).hash(seed_); })) return hash;
   return static_cast<std::uint32_t>(XXH3_64bits_withSeed(key, key_size_, seed_));
 }
 
@@ -95,6 +95,12 @@ start:
     at_seq = life;
     link = &e->next;
   }
+}
+
+Element* HashTable::find(const void* key) const noexcept {
+  Element* found = nullptr;
+  if (with_hash_key(key_size_, [&]<typename Key>() { found = find_as<Key>(key); })) return found;
+  return find(key, hash(key));
 }
 
 void HashTable::write_key(Element* e, const void* key, std::uint32_t hash) const noexcept {

@@ -24,20 +24,12 @@
 #include <span>
 
 #include "maps/kinds/element.h"
+#include "maps/kinds/hash_key.h"
 #include "maps/map_memory.h"
 #include "maps/word_lock.h"
 #include "ring3/result.h"
 
 namespace ring3::maps {
-
-/// Folds the 128-bit product of a key word and the seed: one multiplication, and every input bit reaches
-/// every output bit. For keys that fit a word; longer keys take XXH3.
-inline std::uint32_t hash_of_word(std::uint64_t word, std::uint64_t seed) noexcept {
-  __extension__ typedef unsigned __int128 Wide;
-  const Wide product = static_cast<Wide>(word ^ seed) * ((seed << 1) | 0x9e3779b97f4a7c15);
-  const auto folded = static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
-  return static_cast<std::uint32_t>(folded ^ (folded >> 32));
-}
 
 class HashTable {
  public:
@@ -61,9 +53,11 @@ class HashTable {
 
   /// Inside a read section, or with the shard held. seq: what the element's was, for unchanged().
   Element* find(const void* key, std::uint32_t hash, std::uint32_t* seq = nullptr) const noexcept;
-  /// find() for keys of one word, std::uint32_t or std::uint64_t, which key_size says.
-  template <typename Word>
-  Element* find_word(const void* key) const noexcept;
+  /// find() for a Key of hash_key.h that has this size.
+  template <typename Key>
+  Element* find_as(const void* key) const noexcept;
+  /// The same, for a key of any size.
+  Element* find(const void* key) const noexcept;
   /// After reading a found element's value without a lock: it belonged to that key all the while.
   static bool unchanged(const Element* e, std::uint32_t seq) noexcept {
     std::atomic_thread_fence(std::memory_order_acquire);
@@ -109,14 +103,11 @@ class HashTable {
 // key, and a wrong guess here would wait for two loads that may miss the cache. What was chosen is then believed for
 // the reasons above: an element with this key in one life of its own, wherever the reader came from; or, where there is
 // none, the end of the chain behind an element that still leads there.
-template <typename Word>
-Element* HashTable::find_word(const void* key) const noexcept {
-  Word word;
-  std::memcpy(&word, key, sizeof word);
-  const auto key_is = [word](const Element* e) {
-    return __atomic_load_n(reinterpret_cast<const Word*>(e->key()), __ATOMIC_RELAXED) == word;
-  };
-  const std::uint32_t hash = hash_of_word(word, seed_);
+template <typename Key>
+Element* HashTable::find_as(const void* key) const noexcept {
+  const Key wanted(key);
+  const auto key_is = [&wanted](const Element* e) { return wanted.is_at(e->key()); };
+  const std::uint32_t hash = wanted.hash(seed_);
   const std::atomic<Element*>& start = head(bucket_of(hash));
   Element* const first = start.load(std::memory_order_acquire);
   if (first == nullptr) return nullptr;

@@ -139,7 +139,7 @@ const MapOps lpm_trie_ops = {
                 .update = control_update,
                 .erase = control_erase,
                 .next_key = control_next_key,
-                .batch = true,
+                .batch = BatchForms::kKeyed,
                 .memory_bytes = memory_bytes},
     .data = {.lookup = lookup, .update = update, .erase = erase},
     .codegen = {},

@@ -12,7 +12,10 @@ Result<void> check(const MapSpec& spec) { return check_fd_array(spec, uapi::BPF_
 Result<Ref<Map>> create(const MapSpec& spec, MapHost& host) { return FdArray::make(perf_event_array_ops, spec, host); }
 
 Result<Ref<Object>> resolve(Map&, std::span<const std::byte> value, FdSource& fds) {
-  return fds.object(fd_of(value), ObjectKind::kEvents);
+  Result<Ref<Object>> buffer = fds.object(fd_of(value), ObjectKind::kEvents);
+  // Any other file is no perf event to Linux, and then none that is open.
+  if (!buffer.ok() && buffer.error() == Errno::kInval) return Errno::kBadF;
+  return buffer;
 }
 
 void last_user_ref(Map& m) noexcept {
@@ -22,13 +25,13 @@ void last_user_ref(Map& m) noexcept {
 }  // namespace
 
 long event_output(Map& map, std::uint64_t flags, std::span<const std::byte> data,
-                  std::span<const std::byte> more) noexcept {
+                  std::span<const std::byte> more, std::span<const std::byte> rest) noexcept {
   if (flags & ~std::uint64_t{uapi::BPF_F_INDEX_MASK}) return to_syscall(Errno::kInval);
   auto index = static_cast<std::uint32_t>(flags);
   if (flags == uapi::BPF_F_CURRENT_CPU) index = map.host().current_cpu();
   if (index >= map.max_entries()) return to_syscall(Errno::kTooBig);
   Object* buffer = as_fd_array(map).slots.get(index);
-  return buffer ? static_cast<EventBuffer*>(buffer)->output(data, more) : to_syscall(Errno::kNoEnt);
+  return buffer ? static_cast<EventBuffer*>(buffer)->output(data, more, rest) : to_syscall(Errno::kNoEnt);
 }
 
 const MapOps perf_event_array_ops = {

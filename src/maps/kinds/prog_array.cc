@@ -40,7 +40,6 @@ const MapOps prog_array_ops = {
     .type = uapi::BPF_MAP_TYPE_PROG_ARRAY,
     .name = "prog_array",
     .control = {.check = check,
-                .check_btf = refuse_btf,
                 .create = create,
                 .lookup = fd_array_lookup,
                 .update = fd_array_update<resolve>,

@@ -132,7 +132,6 @@ const MapOps reuseport_sockarray_ops = {
     .type = uapi::BPF_MAP_TYPE_REUSEPORT_SOCKARRAY,
     .name = "reuseport_sockarray",
     .control = {.check = check_reuseport,
-                .check_btf = refuse_btf,
                 .create = create<reuseport_sockarray_ops>,
                 .lookup = lookup_cookie,
                 .update = update_reuseport,

@@ -49,10 +49,11 @@ class StackTraceMap final : public Map {
   Chain* at(std::uint32_t id) const noexcept {
     return id < count_ ? buckets_[id].load(std::memory_order_acquire) : nullptr;
   }
-  bool erase(std::uint32_t id) noexcept {
-    Chain* old = id < count_ ? buckets_[id].exchange(nullptr, std::memory_order_acq_rel) : nullptr;
+  Result<void> erase(std::uint32_t id) noexcept {
+    if (id >= count_) return Errno::kTooBig;
+    Chain* const old = buckets_[id].exchange(nullptr, std::memory_order_acq_rel);
     retire(old);
-    return old != nullptr;
+    return old != nullptr ? Result<void>() : Errno::kNoEnt;
   }
   long store(std::span<const std::uint64_t> chain, std::uint64_t flags) noexcept;
   /// With a chain in every bucket: Linux makes them all at once.
@@ -135,7 +136,7 @@ Result<void> no_update(Map&, std::span<const std::byte>, std::span<const std::by
 }
 
 Result<void> control_erase(Map& m, std::span<const std::byte> key) {
-  return as_traces(m).erase(array_index(key.data())) ? Result<void>() : Result<void>(Errno::kNoEnt);
+  return as_traces(m).erase(array_index(key.data()));
 }
 
 Result<void> control_next_key(Map& m, std::span<const std::byte> key, std::span<std::byte> next) {
@@ -153,7 +154,8 @@ Result<void> control_next_key(Map& m, std::span<const std::byte> key, std::span<
 std::uint64_t memory_bytes(const Map& m) { return static_cast<const StackTraceMap&>(m).bytes(); }
 
 long erase(Map& m, const void* key) noexcept {
-  return as_traces(m).erase(array_index(key)) ? 0 : to_syscall(Errno::kNoEnt);
+  const Result<void> erased = as_traces(m).erase(array_index(key));
+  return erased.ok() ? 0 : to_syscall(erased.error());
 }
 
 }  // namespace
