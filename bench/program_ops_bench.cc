@@ -55,6 +55,9 @@ constexpr const char* kLookup = "r1 = map[name:m]\nr2 = r10\nr2 += -8\ncall 1\ni
 /// Where an entry may be missing: the kernel's LRU maps drop some while they are being filled. A miss is part of the row.
 constexpr const char* kLookupOrMiss = "r1 = map[name:m]\nr2 = r10\nr2 += -8\ncall 1\nr9 = r0\n";
 constexpr const char* kUpdate = "r1 = map[name:m]\nr2 = r10\nr2 += -8\nr3 = r10\nr3 += -16\nr4 = 0\ncall 2\n";
+/// Into a map that is empty before: with two threads, both at keys that are mostly not the other's.
+constexpr const char* kInsertDelete =
+    "r1 = map[name:m]\nr2 = r10\nr2 += -8\nr3 = r10\nr3 += -16\nr4 = 0\ncall 2\nr1 = map[name:m]\nr2 = r10\nr2 += -8\ncall 3\n";
 constexpr const char* kRing = "r1 = map[name:m]\nr2 = 8\nr3 = 0\ncall 131\nif r0 == 0 goto none\n*(u64 *)(r0 +0) = r8\nr1 = r0\nr2 = 1\ncall 132\n";
 
 const Case kCases[] = {
@@ -64,8 +67,14 @@ const Case kCases[] = {
     {"hash/lookup/1k", {BPF_MAP_TYPE_HASH, 8, 8, 1024}, kLookup, "", true},
     {"hash/lookup/64k", {BPF_MAP_TYPE_HASH, 8, 8, 65536}, kLookup, "", true},
     {"hash/lookup/1k/key_4", {BPF_MAP_TYPE_HASH, 4, 8, 1024}, kLookup},
+    {"hash/lookup/1k/key_12", {BPF_MAP_TYPE_HASH, 12, 8, 1024}, kLookup},
     {"hash/lookup/1k/key_16", {BPF_MAP_TYPE_HASH, 16, 8, 1024}, kLookup},
+    {"hash/lookup/1k/key_20", {BPF_MAP_TYPE_HASH, 20, 8, 1024}, kLookup},
+    {"hash/lookup/1k/key_40", {BPF_MAP_TYPE_HASH, 40, 8, 1024}, kLookup},
+    {"lru_hash/lookup/1k/key_16", {BPF_MAP_TYPE_LRU_HASH, 16, 8, 1024}, kLookupOrMiss},
     {"hash/update/1k", {BPF_MAP_TYPE_HASH, 8, 8, 1024}, kUpdate},
+    {"hash/insert+delete/1k", {BPF_MAP_TYPE_HASH, 8, 8, 1024}, kInsertDelete, "", true},
+    {"hash_no_prealloc/insert+delete/1k", {BPF_MAP_TYPE_HASH, 8, 8, 1024, BPF_F_NO_PREALLOC}, kInsertDelete, "", true},
     {"percpu_hash/lookup/1k", {BPF_MAP_TYPE_PERCPU_HASH, 8, 8, 1024}, kLookup},
     {"lru_hash/lookup/1k", {BPF_MAP_TYPE_LRU_HASH, 8, 8, 1024}, kLookupOrMiss},
     {"lru_hash/lookup/64k", {BPF_MAP_TYPE_LRU_HASH, 8, 8, 65536}, kLookupOrMiss},
@@ -81,7 +90,7 @@ const Case kCases[] = {
 std::string program_text(const Case& c, const char* body) {
   std::string text = "call 7\nw7 = w0\nr6 = 256\nloop:\nw7 *= 1664525\nw7 += 1013904223\nw8 = w7\nw8 >>= 8\n";
   text += fmt::format("w8 &= {}\n", std::max(c.map.entries, 1u) - 1);
-  text += "*(u64 *)(r10 -8) = r8\n*(u64 *)(r10 -16) = r8\n";
+  for (std::uint32_t at = 8; at <= std::max(c.map.key_bytes, 16u) + 7; at += 8) text += fmt::format("*(u64 *)(r10 -{}) = r8\n", at);
   text += body;
   text += "r6 += -1\nif r6 != 0 goto loop\nr0 = 2\nexit\n";
   if (std::string_view(body).find("goto none") != std::string_view::npos) text += "none:\nr0 = 1\nexit\n";
@@ -89,13 +98,12 @@ std::string program_text(const Case& c, const char* body) {
 }
 
 /// A key as the loop makes it.
-std::array<std::uint64_t, 2> key_of(std::uint64_t number) { return {number, number}; }
+std::array<std::uint64_t, 5> key_of(std::uint64_t number) { return {number, number, number, number, number}; }
 
 std::string with_key_at(std::string text, std::uint32_t key_bytes) {
-  // Keys of 16 bytes begin at fp-16.
-  if (key_bytes != 16) return text;
+  // Longer ones begin further down.
   const std::size_t at = text.find("r2 += -8");
-  return at == std::string::npos ? text : text.replace(at, 8, "r2 += -16");
+  return key_bytes <= 8 || at == std::string::npos ? text : text.replace(at, 8, fmt::format("r2 += -{}", (key_bytes + 7) / 8 * 8));
 }
 
 class MapSymbol final : public isa::Symbols {
@@ -123,7 +131,7 @@ class Side {
  public:
   Side(Runtime* runtime, const Case& c, const char* body)
       : runtime_(runtime), name_(c.name), is_ring_(c.map.type == BPF_MAP_TYPE_RINGBUF) {
-    if (c.map.type != 0) make_map(c.map);
+    if (c.map.type != 0) make_map(c.map, c.body != kInsertDelete);
     if (c.map.type == 0 || map_ >= 0) load(c, body);
   }
   ~Side() {
@@ -165,7 +173,7 @@ class Side {
     return runtime_ != nullptr ? runtime_->bpf(cmd, &attr, sizeof attr) : ::syscall(SYS_bpf, cmd, &attr, sizeof attr);
   }
 
-  void make_map(const MapShape& shape) {
+  void make_map(const MapShape& shape, bool filled) {
     bpf_attr attr = empty_attr();
     attr.map_type = shape.type;
     attr.key_size = shape.key_bytes;
@@ -173,7 +181,7 @@ class Side {
     attr.max_entries = shape.entries;
     attr.map_flags = shape.flags;
     map_ = static_cast<int>(bpf(BPF_MAP_CREATE, attr));
-    if (map_ < 0 || shape.key_bytes == 0) return;
+    if (map_ < 0 || shape.key_bytes == 0 || !filled) return;
     static std::uint64_t values[1024];  // room for every CPU's
     for (std::uint32_t i = 0; i < shape.entries; ++i) {
       const auto key = key_of(i);
@@ -224,7 +232,7 @@ class Side {
 class OpsBench {
  public:
   OpsBench(const CommonOptions& options, Runtime& runtime) : options_(options), runtime_(runtime) {
-    fmt::print("{:<30} {:>8} {:>8} {:>7} {:>11}\n", "ns per operation", "here", "kernel", "ratio", "2 threads");
+    fmt::print("{:<34} {:>8} {:>8} {:>7} {:>11} {:>9}\n", "ns per operation", "here", "kernel", "ratio", "2 threads", "kernel's");
   }
 
   void measure(const Case& c) {
@@ -246,15 +254,18 @@ class OpsBench {
     const double ns = median(here), kernel_ns = median(there);
     // What is hidden in the loop has no ratio.
     const bool has_ratio = kernel_ns > 1;
-    fmt::print("{:<30} {:>8.1f} {:>8} {:>7}", c.name, ns, there.empty() ? "-" : fmt::format("{:.1f}", kernel_ns),
+    fmt::print("{:<34} {:>8.1f} {:>8} {:>7}", c.name, ns, there.empty() ? "-" : fmt::format("{:.1f}", kernel_ns),
                has_ratio ? fmt::format("{:.2f}", ns / kernel_ns) : "-");
     Records::Ratios ratios;
     if (has_ratio) ratios.emplace_back("kernel", ns / kernel_ns);
     records_.add(fmt::format("program_ops/{}", c.name), ns, "ns", ratios);
     if (c.two_threads) {
       const double times = two_threads(ours);
-      fmt::print(" {:>10.2f}x", times);
-      records_.add(fmt::format("program_ops/{}/two_threads", c.name), times, "times one thread");
+      const std::optional<double> kernel_times = kernel_runs ? std::optional(two_threads(kernel)) : std::nullopt;
+      fmt::print(" {:>10.2f}x {:>8}", times, kernel_times ? fmt::format("{:.2f}x", *kernel_times) : "-");
+      Records::Ratios to_kernel;
+      if (kernel_times) to_kernel.emplace_back("kernel", times / *kernel_times);
+      records_.add(fmt::format("program_ops/{}/two_threads", c.name), times, "times one thread", to_kernel);
     }
     fmt::print("\n");
   }

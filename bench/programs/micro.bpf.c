@@ -90,6 +90,20 @@ PROGRAM(divide_constant) {
   return sum;
 }
 
+#if !defined(__bpf__) || __BPF_CPU_VERSION__ >= 4
+PROGRAM(divide_signed) {
+  PACKET(p);
+  s64 sum = 0;
+  LOOP(u32 i = 0; i < 64; i++) {
+    s64 a = *(s64 *)(p + 8 * i);
+    s32 b = (s32)a;
+    OPAQUE(a);
+    sum += a / 10 + b % 1000 + a / -64;
+  }
+  return (u64)sum;
+}
+#endif
+
 PROGRAM(rotate64) {
   PACKET(p);
   u64 a = *(u64 *)p, b = *(u64 *)(p + 8);

@@ -40,6 +40,36 @@ void pass_on_the_run(const rewrite::XlatedProgram& program, const CheckedProgram
         }
 }
 
+/// Whether the emitter makes code for this without the register that the run comes in (kScratch).
+bool leaves_the_run(const rewrite::XlatedProgram& program, const Insn& insn) {
+  switch (insn.op) {
+    case Op::kAdd: case Op::kSub: case Op::kMul: case Op::kOr: case Op::kAnd: case Op::kXor: case Op::kNeg:
+    case Op::kMov: case Op::kMovsx: case Op::kToLe: case Op::kToBe: case Op::kBswap: case Op::kLdImm64: case Op::kLdImm64Hi:
+    case Op::kLoad: case Op::kLoadSx: case Op::kStore:
+      return true;
+    case Op::kLsh: case Op::kRsh: case Op::kArsh: return !insn.src_is_reg;
+    case Op::kCallHelper: return inline_helper(program, insn) != InlineHelper::kNone;
+    default: return false;
+  }
+}
+
+bool run_stays(const rewrite::XlatedProgram& program, const CheckedProgram& checked, const ProgramShape& out, const FunctionShape& shape) {
+  if (!shape.needs_run || shape.may_throw || shape.tail_calls) return false;
+  for (const Loop& loop : out.loops)
+    if (loop.start == shape.start) return false;
+  bool stays = true;
+  for (std::uint32_t idx = shape.start; idx < shape.end; ++idx) {
+    const Insn& insn = program.insns[idx];
+    if (idx != shape.start && out.is_target[idx]) stays = false;
+    const bool helper = insn.op == Op::kCallHelper && program.helpers[static_cast<std::size_t>(insn.imm)].needs_run;
+    const bool callee = insn.op == Op::kCallSubprog && out.functions[static_cast<std::size_t>(checked.callee(program, idx))].needs_run;
+    if (helper && known_callback(program, checked, out, idx) != rewrite::kNoSubprog) return false;
+    if ((helper || callee) && !stays) return false;
+    stays = stays && leaves_the_run(program, insn);
+  }
+  return true;
+}
+
 }  // namespace
 
 isa::RegMask touched_registers(const Insn& insn, const isa::Row& row) {
@@ -102,6 +132,7 @@ ProgramShape analyse(const rewrite::XlatedProgram& program, const CheckedProgram
     out.calls_anything |= shape.calls;
   }
   if (out.functions.size() > 1) pass_on_the_run(program, checked, out);
+  for (FunctionShape& shape : out.functions) shape.run_stays = run_stays(program, checked, out, shape);
   return out;
 }
 

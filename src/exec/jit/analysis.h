@@ -18,6 +18,7 @@ struct FunctionShape {
   isa::RegMask touched = 0;       // read or written anywhere
   bool calls = false;
   bool needs_run = false;         // calls a helper, or a function that needs the run
+  bool run_stays = false;         // … and the register it comes in holds it until its last use
   bool may_goto = false;
   bool may_throw = false;         // an exception may leave it
   bool tail_calls = false;

@@ -88,15 +88,112 @@ bool Emitter::divide_by_multiplying(const Insn& insn) {
   return true;
 }
 
+// Signed division by a constant of any other magnitude. Quotients go towards zero, while what shifts give is the next lower
+// number: a negative dividend's is one too low. A negative divisor's quotient is that of its magnitude, negated, its remainder
+// the same.
+
+/// 2^amount: a negative dividend is raised by 2^amount - 1 first.
+void Emitter::divide_signed_by_power(const Insn& insn, int amount) {
+  const bool wide = insn.bits == 64;
+  const Gp dst = sized(insn.dst, wide), raise = resized(kScratch, wide);
+  a_.mov(raise, dst);
+  if (amount > 1) a_.sar(raise, insn.bits - 1);
+  a_.shr(raise, insn.bits - amount);
+  a_.add(dst, raise);
+  if (is_remainder(insn.op)) {
+    a_.and_(dst.r32(), asmjit::Imm(static_cast<std::int32_t>((std::uint32_t{1} << amount) - 1)));
+    a_.sub(dst, raise);
+    return;
+  }
+  a_.sar(dst, amount);
+  if (insn.imm < 0) a_.neg(dst);
+}
+
+/// 32 bits: the whole product fits one register.
+void Emitter::divide_signed_by_multiplying_32(const Insn& insn, std::uint32_t magnitude) {
+  const Reciprocal r = signed_reciprocal(magnitude, 32);
+  const Gp dst = sized(insn.dst, false);
+  a_.movsxd(kScratch, dst);
+  if (r.factor <= INT32_MAX) {
+    a_.imul(kScratch, kScratch, asmjit::Imm(r.factor));
+  } else {
+    a_.mov(kScratch2.r32(), asmjit::Imm(r.factor));
+    a_.imul(kScratch, kScratch2);
+  }
+  a_.sar(kScratch, 32 + r.shift);
+  if (is_remainder(insn.op)) {
+    a_.mov(kScratch2.r32(), dst);
+    a_.shr(kScratch2.r32(), 31);
+    a_.add(kScratch.r32(), kScratch2.r32());
+    a_.imul(kScratch.r32(), kScratch.r32(), asmjit::Imm(magnitude));
+    a_.sub(dst, kScratch.r32());
+  } else if (insn.imm > 0) {
+    a_.shr(dst, 31);
+    a_.add(dst, kScratch.r32());
+  } else {
+    a_.sar(dst, 31);
+    a_.sub(dst, kScratch.r32());
+  }
+}
+
+/// 64 bits: the upper half of the product, by the instruction that gives it in rdx.
+void Emitter::divide_signed_by_multiplying_64(const Insn& insn, std::uint32_t magnitude) {
+  const Reciprocal r = signed_reciprocal(magnitude, 64);
+  if (insn.dst != kQuotientReg) a_.mov(kScratch2, x86::rax);
+  if (insn.dst != kRemainderReg) a_.mov(kScratch3, x86::rdx);
+  a_.mov(kScratch, r64(insn.dst));
+  a_.mov(x86::rax, asmjit::Imm(r.factor));
+  a_.imul(x86::rdx, x86::rax, kScratch);
+  if (static_cast<std::int64_t>(r.factor) < 0) a_.add(x86::rdx, kScratch);  // it was taken for 2^64 less
+  if (r.shift != 0) a_.sar(x86::rdx, r.shift);
+  if (is_remainder(insn.op)) {
+    a_.mov(x86::rax, kScratch);
+    a_.shr(x86::rax, 63);
+    a_.add(x86::rdx, x86::rax);
+    a_.imul(x86::rdx, x86::rdx, asmjit::Imm(magnitude));
+    a_.sub(kScratch, x86::rdx);
+  } else if (insn.imm > 0) {
+    a_.shr(kScratch, 63);
+    a_.add(kScratch, x86::rdx);
+  } else {
+    a_.sar(kScratch, 63);
+    a_.sub(kScratch, x86::rdx);
+  }
+  if (insn.dst != kQuotientReg) a_.mov(x86::rax, kScratch2);
+  if (insn.dst != kRemainderReg) a_.mov(x86::rdx, kScratch3);
+  a_.mov(r64(insn.dst), kScratch);
+}
+
+bool Emitter::divide_signed_by_constant(const Insn& insn) {
+  const std::uint64_t magnitude = insn.imm < 0 ? 0 - static_cast<std::uint64_t>(insn.imm) : static_cast<std::uint64_t>(insn.imm);
+  if (!is_signed(insn.op) || magnitude < 2 || magnitude > std::uint64_t{1} << 31 || options_.blind_constants) return false;
+  if (std::has_single_bit(magnitude))
+    divide_signed_by_power(insn, std::countr_zero(magnitude));
+  else if (insn.bits == 32)
+    divide_signed_by_multiplying_32(insn, static_cast<std::uint32_t>(magnitude));
+  else
+    divide_signed_by_multiplying_64(insn, static_cast<std::uint32_t>(magnitude));
+  return true;
+}
+
+bool Emitter::divide_by_constant(const Insn& insn) {
+  const bool was_small = (upper_zero_ >> insn.dst & 1) != 0;
+  Insn plain = insn;
+  if (is_signed(insn.op) && insn.bits == 64 && was_small && insn.imm > 0) plain.op = is_remainder(insn.op) ? Op::kMod : Op::kDiv;  // nothing is negative
+  if (divide_by_easy_constant(plain) || divide_by_multiplying(plain)) {
+    const bool negated = is_signed(insn.op) && insn.imm == -1;
+    set_upper_zero(insn.dst, insn.bits == 32 || (was_small && !negated));
+    return true;
+  }
+  if (!divide_signed_by_constant(insn)) return false;
+  set_upper_zero(insn.dst, insn.bits == 32);
+  return true;
+}
+
 void Emitter::divide(const Insn& insn) {
   const bool wide = insn.bits == 64;
   const bool remainder = is_remainder(insn.op);
-  const bool was_small = (upper_zero_ >> insn.dst & 1) != 0;
-  if (!insn.src_is_reg && (divide_by_easy_constant(insn) || divide_by_multiplying(insn))) {
-    const bool negated = is_signed(insn.op) && insn.imm == -1;
-    set_upper_zero(insn.dst, !wide || (was_small && !negated));
-    return;
-  }
+  if (!insn.src_is_reg && divide_by_constant(insn)) return;
   set_upper_zero(insn.dst, !wide);
 
   const Gp divisor = resized(kScratch, wide);

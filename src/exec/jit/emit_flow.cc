@@ -83,12 +83,17 @@ void Emitter::call_address(const void* target) {
   a_.call(x86::rax);
 }
 
+/// Where nothing else was put in its register, it is still there.
+void Emitter::load_run() {
+  if (frame_.run != 0) a_.mov(kScratch, x86::qword_ptr(x86::rbp, frame_.run));
+}
+
 /// Helpers that are a few instructions. True: done.
 bool Emitter::inline_call(const Insn& insn) {
   switch (inline_helper(program_, insn)) {
     case InlineHelper::kNone: return false;
     case InlineHelper::kCurrentCpu:
-      a_.mov(kScratch, x86::qword_ptr(x86::rbp, frame_.run));
+      load_run();
       a_.mov(x86::eax, x86::dword_ptr(kScratch, static_cast<int>(offsetof(RunContext, cpu))));
       upper_zero_ |= 1u;
       return true;
@@ -106,7 +111,7 @@ void Emitter::call_helper(std::uint32_t idx, const Insn& insn) {
   if (inline_call(insn)) return;
   upper_zero_ &= ~kLostByCalls;
   if (loop_over_callback(idx)) return;
-  if (helper.needs_run) a_.mov(kScratch, x86::qword_ptr(x86::rbp, frame_.run));
+  if (helper.needs_run) load_run();
   const bool tail = rewrite::is_tail_call(helper);
   if (tail && frame_.tail_ctx != 0) {
     a_.mov(x86::rax, x86::qword_ptr(kScratch, static_cast<int>(offsetof(RunContext, entry))));
@@ -144,7 +149,7 @@ void Emitter::call_subprog(std::uint32_t idx) {
   const auto callee = static_cast<std::size_t>(checked_.callee(program_, idx));
   const FunctionShape& shape = shape_.functions[callee];
   upper_zero_ &= ~kLostByCalls;
-  if (shape.needs_run) a_.mov(kScratch, x86::qword_ptr(x86::rbp, frame_.run));
+  if (shape.needs_run) load_run();
   a_.call(entry_of(shape));
   if (shape.may_throw) leave_if_thrown();
 }

@@ -115,7 +115,13 @@ class Emitter {
   // emit_divide.cc
   bool divide_by_multiplying(const Insn& insn);
   void divide(const Insn& insn);
+  void load_run();
+  bool divide_by_constant(const Insn& insn);
   bool divide_by_easy_constant(const Insn& insn);
+  bool divide_signed_by_constant(const Insn& insn);
+  void divide_signed_by_power(const Insn& insn, int amount);
+  void divide_signed_by_multiplying_32(const Insn& insn, std::uint32_t magnitude);
+  void divide_signed_by_multiplying_64(const Insn& insn, std::uint32_t magnitude);
 
   // emit_memory.cc
   void load(std::uint32_t idx, const Insn& insn);

@@ -73,6 +73,9 @@ constexpr Idiom kIdioms[] = {
     {"ThreeOperands", "r0 = r1\nr0 += r2\nexit", "lea (%rdi,%rsi),%rax; ret", "488d0437c3"},
     {"AKnownBit", "r0 = 1\nif r1 & 4 goto out\nr0 = *(u64 *)(r2 +0)\nout:\nexit", "mov $1,%eax; test $4,%dil; jne; mov (%rsi),%rax; ret", "b80100000040f6c7047503488b06c3"},
     {"DivisionByAConstant", "r0 = r1\nw0 /= 10\nexit", "mov %rdi,%rax; mov %eax,%r9d; mov $0xcccccccd,%r10d; imul %r10,%r9; shr $35,%r9; mov %r9d,%eax; ret", "4889f84189c141bacdcccccc4d0fafca49c1e9234489c8c3"},
+    {"SignedDivisionByAConstant", "r0 = r1\nw0 s/= 10\nexit",
+     "mov %rdi,%rax; movslq %eax,%r9; imul $0x66666667,%r9; sar $34,%r9; shr $31,%eax; add %r9d,%eax; ret", "4889f84c63c84d69c96766666649c1f922c1e81f4401c8c3"},
+    {"SignedDivisionByAPower", "r0 = r1\nr0 s/= 8\nexit", "mov %rdi,%rax; mov %rax,%r9; sar $63,%r9; shr $61,%r9; add %r9,%rax; sar $3,%rax; ret", "4889f84989c149c1f93f49c1e93d4c01c848c1f803c3"},
     {"ABitByNumber", "r0 = 1\nr3 = r1\nr3 >>= r2\nr3 &= 1\nif r3 != 0 goto out\nr0 = *(u64 *)(r2 +0)\nout:\nexit",
      "mov $1,%eax; bt %rsi,%rdi; jc; mov (%rsi),%rax; ret", "b801000000480fa3f77203488b06c3"},
     {"ABitOfABitmap", "r0 = *(u64 *)(r1 +0)\nw3 = w2\nw3 &= 31\nw0 >>= w3\nw0 &= 1\nif w0 == 0 goto out\n*(u32 *)(r1 +0) = 7\nout:\nr0 = 3\nexit",
@@ -91,9 +94,9 @@ constexpr Idiom kIdioms[] = {
     {"RotationOfACopy", "r0 = r1\nr0 <<= 13\nr2 = r1\nr2 >>= 51\nr0 |= r2\nexit", "rorx $51,%rdi,%rax; ret", "c4e3fbf0c733c3", true},
     {"ShiftByANumber", "r0 = r1\nr0 <<= r2\nexit", "shlx %rsi,%rdi,%rax; ret", "c4e2c9f7c7c3", true},
     {"CurrentCpu", "call 0\nexit",
-     "push %rbp; mov %rsp,%rbp; mov %r9,-8(%rbp); mov -8(%rbp),%r9; mov cpu(%r9),%eax; pop %rbp; ret", "554889e54c894df84c8b4df8418b41@5dc3", false, uapi::BPF_FUNC_get_smp_processor_id},
+     "mov cpu(%r9),%eax; ret", "418b41@c3", false, uapi::BPF_FUNC_get_smp_processor_id},
 #if !defined(RING3_TSAN)  // there it is a call
-    {"ExchangeOfAPointer", "call 0\nexit", "push %rbp; mov %rsp,%rbp; mov %r9,-8(%rbp); mov %rsi,%rax; xchg %rax,(%rdi); pop %rbp; ret", "554889e54c894df84889f04887075dc3", false, uapi::BPF_FUNC_kptr_xchg},
+    {"ExchangeOfAPointer", "call 0\nexit", "mov %rsi,%rax; xchg %rax,(%rdi); ret", "4889f0488707c3", false, uapi::BPF_FUNC_kptr_xchg},
 #endif
 };
 

@@ -78,7 +78,7 @@ TEST_F(JitTest, BlindedCodeHoldsNoConstantOfTheProgram) {
   constexpr std::uint32_t kConstant = 0x12345678;
   for (const char* text : {"r0 = 0x12345678\nexit", "r0 = 0x1234567812345678 ll\nexit", "w0 = 0\nr0 += 0x12345678\nexit",
                            "w0 = 0\nif r0 == 0x12345678 goto pc+0\nexit", "r0 = 0\n*(u32 *)(r10 -8) = 0x12345678\nexit",
-                           "w0 = 0\nif w0 & 0x12345678 goto pc+0\nexit", "w0 = 0\nw0 s/= 0x12345678\nexit",
+                           "w0 = 0\nif w0 & 0x12345678 goto pc+0\nexit", "w0 = 0\nw0 s%= 0x12345678\nexit",
                            "w0 = 0\nr0 *= 0x12345678\nexit"}) {
     auto program = program_of(text, 16);
     EXPECT_TRUE(holds(*compile(program), kConstant)) << text;

@@ -3,6 +3,12 @@
 // For factor = floor(2^(w+s) / d) + 1 the product exceeds the true quotient by n * e / (d * 2^(w+s)), where
 // e = factor * d - 2^(w+s) is at most d. The quotient is right for all n < 2^b when e <= 2^(w+s-b): the excess is then
 // less than 1/d, and quotients are at least 1/d away from the next whole number.
+//
+// Signed dividends of w bits are a sign and a magnitude of at most 2^b, b = w - 1, and shifts go to the next lower number. Where
+// n >= 0 the above holds. Where n < 0 the product is below the true quotient by more than 0 (e is not 0, as d is no power of
+// two) and at most 1/d (where |n| is 2^b and e as large as it may be), so it is in [-(q + 1), -q), q being |n| / d rounded
+// down: the shift gives -(q + 1), whatever n is, and one more is the quotient towards zero. There is a factor below 2^w for
+// every d < 2^b: with 2^s < d < 2^(s+1), e <= d < 2^(s+1) = 2^(w+s-b), and 2^(w+s) / d < 2^w.
 #pragma once
 
 #include <bit>
@@ -41,5 +47,9 @@ constexpr std::optional<Reciprocal> reciprocal(std::uint64_t divisor, unsigned b
   if (odd) odd->before = twos;
   return odd;
 }
+
+/// The factor for signed dividends of `width` bits: (n * factor) >> (width + shift), rounded down, is n / divisor for n >= 0 and
+/// one less for n < 0. divisor: at least 3, below 2^(width-1), no power of two.
+constexpr Reciprocal signed_reciprocal(std::uint64_t divisor, unsigned width) { return *reciprocal_of_width(divisor, width - 1, width); }
 
 }  // namespace ring3::exec::jit

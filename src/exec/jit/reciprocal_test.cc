@@ -47,5 +47,32 @@ TEST(ReciprocalTest, EveryDivisorHasOneForDividendsOfHalfTheWidth) {
     }
 }
 
+/// Every dividend of 12 bits by every magnitude; also with the factor taken for a signed number, as the machine's widest
+/// multiplication takes it.
+TEST(ReciprocalTest, IsExactForEverySignedDividendOfTwelveBits) {
+  constexpr std::int64_t kHalf = 1 << 11, kAll = 1 << 12;
+  for (std::int64_t d = 3; d < kHalf; ++d) {
+    if (is_power_of_two(static_cast<std::uint64_t>(d))) continue;
+    const Reciprocal r = signed_reciprocal(static_cast<std::uint64_t>(d), 12);
+    const auto factor = static_cast<std::int64_t>(r.factor);
+    ASSERT_LT(factor, kAll) << d;
+    for (std::int64_t n = -kHalf; n < kHalf; ++n) {
+      const std::int64_t sign = n < 0 ? 1 : 0;
+      ASSERT_EQ((n * factor >> (12 + r.shift)) + sign, n / d) << n << " / " << d;
+      const std::int64_t upper = factor < kHalf ? n * factor >> 12 : (n * (factor - kAll) >> 12) + n;
+      ASSERT_TRUE(-kHalf <= upper && upper < kHalf) << n << " / " << d;
+      ASSERT_EQ((upper >> r.shift) + sign, n / d) << n << " / " << d;
+    }
+  }
+}
+
+TEST(ReciprocalTest, EveryMagnitudeHasASignedOne) {
+  for (std::uint64_t d = 3; d < std::uint64_t{1} << 31; d += 1 + d / 1000)
+    for (const unsigned width : {32u, 64u})
+      if (!is_power_of_two(d)) {
+        EXPECT_TRUE(reciprocal_of_width(d, width - 1, width).has_value()) << d;
+      }
+}
+
 }  // namespace
 }  // namespace ring3::exec::jit
