@@ -62,6 +62,12 @@ class Files final : public syscall::ClientFiles {
     open_.push_back(std::move(fd));
     return static_cast<int>(open_.size()) + 2;
   }
+  Result<void> close(int fd) override {
+    const std::size_t slot = static_cast<std::size_t>(fd) - 3;
+    if (fd < 3 || slot >= open_.size() || !open_[slot]) return Errno::kBadF;
+    open_[slot].reset();
+    return {};
+  }
   Result<std::string> directory_path(int) override { return std::string("/sys/fs/bpf"); }
   Result<pid_t> process(int) override { return Errno::kBadF; }
 

@@ -100,27 +100,26 @@ Result<void> Judge::offer_functions(std::string& why) {
   const auto host = runtime_->impl().facts()->host_btf;
   auto told = RING3_TRY(told_flags(options_.kfuncs, why));
   std::vector<model::Kfunc> kfuncs;
-  const auto offer = [&](std::string_view name, std::uint32_t flags, std::uint64_t prog_types) {
+  const auto offer = [&](std::string_view name, std::uint32_t flags) {
     const TypeId func = host->find(name, Kind::kFunc);
     if (func != 0)
-      kfuncs.push_back({.name = std::string(name), .btf = host, .func = func, .flags = flags, .prog_types = prog_types});
+      kfuncs.push_back({.name = std::string(name), .btf = host, .func = func, .flags = flags, .prog_types = ~std::uint64_t{0}});
     return func != 0;
   };
   for (const auto& [name, flags] : told)
-    if (!offer(name, flags, ~std::uint64_t{0})) {
+    if (!offer(name, flags)) {
       why = fmt::format("--kfunc: the types have no function {}", name);
       return Errno::kInval;
     }
-  for (const model::KernelKfunc& row : model::kernel_kfuncs())
-    if (!told.contains(std::string(row.name))) (void)offer(row.name, row.flags, row.prog_types);
   for (TypeId id = host->first_id(); id < host->end_id(); ++id) {
     const btf::Type& tag = *host->type(id);
     if (tag.kind != Kind::kDeclTag || tag.name != kFunctionTag || host->decl_tag_component(id) != -1) continue;
     const std::string name(host->type(tag.type)->name);
     if (told.contains(name) || model::find_kernel_kfunc(name) != nullptr) continue;
-    if (offer(name, 0, ~std::uint64_t{0})) untold_.insert(name);
+    if (offer(name, 0)) untold_.insert(name);
   }
-  return runtime_->impl().add_judged_kfuncs(kfuncs);
+  RING3_TRY(runtime_->impl().add_judged_kfuncs(kfuncs));
+  return runtime_->impl().judge_kernel_kfuncs();  // those that were told of are as they were told
 }
 
 void Judge::offer_tables() {

@@ -1,5 +1,7 @@
 #include "control/channel.h"
 
+#include <poll.h>
+
 #include <utility>
 
 namespace ring3::control {
@@ -21,6 +23,11 @@ Result<Answer> Channel::ask(const WireWriter& question, int file) {
   if (!in.finished() || header.type != MessageType::kAnswer || header.serial != serial_) return break_off();
   answer.file = std::move(packet->file);
   return answer;
+}
+
+bool Channel::hung_up() const noexcept {
+  pollfd on{socket_, POLLRDHUP, 0};
+  return broken_ || (::poll(&on, 1, 0) > 0 && on.revents != 0);
 }
 
 }  // namespace ring3::control

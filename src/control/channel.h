@@ -32,6 +32,8 @@ class Channel {
   Result<Answer> ask(const WireWriter& question, int file = -1);
   Result<void> send(const WireWriter& message, int file = -1);
   bool broken() const { return broken_; }
+  /// The client has gone, or this side ends the conversation. Does not wait.
+  bool hung_up() const noexcept;
 
  private:
   Errno break_off() {

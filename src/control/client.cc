@@ -143,6 +143,11 @@ Result<void> Client::answer(MessageType question, std::uint32_t serial, std::spa
       value = taken.ok() ? *taken : -EMFILE;
       break;
     }
+    case MessageType::kCloseFile: {
+      const Result<void> closed = principal_->close(in.get<std::int32_t>());
+      value = closed.ok() ? 0 : -EBADF;
+      break;
+    }
     case MessageType::kWantUmask: value = static_cast<std::int64_t>(principal_->umask()); break;
     default: return lost();
   }

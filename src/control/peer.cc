@@ -60,6 +60,13 @@ Result<int> PeerFiles::install(OwnedFd fd) {
   return static_cast<int>(answer->value);
 }
 
+Result<void> PeerFiles::close(int fd) {
+  WireWriter request = channel_.message(MessageType::kCloseFile);
+  request.put(std::int32_t{fd});
+  const Result<Answer> answer = channel_.ask(request);
+  return answer.ok() && answer->value >= 0 ? Result<void>() : Errno::kBadF;
+}
+
 Result<std::string> PeerFiles::directory_path(int fd) {
   const OwnedFd file = RING3_TRY(fetch(fd));
   return syscall::own_directory_path(file.get());

@@ -29,6 +29,7 @@ class PeerFiles final : public syscall::ClientFiles {
   explicit PeerFiles(Channel& channel) : channel_(channel) {}
   Result<syscall::FileIdentity> identify(int fd) override;
   Result<int> install(OwnedFd fd) override;
+  Result<void> close(int fd) override;
   Result<std::string> directory_path(int fd) override;
   Result<pid_t> process(int fd) override;
 
@@ -58,6 +59,7 @@ class PeerCaller final : public syscall::Caller {
   syscall::ClientFiles& files() override { return files_; }
   mode_t umask() override;
   syscall::LoadSession* session() override { return session_.get(); }
+  bool gave_up() noexcept override { return channel_.hung_up(); }
   void explain(std::string_view text) override;
   void refused(const verifier::Rejection& why) override;
 

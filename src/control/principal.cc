@@ -16,6 +16,8 @@ Result<OwnedFd> OwnProcess::file(int fd) {
 
 Result<int> OwnProcess::take(OwnedFd file) { return file.release(); }
 
+Result<void> OwnProcess::close(int fd) { return syscall::OwnFiles().close(fd); }
+
 mode_t OwnProcess::umask() { return syscall::own_umask(); }
 
 }  // namespace ring3::control

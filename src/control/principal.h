@@ -19,6 +19,8 @@ class Principal {
   virtual Result<OwnedFd> file(int fd) = 0;
   /// Takes a file into the descriptor table, close-on-exec; its number there. Errors: kMFile.
   virtual Result<int> take(OwnedFd file) = 0;
+  /// Closes a descriptor, as syscall::ClientFiles::close(). Errors: kBadF.
+  virtual Result<void> close(int fd) = 0;
   /// File creation mask.
   virtual mode_t umask() = 0;
 };
@@ -29,6 +31,7 @@ class OwnProcess final : public Principal {
   OwnedFd memory() override;
   Result<OwnedFd> file(int fd) override;
   Result<int> take(OwnedFd file) override;
+  Result<void> close(int fd) override;
   mode_t umask() override;
 };
 

@@ -49,6 +49,7 @@ enum class MessageType : std::uint32_t {
   kWantFile = 102,   // fd i32: which file is that? AT_FDCWD: the working directory
   kTakeFile = 103,   // carries a file; the answer says under which number it is known now
   kWantUmask = 104,
+  kCloseFile = 105,  // fd i32: a program that the client runs closes it
   // Client to host, inside a request.
   kAnswer = 200,     // value i64, or a negated errno; carries the file of kWantFile
 };

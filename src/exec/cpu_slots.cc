@@ -149,7 +149,7 @@ std::uint32_t CpuSlots::acquire_slowly() noexcept {
   }
   if (me != nullptr && earns(*me, slots_[slot])) {
     me->own = &slots_[slot];
-    me->own_index = slot;
+    me->own_state.cpu = slot;
     me->slots_id = id_;
     me->streak = 0;
     me->inside.store(&slots_[slot], std::memory_order_release);

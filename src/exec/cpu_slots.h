@@ -17,6 +17,8 @@
 #include <cstdint>
 #include <memory>
 
+#include "exec/run_context.h"
+
 namespace ring3::exec {
 
 namespace detail {
@@ -27,9 +29,9 @@ struct alignas(64) SlotThread {
   // The thread's own business:
   void* own = nullptr;                       // the slot that has its name, of the slots with `slots_id`
   std::uint64_t slots_id = 0;
-  std::uint32_t own_index = 0;
-  std::uint32_t streak = 0;                  // leases of `last` in a row
   const void* last = nullptr;
+  LeasedState own_state;                     // what a run with that slot begins with; `cpu` is its number
+  std::uint32_t streak = 0;                  // leases of `last` in a row
   std::uint32_t streak_needed = 0;           // to get the slot; grows when it is taken away
   SlotThread* next_free = nullptr;
 };
@@ -56,7 +58,7 @@ class CpuSlots {
     auto* const slot = static_cast<Slot*>(me->own);
     me->inside.store(slot, std::memory_order_release);
     std::atomic_signal_fence(std::memory_order_seq_cst);
-    if (__builtin_expect(slot->holder.load(std::memory_order_acquire) == name_of(me), 1)) return me->own_index;
+    if (__builtin_expect(slot->holder.load(std::memory_order_acquire) == name_of(me), 1)) return static_cast<std::uint32_t>(me->own_state.cpu);
     return lost_own();
   }
 

@@ -2,6 +2,9 @@
 
 #include <new>
 #include <utility>
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 #include "base/fault_point.h"
 #include "maps/map.h"
@@ -58,7 +61,7 @@ Result<void> ProgramEntry::set_code(std::unique_ptr<const Code> code) {
   Keeper* fresh = fault_point() ? nullptr : new (std::nothrow) Keeper{};
   if (fresh == nullptr) return Errno::kNoMem;
   fresh->code = std::move(code);
-  fresh->ready = {fresh->code->direct(), {fresh->code.get(), &machine_.host, this, this, &machine_}};
+  fresh->ready = {fresh->code->direct(), {this, fresh->code.get(), &machine_.host, this, &machine_}};
   Keeper* old = nullptr;
   {
     MutexLock lock(set_code_);
@@ -76,7 +79,7 @@ Result<void> ProgramEntry::set_code(std::unique_ptr<const Code> code) {
 
 inline RunContext ProgramEntry::context_of(const RunArgs& args, RunContext* outer) const noexcept {
   RunContext run;
-  run.begin({nullptr, &machine_.host, this, this, &machine_});
+  run.begin({this, nullptr, &machine_.host, this, &machine_});
   run.outer = outer;
   run.attach_cookie = args.cookie;
   run.func_ip = args.func_ip;
@@ -122,6 +125,8 @@ std::uint64_t ProgramEntry::run_nested_or_measured(const RunArgs& args, RunConte
   return result;
 }
 
+bool ProgramEntry::runs_here() const noexcept { return is_running(t_runs.current, this); }
+
 std::uint64_t ProgramEntry::run(const RunArgs& args) const noexcept {
   rcu::InnerReadSection readers;
   return run_nested_or_measured(args, t_runs.current, code_.load(std::memory_order_acquire));
@@ -147,6 +152,16 @@ __attribute__((no_sanitize("undefined"))) static inline std::uint64_t call_direc
   return fn(reinterpret_cast<std::uintptr_t>(ctx), 0, 0, 0, 0, run);
 }
 
+/// Takes the thread's context for a run of `root`.
+static inline void take(ThreadRuns& mine, const ProgramEntry* root) noexcept {
+#if defined(__SSE2__)
+  _mm_store_si128(reinterpret_cast<__m128i*>(&mine), _mm_set_epi64x(reinterpret_cast<std::intptr_t>(root), reinterpret_cast<std::intptr_t>(&mine.idle)));
+#else  // where there is no compiler, nothing is entered this way
+  mine.idle.root = root;
+  mine.current = &mine.idle;
+#endif
+}
+
 /// The second half of the short way. Signals may come between any two steps, and their handlers may run programs: the
 /// context is taken before it is written, and given back after it is as it was made.
 /// A function of its own, so that neither half needs to save more than one register.
@@ -156,19 +171,17 @@ __attribute__((noinline)) std::uint64_t ProgramEntry::run_taken(void* ctx, const
   ThreadRuns* mine = &t_runs;
   asm("" : "+r"(mine));  // kept in a register across the call, not asked for again
   RunContext& run = mine->idle;
-  mine->current = &run;
+  take(*mine, ready.start.root);
   std::atomic_signal_fence(std::memory_order_seq_cst);
   run.begin(ready.start);
   if constexpr (kLeases) {
-    run.cpu = leased->own_index;
+    run.cpu = static_cast<std::uint32_t>(leased->own_state.cpu);
     run.holds_slot = run.owns_slot = true;
   }
   runs.store(runs.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   const std::uint64_t result = call_direct(ready.fn, ctx, run);
-  // A tail call's target may have needed a slot.
-  if (__builtin_expect(run.tail_target != nullptr || run.thrown || (!kLeases && run.owns_slot), 0)) return finish(result);
-  run.tail_calls = 0;
-  run.root = nullptr;
+  // Who calls no tail has no target, nor a slot that a target needed.
+  if (__builtin_expect(run.tail_calls != 0 || run.thrown, 0)) return finish(result);
   if constexpr (kLeases) run.holds_slot = run.owns_slot = false;
   std::atomic_signal_fence(std::memory_order_seq_cst);
   mine->current = nullptr;
@@ -200,8 +213,7 @@ __attribute__((noinline, cold)) std::uint64_t ProgramEntry::finish(std::uint64_t
   const std::uint32_t cpu = run.cpu;
   Machine& machine = *run.machine;
   run.tail_calls = 0;
-  run.holds_slot = run.owns_slot = false;
-  run.root = nullptr;
+  run.holds_slot = run.owns_slot = run.thrown = false;
   std::atomic_signal_fence(std::memory_order_seq_cst);
   t_runs.current = nullptr;
   if (owns_slot) machine.slots.release(cpu);

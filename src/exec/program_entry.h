@@ -47,7 +47,7 @@ struct RunArgs {
   void* ctx = nullptr;            // r1
   std::uint64_t cookie = 0;       // bpf_get_attach_cookie
   std::uint64_t func_ip = 0;      // bpf_get_func_ip
-  ClientMemory* client = nullptr; // syscall programs
+  Client* client = nullptr;       // syscall programs
   SeqOutput* seq = nullptr;       // iterator programs
   rewrite::PacketRecord* packet = nullptr;  // programs whose context is not the packet itself: netfilter
 };
@@ -77,6 +77,9 @@ class ProgramEntry {
   /// Runs subprogram `subprog` as a callback that nobody waits for (timers, work items); 0 without code. As run(), but no
   /// recursion guard: what is called is not what runs around it.
   std::uint64_t run_callback(std::uint32_t subprog, std::uint64_t r1, std::uint64_t r2, std::uint64_t r3) const noexcept;
+
+  /// The calling thread is inside a run of this program.
+  bool runs_here() const noexcept;
 
   /// The object whose entry this is; who keeps the entry beyond a read section refers to it. Null: nobody's.
   Object* holder() const noexcept { return holder_; }

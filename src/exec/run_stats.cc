@@ -16,6 +16,7 @@ struct OrdinalOwner {
   ~OrdinalOwner() {
     const std::uint32_t ordinal = t_ordinal;
     t_ordinal = RunStats::kShards;
+    detail::t_own_runs = RunStats::kNoOwnRuns;
     if (ordinal < RunStats::kShards) ordinals_in_use.fetch_and(~(1u << ordinal), std::memory_order_release);
   }
 };
@@ -35,11 +36,15 @@ std::uint32_t claim() noexcept {
 }  // namespace
 
 constinit thread_local std::uint32_t detail::t_ordinal = kUnclaimedOrdinal;
+constinit thread_local std::uint32_t detail::t_own_runs = RunStats::kNoOwnRuns;
+static_assert(RunStats::kNoOwnRuns == (RunStats::kShards + 1) * RunStats::kShardBytes);
 
 std::uint32_t detail::claim_ordinal() noexcept {
   thread_local OrdinalOwner owner;
   (void)owner;
-  return t_ordinal = claim();
+  t_ordinal = claim();
+  if (t_ordinal < RunStats::kShards) t_own_runs = t_ordinal * RunStats::kShardBytes;
+  return t_ordinal;
 }
 
 }  // namespace ring3::exec

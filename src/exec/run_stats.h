@@ -10,6 +10,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 namespace ring3::exec {
 
@@ -24,6 +25,8 @@ struct RunTotals {
 namespace detail {
 inline constexpr std::uint32_t kUnclaimedOrdinal = UINT32_MAX;
 extern constinit thread_local std::uint32_t t_ordinal __attribute__((tls_model("initial-exec")));
+/// The same in bytes, for code that counts by itself: see RunStats::own_runs().
+extern constinit thread_local std::uint32_t t_own_runs __attribute__((tls_model("initial-exec")));
 std::uint32_t claim_ordinal() noexcept;
 }  // namespace detail
 
@@ -38,10 +41,14 @@ class RunStats {
  public:
   static constexpr std::uint32_t kShards = 32;
 
-  /// For code that counts by itself: the runs of the thread with ordinal n < kShards are 64-bit words n * kShardBytes
-  /// behind this address; threads with greater ordinals call count_run().
-  static constexpr std::size_t kShardBytes = 64;
+  /// For code that counts by itself: the thread's runs are the 64-bit word detail::t_own_runs bytes behind this address. Of a
+  /// thread that has no line of its own (yet) it is one that never changes and always says that its next run is to be timed,
+  /// which such code leaves to others.
+  static constexpr std::uint32_t kShardBytes = 64;
+  static constexpr std::uint32_t kNoOwnRuns = 33 * kShardBytes;
   const void* own_runs() const noexcept { return &shards_[0].runs; }
+
+  RunStats() noexcept { shards_.back().runs.store(kSampledAt, std::memory_order_relaxed); }
 
   /// The turn of a thread's run is when the lowest byte of its count is kSampledAt: the second run is the first one timed.
   static constexpr std::uint32_t kSampledEvery = 256;
@@ -65,7 +72,7 @@ class RunStats {
 
   RunTotals totals() const noexcept {
     RunTotals t;
-    for (const Shard& s : shards_) {
+    for (const Shard& s : std::span(shards_).first(kShards + 1)) {
       t.runs += s.runs.load(std::memory_order_relaxed);
       t.run_time_ns += s.run_time_ns.load(std::memory_order_relaxed);
       t.recursion_misses += s.misses.load(std::memory_order_relaxed);
@@ -94,7 +101,7 @@ class RunStats {
     }
   }
 
-  std::array<Shard, kShards + 1> shards_;
+  std::array<Shard, kShards + 2> shards_;  // each of the first threads', all others', and the one at kNoOwnRuns
 };
 
 }  // namespace ring3::exec

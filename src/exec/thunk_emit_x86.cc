@@ -23,9 +23,11 @@ namespace x86 = asmjit::x86;
 
 constexpr int kFirstStackArg = 16;  // above the saved rbp and the return address
 static_assert(ring3::detail::kOpenSections == 0xffffffff);
-static_assert(offsetof(RunContext, owns_slot) == offsetof(RunContext, holds_slot) + 1 &&
-              offsetof(RunContext, thrown) == offsetof(RunContext, owns_slot) + 1 &&
-              offsetof(RunContext, outer) >= offsetof(RunContext, holds_slot) + 4, "they are read and written together");
+static_assert(offsetof(RunContext, holds_slot) == offsetof(RunContext, cpu) + offsetof(LeasedState, holds_slot) &&
+              offsetof(RunContext, tail_calls) == offsetof(RunContext, cpu) + offsetof(LeasedState, tail_calls) &&
+              offsetof(RunContext, tail_calls) == offsetof(RunContext, holds_slot) + 4, "they are read and written together");
+/// holds_slot and owns_slot, as a word with what stands behind them: nothing is left to do.
+constexpr int kFinished = 0, kFinishedWithSlot = 0x0101;
 
 class ThunkEmitter {
  public:
@@ -44,7 +46,8 @@ class ThunkEmitter {
     }
     a_.bind(called_);
     narrow_result(shape);
-    a_.leave();
+    a_.mov(x86::rsp, x86::rbp);
+    a_.pop(x86::rbp);
     a_.ret();
     if (way.kind == ProgramWay::Kind::kNone) return;
     a_.bind(otherwise_);
@@ -71,26 +74,14 @@ class ThunkEmitter {
     count(way);
     a_.mov(x86::r9, thread_pointer());
     a_.add(x86::r9, static_cast<std::int32_t>(distance(&t_runs.idle)));
-    a_.mov(of_thread(&t_runs, 8, offsetof(ThreadRuns, current)), x86::r9);
-    begin_run();
-    if (way.slots != nullptr) {
-      a_.mov(x86::ecx, x86::dword_ptr(x86::r10, offsetof(detail::SlotThread, own_index)));
-      a_.mov(x86::dword_ptr(x86::r9, offsetof(RunContext, cpu)), x86::ecx);
-      a_.mov(x86::dword_ptr(x86::r9, offsetof(RunContext, holds_slot)), 0x0101);  // whole: what is read of it below is part of it
-    }
+    begin_run(way);
     a_.mov(x86::rdi, x86::rsp);
     a_.call(x86::qword_ptr(x86::rax, offsetof(ReadyCode, fn)));
 
-    a_.cmp(of_run(8, offsetof(RunContext, tail_target)), 0);
+    a_.cmp(of_run(8, offsetof(RunContext, holds_slot)), way.slots != nullptr ? kFinishedWithSlot : kFinished);  // and `tail_calls`
     a_.jne(unfinished_);
-    a_.movzx(x86::ecx, of_run(2, offsetof(RunContext, owns_slot)));  // and `thrown`
-    a_.cmp(x86::ecx, way.slots != nullptr ? 1 : 0);
-    a_.jne(unfinished_);
-    a_.xor_(x86::ecx, x86::ecx);
-    a_.mov(of_run(4, offsetof(RunContext, tail_calls)), x86::ecx);
-    a_.mov(of_run(8, offsetof(RunContext, root)), x86::rcx);
-    if (way.slots != nullptr) a_.mov(of_run(4, offsetof(RunContext, holds_slot)), x86::ecx);
-    a_.mov(of_thread(&t_runs, 8, offsetof(ThreadRuns, current)), x86::rcx);
+    if (way.slots != nullptr) a_.mov(of_run(4, offsetof(RunContext, holds_slot)), 0);
+    a_.mov(of_thread(&t_runs, 8, offsetof(ThreadRuns, current)), 0);
     if (way.slots != nullptr) give_back(*way.slots);
   }
 
@@ -126,13 +117,15 @@ class ThunkEmitter {
     a_.jz(otherwise_);
     a_.cmp(x86::dword_ptr(x86::rcx), 0);  // open sections are counted in the low half of a record
     a_.je(otherwise_);
-    a_.mov(x86::rcx, reinterpret_cast<std::uintptr_t>(way.measuring));
-    a_.cmp(x86::dword_ptr(x86::rcx), 0);
+    const auto to_measuring = static_cast<const char*>(way.measuring) - static_cast<const char*>(way.code);
+    if (to_measuring == static_cast<std::int32_t>(to_measuring)) {
+      a_.cmp(x86::dword_ptr(x86::rdx, static_cast<std::int32_t>(to_measuring)), 0);
+    } else {
+      a_.mov(x86::rcx, reinterpret_cast<std::uintptr_t>(way.measuring));
+      a_.cmp(x86::dword_ptr(x86::rcx), 0);
+    }
     a_.jne(otherwise_);
-    a_.mov(x86::ecx, of_thread(&detail::t_ordinal, 4));
-    a_.cmp(x86::ecx, RunStats::kShards);
-    a_.jae(otherwise_);
-    a_.shl(x86::ecx, std::countr_zero(RunStats::kShardBytes));
+    a_.mov(x86::ecx, of_thread(&detail::t_own_runs, 4));
     a_.mov(x86::rsi, runs(way));
     static_assert(RunStats::kSampledEvery == 256, "the turn is told by one byte");
     a_.cmp(x86::sil, RunStats::kSampledAt);
@@ -168,24 +161,28 @@ class ThunkEmitter {
   /// CpuSlots::release_own().
   void give_back(const CpuSlots& slots) {
     a_.mov(x86::r10, of_thread(&detail::t_slot_thread, 8));
-    a_.mov(x86::qword_ptr(x86::r10, offsetof(detail::SlotThread, inside)), x86::rcx);
+    a_.mov(x86::qword_ptr(x86::r10, offsetof(detail::SlotThread, inside)), 0);
     a_.mov(x86::rcx, reinterpret_cast<std::uintptr_t>(&slots.waiters()));
     a_.cmp(x86::dword_ptr(x86::rcx), 0);
     a_.jne(waited_for_);
   }
 
-  /// RunContext::begin(), of the run at r9 by the ReadyCode at rax.
-  void begin_run() {
-    static_assert(offsetof(RunStart, code) == offsetof(RunContext, code) && offsetof(RunStart, host) == offsetof(RunContext, host) &&
-                  offsetof(RunStart, entry) == offsetof(RunContext, entry) && offsetof(RunStart, root) == offsetof(RunContext, root) &&
+  /// Takes the context at r9 and begins a run of the ReadyCode at rax (RunContext::begin()); with the slot of the thread at r10.
+  void begin_run(const ProgramWay& way) {
+    static_assert(offsetof(RunStart, root) == offsetof(RunContext, root) && offsetof(RunStart, code) == offsetof(RunContext, code) &&
+                  offsetof(RunStart, host) == offsetof(RunContext, host) && offsetof(RunStart, entry) == offsetof(RunContext, entry) &&
                   offsetof(RunStart, machine) == offsetof(RunContext, machine) && sizeof(RunStart) == 40);
-    constexpr int kStart = offsetof(ReadyCode, start);
-    a_.movups(x86::xmm0, x86::xmmword_ptr(x86::rax, kStart));
-    a_.movups(x86::xmm1, x86::xmmword_ptr(x86::rax, kStart + 16));
-    a_.mov(x86::rcx, x86::qword_ptr(x86::rax, kStart + 32));
-    a_.movups(x86::xmmword_ptr(x86::r9), x86::xmm0);
-    a_.movups(x86::xmmword_ptr(x86::r9, 16), x86::xmm1);
-    a_.mov(x86::qword_ptr(x86::r9, 32), x86::rcx);
+    constexpr int kStart = offsetof(ReadyCode, start), kTaken = -static_cast<int>(offsetof(ThreadRuns, idle));
+    a_.movq(x86::xmm0, x86::r9);
+    a_.movhps(x86::xmm0, x86::qword_ptr(x86::rax, kStart));
+    a_.movups(x86::xmm1, x86::xmmword_ptr(x86::rax, kStart + 8));
+    a_.movups(x86::xmm2, x86::xmmword_ptr(x86::rax, kStart + 24));
+    if (way.slots != nullptr) a_.movaps(x86::xmm3, x86::xmmword_ptr(x86::r10, offsetof(detail::SlotThread, own_state)));
+    a_.movaps(x86::xmmword_ptr(x86::r9, kTaken), x86::xmm0);  // `current` and `root`, first
+    a_.movaps(x86::xmmword_ptr(x86::r9, kTaken + 16), x86::xmm1);
+    a_.movaps(x86::xmmword_ptr(x86::r9, kTaken + 32), x86::xmm2);
+    // Whole: what is read of it afterwards is part of it.
+    if (way.slots != nullptr) a_.movaps(x86::xmmword_ptr(x86::r9, offsetof(RunContext, cpu)), x86::xmm3);
   }
 
   template <typename Fn>
@@ -231,6 +228,10 @@ class ThunkEmitter {
   }
 
   void save_eightbyte(int bytes, bool is_signed, bool in_register) {
+    if (in_register && bytes == 8) {
+      a_.mov(x86::qword_ptr(x86::rsp, 8 * next_slot_++), reg(next_reg_++));
+      return;
+    }
     if (in_register)
       a_.mov(x86::rax, reg(next_reg_++));
     else

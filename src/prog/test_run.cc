@@ -1,6 +1,9 @@
 #include "prog/test_run.h"
 
+#include <time.h>
+
 #include <algorithm>
+#include <utility>
 
 #include "prog/test_run_kinds.h"
 #include "uapi/bpf.h"
@@ -59,12 +62,32 @@ Errno refuse_run(const TestRunRequest& request, Errno e, std::string_view why) {
   return e;
 }
 
+bool Patience::look() {
+  constexpr std::uint64_t kMs = 1'000'000;
+  constexpr std::uint32_t kMostRuns = 1u << 16;
+  timespec now;
+  ::clock_gettime(CLOCK_MONOTONIC, &now);  // the host's clock may stand still
+  const std::uint64_t now_ns = static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(now.tv_nsec);
+  const std::uint64_t since_ns = now_ns - std::exchange(looked_ns_, now_ns);
+  if (since_ns < kMs) stride_ = std::min(stride_ * 2, kMostRuns);
+  if (since_ns > 10 * kMs) stride_ = std::max(stride_ / 4, 1u);
+  until_look_ = stride_;
+  if (now_ns - asked_ns_ < 10 * kMs) return false;
+  asked_ns_ = now_ns;
+  return waiter_->gave_up();
+}
+
 std::uint32_t run_repeatedly(const Program& program, const exec::RunArgs& args, const TestRunRequest& request,
                              exec::HostServices& host, TestRunResult& result, void (*reset)(void* ctx)) {
   const std::uint32_t repeat = std::max(request.repeat, 1u);
   std::uint64_t returned = 0;
+  Patience patience(request.waiter);
   const std::uint64_t start_ns = host.ktime_ns();
   for (std::uint32_t i = 0; i < repeat; ++i) {
+    if (i != 0 && patience.is_over()) {
+      result.cut_short = true;
+      break;
+    }
     if (reset != nullptr) reset(args.ctx);
     returned = program.entry()->run(args);
   }
@@ -88,7 +111,19 @@ Result<TestRunResult> test_run(Program& program, const TestRunRequest& request, 
   if (row == nullptr) return refuse_run(request, Errno::kNotSupp, "programs of this type have no test run");
   const bool traced = row->run == &run_test_functions;  // whether it could run makes no difference
   if (!program.runnable() && !traced) return refuse_run(request, Errno::kNotSupp, "it was verified, and cannot run here");
-  return row->run(program, request, host);
+  Result<TestRunResult> ran = row->run(program, request, host);
+  if (ran.ok() && ran->cut_short) return Errno::kIntr;
+  return ran;
+}
+
+Result<void> check_context_size(const Program& program, std::uint32_t bytes) {
+  constexpr std::uint32_t kMaxArguments = 12 * sizeof(std::uint64_t);
+  std::uint32_t most = 0;
+  if (program.type() == uapi::BPF_PROG_TYPE_SYSCALL) most = kMaxSyscallCtxBytes;
+  else if (program.type() == uapi::BPF_PROG_TYPE_RAW_TRACEPOINT) most = kMaxArguments;
+  else return {};
+  if (bytes < program.about().max_ctx_offset || bytes > most) return Errno::kInval;
+  return {};
 }
 
 /// behaviour.md E.2: a block of bytes in and out, nothing else.
@@ -98,6 +133,7 @@ Result<TestRunResult> run_as_syscall(Program& program, const TestRunRequest& req
     return Errno::kInval;
   const std::size_t bytes = request.ctx_in.size();
   if (bytes < program.about().max_ctx_offset || bytes > kMaxSyscallCtxBytes) return Errno::kInval;
+  if (program.entry()->runs_here()) return Errno::kBusy;  // it reached the host, which runs it again
   TestRunResult result;
   result.ctx_out = request.ctx_in;
   run_repeatedly(program, {.ctx = bytes != 0 ? result.ctx_out.data() : nullptr, .client = request.client}, request, host, result);

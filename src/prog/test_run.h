@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/text_sink.h"
-#include "exec/client_memory.h"
+#include "exec/client.h"
 #include "exec/host_services.h"
 #include "maps/map.h"
 #include "prog/program.h"
@@ -16,6 +16,16 @@
 #include "ring3/test_run.h"
 
 namespace ring3::prog {
+
+/// Who waits for the outcome of many runs.
+class RunWaiter {
+ public:
+  /// Nobody waits any more. Asked about every ten milliseconds, between two runs, from the thread that runs.
+  virtual bool gave_up() noexcept = 0;
+
+ protected:
+  ~RunWaiter() = default;
+};
 
 /// The `test` part of the attribute, memory already copied in.
 struct TestRunRequest {
@@ -29,9 +39,10 @@ struct TestRunRequest {
   std::uint32_t flags = 0, cpu = 0, batch_size = 0;
   /// Memory that pointers of the client mean: what a syscall program's helpers reach, structs of a member's arguments.
   /// Null: nothing.
-  exec::ClientMemory* client = nullptr;
+  exec::Client* client = nullptr;
   maps::MapHost* devices = nullptr;  // who knows the host's devices; null: there is the loopback only
   FrameTaker* frames = nullptr;      // who takes what live frames become; null: nobody
+  RunWaiter* waiter = nullptr;       // null: somebody waits as long as it takes
   TextSink* why = nullptr;           // one line for what neither an errno nor an output explains
 };
 
@@ -40,6 +51,7 @@ struct TestRunRequest {
 struct TestRunResult {
   std::uint32_t retval = 0;
   std::uint32_t duration_ns = 0;  // mean of one run
+  bool cut_short = false;         // whoever waited gave up: the rest is of no use
   bool has_data = true;           // the kind says how large its data is, even when that is 0
   std::vector<std::byte> data_out, ctx_out;
 };
@@ -47,8 +59,11 @@ struct TestRunResult {
 /// Whether runs of this type can give their context back as an output of its own (ctx_out).
 bool gives_context(std::uint32_t prog_type);
 
+/// Asked before the context is read from the client, as Linux does. Errors: kInval no run of this program takes a context of this size.
+Result<void> check_context_size(const Program& program, std::uint32_t bytes);
+
 /// Errors: kInval a field the type does not take, or a size out of range; kOpNotSupp what a host cannot do, or
-/// a member whose type does not offer it; kNotSupp no run operation; what each kind says (its file). Rights are the caller's to check.
+/// a member whose type does not offer it; kNotSupp no run operation; kIntr the waiter gave up between two runs; what each kind says (its file). Rights are the caller's to check.
 Result<TestRunResult> test_run(Program& program, const TestRunRequest& request, exec::HostServices& host);
 
 }  // namespace ring3::prog

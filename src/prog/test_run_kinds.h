@@ -11,7 +11,21 @@
 
 namespace ring3::prog {
 
-/// One run, `repeat` times; the mean time of a run goes into `result`. reset: called with the context before each run.
+/// Between two of many runs: whether whoever asked for them has given up. Looks at a clock as seldom as it can.
+class Patience {
+ public:
+  explicit Patience(RunWaiter* waiter) : waiter_(waiter) {}
+  bool is_over() { return waiter_ != nullptr && --until_look_ == 0 && look(); }
+
+ private:
+  bool look();
+  RunWaiter* const waiter_;
+  std::uint32_t until_look_ = 1, stride_ = 1;  // in runs
+  std::uint64_t looked_ns_ = 0, asked_ns_ = 0;
+};
+
+/// One run, `repeat` times; the mean time of a run goes into `result`. reset: called with the context before each run. Ends early when the
+/// waiter gives up, and result.cut_short says so.
 std::uint32_t run_repeatedly(const Program& program, const exec::RunArgs& args, const TestRunRequest& request,
                              exec::HostServices& host, TestRunResult& result, void (*reset)(void* ctx) = nullptr);
 

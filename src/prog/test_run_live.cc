@@ -103,7 +103,11 @@ Result<TestRunResult> run_on_live_frames(Program& program, const TestRunRequest&
   LiveFrames frames(request, live);
   const std::uint32_t repeat = std::max(request.repeat, 1u);
   const std::uint64_t start_ns = host.ktime_ns();
-  for (std::uint32_t i = 0; i < repeat; ++i) RING3_TRY(frames.run(program));
+  Patience patience(request.waiter);
+  for (std::uint32_t i = 0; i < repeat; ++i) {
+    if (i != 0 && patience.is_over()) return Errno::kIntr;
+    RING3_TRY(frames.run(program));
+  }
   const std::uint64_t mean_ns = (host.ktime_ns() - start_ns) / repeat;
 
   TestRunResult result;  // Linux tells no answer of a program's, and gives back what it was given

@@ -37,6 +37,10 @@ struct PacketRecord {
   std::uint32_t sum;
   bool is_summed;
 };
+/// Helpers no program can name (as those of rewrite/xlated.h): bpf_perf_event_output where the context is a packet, or a frame of XDP.
+inline constexpr std::uint32_t kPacketEventHelper = 0x86000000;
+inline constexpr std::uint32_t kFrameEventHelper = 0x87000000;
+
 static_assert(offsetof(PacketRecord, abi) == 0, "a context pointer is a record pointer");
 
 }  // namespace ring3::rewrite

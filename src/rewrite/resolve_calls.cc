@@ -4,12 +4,33 @@
 #include "base/try.h"
 #include "model/kernel_kfuncs.h"
 #include "model/hidden_args.h"
+#include "rewrite/packet_record.h"
 #include "rewrite/passes.h"
 
 namespace ring3::rewrite {
 
+namespace {
+
+/// Numbers that mean another function where the context is a packet.
+std::uint32_t of_type(std::uint32_t id, std::uint32_t prog_type) {
+  const bool is_redirect = id == uapi::BPF_FUNC_redirect, is_event = id == uapi::BPF_FUNC_perf_event_output;
+  switch (prog_type) {
+    case uapi::BPF_PROG_TYPE_XDP: return is_redirect ? kXdpRedirectHelper : is_event ? kFrameEventHelper : id;
+    case uapi::BPF_PROG_TYPE_SOCKET_FILTER:
+    case uapi::BPF_PROG_TYPE_SCHED_CLS:
+    case uapi::BPF_PROG_TYPE_SCHED_ACT:
+    case uapi::BPF_PROG_TYPE_CGROUP_SKB:
+    case uapi::BPF_PROG_TYPE_LWT_IN:
+    case uapi::BPF_PROG_TYPE_LWT_OUT:
+    case uapi::BPF_PROG_TYPE_LWT_XMIT: return is_event ? kPacketEventHelper : id;
+    default: return id;
+  }
+}
+
+}  // namespace
+
 Result<std::uint32_t> helper_index(Rewriting& r, std::uint32_t idx, std::uint32_t id) {
-  if (id == uapi::BPF_FUNC_redirect && r.in.program.prog_type == uapi::BPF_PROG_TYPE_XDP) id = kXdpRedirectHelper;
+  id = of_type(id, r.in.program.prog_type);
   std::vector<HelperCall>& helpers = r.out.helpers;
   for (std::uint32_t i = 0; i < helpers.size(); ++i)
     if (helpers[i].id == id) return i;

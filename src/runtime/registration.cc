@@ -6,6 +6,7 @@
 
 #include "base/try.h"
 #include "model/host_symbols.h"
+#include "model/kernel_kfuncs.h"
 #include "runtime/prototype.h"
 #include "runtime/runtime_impl.h"
 
@@ -136,6 +137,15 @@ Result<void> RuntimeImpl::add_judged_kfuncs(std::span<const model::Kfunc> kfuncs
     }
     return {};
   });
+}
+
+Result<void> RuntimeImpl::judge_kernel_kfuncs() {
+  const std::shared_ptr<const model::Facts> now = facts();
+  std::vector<model::Kfunc> kfuncs;
+  for (const model::KernelKfunc& row : model::kernel_kfuncs())
+    if (const btf::TypeId func = now->host_btf->find(row.name, btf::Kind::kFunc); func != 0)
+      kfuncs.push_back({.name = std::string(row.name), .btf = now->host_btf, .func = func, .flags = row.flags, .prog_types = row.prog_types});
+  return add_judged_kfuncs(kfuncs);
 }
 
 }  // namespace ring3

@@ -9,7 +9,7 @@
 #include "runtime/references.h"
 #include "runtime/runtime_impl.h"
 #include "syscall/bpf.h"
-#include "syscall/call_memory.h"
+#include "syscall/program_client.h"
 #include "syscall/caller.h"
 #include "uapi/bpf.h"
 
@@ -73,9 +73,9 @@ Result<TestRunOutcome> Runtime::test_run(std::uint32_t program_id, const TestRun
     request.repeat = run.repeat;
     request.flags = run.flags;
     request.frames = impl_->frames();
-    syscall::OwnMemory own;
-    syscall::CallMemory memory(own);
-    request.client = &memory;
+    syscall::OwnCaller own(model::Rights::all());
+    syscall::ProgramClient client(impl_->kernel(), own);
+    request.client = &client;
     request.devices = &impl_->map_host();
     prog::TestRunResult result =
         RING3_TRY(prog::test_run(static_cast<prog::Program&>(*program), request, impl_->machine().host));

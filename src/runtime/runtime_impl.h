@@ -93,6 +93,8 @@ class RuntimeImpl final : public maps::MapHost, public prog::ProgramHost, public
   /// Adds functions without code that programs may name; only for runtimes that accept what they cannot run. Those known
   /// already are left out.
   Result<void> add_judged_kfuncs(std::span<const model::Kfunc> kfuncs);
+  /// The same with Linux's own that the host's BTF names.
+  Result<void> judge_kernel_kfuncs();
 
   /// Stopped, in reverse order of addition, before anything else ends.
   void add_service(std::unique_ptr<RuntimeService> service);

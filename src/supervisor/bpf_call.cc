@@ -12,6 +12,8 @@ BpfCall bpf_call(const Notification& n) {
 
 Answer answer_bpf(Intercept& call) {
   const BpfCall asked = bpf_call(call.n);
+  std::optional<LongCalls::Stay> stay;
+  if ((asked.command & ~static_cast<int>(uapi::BPF_COMMON_ATTRS)) == uapi::BPF_PROG_TEST_RUN) stay.emplace(call.long_calls, call.n, call.caller);
   const BpfOutcome out = call.door.bpf(call.listener, call.n, call.caller, asked);
   call.report.count_bpf(asked.command, out.result, out.text);
   return out.result;

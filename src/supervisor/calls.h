@@ -7,6 +7,7 @@
 
 #include "supervisor/door.h"
 #include "supervisor/filter.h"
+#include "supervisor/long_calls.h"
 #include "supervisor/pin_server.h"
 #include "supervisor/report.h"
 #include "supervisor/wake_files.h"
@@ -29,6 +30,7 @@ struct Intercept {
   const Surroundings& around;
   Report& report;
   WakeFiles& wake_files;
+  LongCalls& long_calls;
 };
 
 /// The call's result or a negated errno; none: the kernel carries it out.

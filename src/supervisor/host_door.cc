@@ -26,6 +26,10 @@ class HostDoor::Voice final : public control::Principal {
     if (call_ == nullptr) return Errno::kMFile;
     return listener_->give_file(*call_, file.get());
   }
+  Result<void> close(int fd) override {
+    if (call_ == nullptr || !task_.file(fd).ok()) return Errno::kBadF;
+    return listener_->take_file_away(*call_, fd);
+  }
   mode_t umask() override { return task_.umask(); }
 
  private:
@@ -122,6 +126,8 @@ BpfOutcome HostDoor::bpf(const Listener& listener, const Notification& n, TaskEn
   }
   out.result = (*session)->call(listener, n, call);
   out.text = (*session)->client->text();
+  // Who gave up has had the connection cut, which is how a host notices.
+  if (caller.gave_up.load() && !(*session)->client->connected()) out = {to_syscall(Errno::kIntr), {}};
   return out;
 }
 

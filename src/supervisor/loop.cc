@@ -48,6 +48,7 @@ void Loop::wait_for_end() {
     pollfd on[] = {{command_, POLLIN, 0}, {tasks_.fd(), POLLIN, 0}, {signals_, POLLIN, 0}};
     if (::poll(on, std::size(on), kLookMs) < 0) continue;  // interrupted
     depose_who_hangs();
+    long_calls_.look(listener_, door_);
     door_.rest();
     if ((on[2].revents & POLLIN) != 0) pass_signal_on();
     if ((on[1].revents & POLLIN) != 0) tasks_.drop_ended();
@@ -57,6 +58,7 @@ void Loop::wait_for_end() {
 
 bool Loop::finish() {
   over_.store(true);
+  long_calls_.end();
   for (const auto& [id, entry] : tasks_.all()) door_.interrupt(*entry);
   MutexLock lock(threads_mutex_);
   // A kick that comes just before a wait is lost, so there are more.
@@ -150,7 +152,7 @@ std::optional<Answer> Loop::try_answer(const CallRow& row, const Notification& n
   try {
     const Result<std::shared_ptr<TaskEntry>> caller = quick ? tasks_.find_known(n.task) : tasks_.find(n.task);
     if (!caller.ok()) return Answer(to_syscall(caller.error()));  // gone, or it must do without
-    Intercept call{listener_, n, **caller, door_, around_, report_, wake_files_};
+    Intercept call{listener_, n, **caller, door_, around_, report_, wake_files_, long_calls_};
     const Answer answer = row.handler(call);
     if (quick && (*caller)->task.seen_gone()) return std::nullopt;
     return answer;

@@ -57,6 +57,7 @@ class Loop {
   const Surroundings& around_;
   Report& report_;
   WakeFiles wake_files_;
+  LongCalls long_calls_;
   const int command_;
   const int signals_;
   std::binary_semaphore throne_{1};           // taken by who leads; given back by who leads, or for it by who deposes it

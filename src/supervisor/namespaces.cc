@@ -131,7 +131,9 @@ std::string mounts_with_bpffs(const std::string& mounts, const std::string& dire
     std::istringstream words(line);
     std::string device, point, type, options, rest;
     words >> device >> point >> type >> options;
-    if (point != directory || !type.starts_with("fuse")) {
+    // The command's own tree, and what `ring3 mount` has mounted.
+    const bool pins = (point == directory && type.starts_with("fuse")) || (device == "bpf" && type == "fuse.bpf");
+    if (!pins) {
       out += line;
       continue;
     }

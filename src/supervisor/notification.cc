@@ -7,6 +7,9 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/memfd.h"
+#include "base/try.h"
+
 // Linux 6.6; older headers do not have them.
 #ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS
 #define SECCOMP_IOCTL_NOTIF_SET_FLAGS SECCOMP_IOW(4, __u64)
@@ -69,14 +72,27 @@ void Listener::let_through(const Notification& n) const {
   send(listener_.get(), response);
 }
 
-Result<int> Listener::give_file(const Notification& n, int file) const {
+Result<int> Listener::give_file(const Notification& n, int file) const { return add_file(n, file, -1); }
+
+Result<void> Listener::take_file_away(const Notification& n, int number) const {
+  const OwnedFd nothing = RING3_TRY(memfd_of("closed", {}));
+  RING3_TRY(add_file(n, nothing.get(), number));
+  return {};
+}
+
+/// number: in the place of what it means there; -1: any free one.
+Result<int> Listener::add_file(const Notification& n, int file, int number) const {
   seccomp_notif_addfd add{};
   add.id = n.id;
   add.srcfd = static_cast<std::uint32_t>(file);
   add.newfd_flags = O_CLOEXEC;
+  if (number >= 0) {
+    add.flags = SECCOMP_ADDFD_FLAG_SETFD;
+    add.newfd = static_cast<std::uint32_t>(number);
+  }
   for (;;) {
-    const int number = ::ioctl(listener_.get(), SECCOMP_IOCTL_NOTIF_ADDFD, &add);
-    if (number >= 0) return number;
+    const int at = ::ioctl(listener_.get(), SECCOMP_IOCTL_NOTIF_ADDFD, &add);
+    if (at >= 0) return at;
     if (errno == EINTR) continue;
     return errno == ENOENT ? Errno::kNoEnt : Errno::kMFile;
   }

@@ -41,10 +41,15 @@ class Listener {
   /// Puts a file into the caller's table, close-on-exec; its number there. Errors: kMFile, kNoEnt.
   Result<int> give_file(const Notification& n, int file) const;
 
+  /// The number in the caller's table means a file that is nothing from now on; only the caller itself can free it.
+  /// Errors: kMFile, kNoEnt.
+  Result<void> take_file_away(const Notification& n, int number) const;
+
   /// Readable: a notification waits. Hung up: no process is left under the filter.
   int fd() const { return listener_.get(); }
 
  private:
+  Result<int> add_file(const Notification& n, int file, int number) const;
   OwnedFd listener_;
 };
 

@@ -76,6 +76,11 @@ void NotifiedFiles::keep() {
 
 Result<int> NotifiedFiles::install(OwnedFd fd) { return listener_.give_file(call_, fd.get()); }
 
+Result<void> NotifiedFiles::close(int fd) {
+  if (!task_.file(fd).ok()) return Errno::kBadF;
+  return listener_.take_file_away(call_, fd);
+}
+
 Result<std::string> NotifiedFiles::directory_path(int fd) {
   const OwnedFd file = RING3_TRY(task_.file(fd));
   return syscall::own_directory_path(file.get());

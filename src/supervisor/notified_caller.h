@@ -12,6 +12,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 
 #include "supervisor/held_files.h"
 #include "supervisor/notification.h"
@@ -49,6 +50,7 @@ class NotifiedFiles final : public syscall::ClientFiles {
       : listener_(listener), call_(call), task_(task), memory_(memory), held_(held) {}
   Result<syscall::FileIdentity> identify(int fd) override;
   Result<int> install(OwnedFd fd) override;
+  Result<void> close(int fd) override;
   Result<std::string> directory_path(int fd) override;
   Result<pid_t> process(int fd) override;
   /// What was looked at last turned out to be an object: the next look will be shorter.
@@ -68,14 +70,15 @@ class NotifiedFiles final : public syscall::ClientFiles {
 class NotifiedCaller final : public syscall::Caller {
  public:
   NotifiedCaller(const Listener& listener, const Notification& call, const Task& task, const syscall::Credentials& who,
-                 model::Rights rights, HeldFiles* held)
-      : task_(task), credentials_(who), rights_(rights), memory_(listener, call), files_(listener, call, task, &memory_, held) {}
+                 model::Rights rights, HeldFiles* held, const std::atomic<bool>& gave_up)
+      : task_(task), credentials_(who), rights_(rights), gave_up_(gave_up), memory_(listener, call), files_(listener, call, task, &memory_, held) {}
 
   const syscall::Credentials& credentials() const override { return credentials_; }
   model::Rights rights() const override { return rights_; }
   syscall::UserMemory& memory() override { return memory_; }
   syscall::ClientFiles& files() override { return files_; }
   mode_t umask() override { return task_.umask(); }
+  bool gave_up() noexcept override { return gave_up_.load(std::memory_order_relaxed); }
   void explain(std::string_view text) override;
   void refused(const verifier::Rejection& why) override;
 
@@ -88,6 +91,7 @@ class NotifiedCaller final : public syscall::Caller {
   const Task& task_;
   const syscall::Credentials& credentials_;
   const model::Rights rights_;
+  const std::atomic<bool>& gave_up_;  // of its thread's entry
   NotifiedMemory memory_;
   NotifiedFiles files_;
   std::string text_;

@@ -64,6 +64,7 @@ Result<void> RuntimeDoor::start() {
   options.client_limits = limits_;
   options.accept_unrunnable = true;  // what one comes for is the verifier's word
   runtime_ = RING3_TRY(Runtime::create(options));
+  RING3_TRY(runtime_->impl().judge_kernel_kfuncs());
   doorbell_ = RING3_TRY(syscall::Doorbell::start(runtime_->impl().kernel().descriptors()));
   return {};
 }
@@ -127,7 +128,7 @@ BpfOutcome RuntimeDoor::bpf(const Listener& listener, const Notification& n, Tas
   }
   const bool holds = may_hold_files(call.command);
   if (!holds) held_.drop();
-  NotifiedCaller notified(listener, n, caller.task, *caller.credentials, model::Rights::all(), holds ? &held_ : nullptr);
+  NotifiedCaller notified(listener, n, caller.task, *caller.credentials, model::Rights::all(), holds ? &held_ : nullptr, caller.gave_up);
   out.result = syscall::bpf((*made)->impl().kernel(), notified, call.command, call.attr, call.size, call.common);
   // ENOENT is said of elements; of what is no object, other things.
   if (holds && (out.result >= 0 || out.result == to_syscall(Errno::kNoEnt))) notified.keep_file();

@@ -86,6 +86,12 @@ mode_t Task::umask() const {
   return mask.empty() ? kUsualUmask : static_cast<mode_t>(std::strtoul(mask.c_str(), nullptr, 8));
 }
 
+bool Task::has_signal() const {
+  const std::string text = status();
+  const auto set = [&](std::string_view key) { return std::strtoull(status_line(text, key).c_str(), nullptr, 16); };
+  return ((set("SigPnd:") | set("ShdPnd:")) & ~set("SigBlk:")) != 0;
+}
+
 Result<syscall::Credentials> Task::credentials() const {
   const std::string text = status();
   if (text.empty()) return Errno::kSrch;

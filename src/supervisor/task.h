@@ -42,6 +42,8 @@ class Task {
   /// Its /proc/PID/mem, open for reading and writing; bound to the address space of this moment. Errors: kSrch, kAcces.
   Result<OwnedFd> open_memory() const;
   mode_t umask() const;
+  /// One that it has not blocked waits for it, or for its process. Of a stopped or killed thread too.
+  bool has_signal() const;
   /// As this process's user namespace sees it. Errors: kSrch.
   Result<syscall::Credentials> credentials() const;
 

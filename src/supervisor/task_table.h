@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <optional>
@@ -23,6 +24,7 @@ class DoorSession {
 struct TaskEntry {
   explicit TaskEntry(Task opened) : task(std::move(opened)) {}
   const Task task;
+  std::atomic<bool> gave_up{false};                 // long_calls.h
   std::optional<syscall::Credentials> credentials;  // as of the last call that cared
   Mutex mutex;
   std::unique_ptr<DoorSession> session;  // changed under the mutex, by the caller's own call only

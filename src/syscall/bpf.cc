@@ -78,6 +78,12 @@ Result<void> read_common(UserMemory& memory, const CommonAttrs& common, CommonLo
   return {};
 }
 
+std::string what_is_unknown(int cmd) {
+  for (const NewerCommand& newer : newer_commands())
+    if (newer.number == cmd) return std::string(newer.name) + " is newer than Linux 6.12, whose commands this host has";
+  return "bpf(2) has no command " + std::to_string(cmd);
+}
+
 Result<long> answer(Kernel& kernel, Caller& caller, int cmd, std::uint64_t address, std::uint32_t size,
                     CommonAttrs common_attrs) {
   UserMemory& memory = caller.memory();
@@ -89,7 +95,10 @@ Result<long> answer(Kernel& kernel, Caller& caller, int cmd, std::uint64_t addre
   uapi::bpf_attr attr;
   RING3_TRY(copy_in(memory, address, size, attr));
   const Command* command = find_command(cmd);
-  if (command == nullptr) return Errno::kInval;
+  if (command == nullptr) {
+    Call(kernel, caller, common).explain(what_is_unknown(cmd));
+    return Errno::kInval;
+  }
   RING3_TRY(kernel.services().permit(caller.credentials(), cmd));
   if (!tail_is_zero(attr, command->last)) return Errno::kInval;
   if (command->support == Support::kRefused) return command->refusal;

@@ -129,7 +129,7 @@ TEST(BpfEntryTest, CommandsAreTraced) {
   EXPECT_EQ(k.traces, (std::vector<std::string>{"BTF_GET_NEXT_ID = 0", " = -22"}));
 }
 
-TEST(BpfEntryTest, CommonAttributesCarryALog) {
+TEST(BpfEntryTest, E_33_CommonAttributesCarryALog) {
   FakeKernel k;
   OwnCaller caller(model::Rights::all());
   char text[200] = {};

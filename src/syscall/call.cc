@@ -100,7 +100,7 @@ Result<void> Call::close_log(const CommandLog& log, std::uint32_t& true_size) {
   if (common_.present) common_.true_size = true_size;
   if (log.buffer == 0) return {};
   const std::string image = log.text.image();
-  RING3_TRY(memory().write(log.buffer, std::as_bytes(std::span(image))));
+  RING3_TRY(caller_.log_memory().write(log.buffer, std::as_bytes(std::span(image))));
   if (log.text.truncated()) return Errno::kNoSpc;
   return {};
 }

@@ -39,6 +39,8 @@ class Caller {
   /// What it may do inside its own user namespace; the same as rights() for those who live in the host's.
   virtual model::Rights namespace_rights() { return rights(); }
   virtual UserMemory& memory() = 0;
+  /// Where the log buffers are that attributes name.
+  virtual UserMemory& log_memory() { return memory(); }
   virtual ClientFiles& files() = 0;
   /// File creation mask, for pins.
   virtual mode_t umask() = 0;
@@ -46,6 +48,9 @@ class Caller {
   virtual bool limited() const { return true; }
   /// The load transaction this caller works in; null: every command takes effect at once.
   virtual LoadSession* session() { return nullptr; }
+  /// It does not wait for the command's answer any more, or has a signal to see to. Asked now and then by commands that take as long as
+  /// their caller likes (PROG_TEST_RUN), from the thread that answers.
+  virtual bool gave_up() noexcept { return false; }
   /// Why the command being answered is refused, beyond its errno: for callers that have a way to be told.
   virtual void explain(std::string_view /*text*/) {}
   virtual void refused(const verifier::Rejection& /*why*/) {}

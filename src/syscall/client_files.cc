@@ -54,6 +54,7 @@ Result<FileIdentity> OwnFiles::identify(int fd) { return identify_own(fd); }
 Result<pid_t> OwnFiles::process(int fd) { return own_pidfd(fd); }
 
 Result<int> OwnFiles::install(OwnedFd fd) { return fd.release(); }
+Result<void> OwnFiles::close(int fd) { return ::close(fd) == 0 ? Result<void>() : Errno::kBadF; }
 
 Result<std::string> OwnFiles::directory_path(int fd) {
   if (fd != AT_FDCWD) return own_directory_path(fd);

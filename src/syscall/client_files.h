@@ -28,6 +28,9 @@ class ClientFiles {
   /// Puts a descriptor of this process into the caller's table, close-on-exec. Returns the caller's number.
   /// Errors: kMFile.
   virtual Result<int> install(OwnedFd fd) = 0;
+  /// Closes a descriptor of the caller, which runs a program that asks for it. Where only the caller itself can (it is another
+  /// process, and stopped in a call), the number stays taken by a file that is nothing. Errors: kBadF.
+  virtual Result<void> close(int fd) = 0;
   /// Absolute path of a directory descriptor; AT_FDCWD: the working directory.
   /// Errors: kBadF; kNotDir.
   virtual Result<std::string> directory_path(int fd) = 0;
@@ -41,6 +44,7 @@ class OwnFiles final : public ClientFiles {
  public:
   Result<FileIdentity> identify(int fd) override;
   Result<int> install(OwnedFd fd) override;
+  Result<void> close(int fd) override;
   Result<std::string> directory_path(int fd) override;
   Result<pid_t> process(int fd) override;
 };

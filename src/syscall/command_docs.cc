@@ -40,6 +40,9 @@ void print_command_docs(TextSink& out) {
     out.write(fmt::format("| {} | {} | {} | {} | {} | {} | {}{} |\n", c.number, c.name, c.member, c.last.end(),
                           text(c.right), text(c.support), refusal, c.note));
   }
+  out.write("\nCommands of later kernels are EINVAL as on 6.12, and the log names them:");
+  for (const NewerCommand& newer : newer_commands()) out.write(fmt::format(" {} {}", newer.number, newer.name));
+  out.write("\n");
 }
 
 }  // namespace ring3::syscall

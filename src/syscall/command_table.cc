@@ -99,8 +99,12 @@ constexpr bool in_order() {
 }
 static_assert(in_order(), "one row per command, in order of number");
 
+constexpr std::array kNewer = {NewerCommand{37, "PROG_STREAM_READ_BY_FD"}, NewerCommand{38, "PROG_ASSOC_STRUCT_OPS"}};
+static_assert(kNewer.front().number == uapi::__MAX_BPF_CMD, "they follow those of 6.12");
+
 }  // namespace
 
+std::span<const NewerCommand> newer_commands() { return kNewer; }
 std::span<const Command> commands() { return kCommands; }
 
 const Command* find_command(int number) {

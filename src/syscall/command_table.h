@@ -56,6 +56,12 @@ struct Command {
 std::span<const Command> commands();
 /// Null: unknown.
 const Command* find_command(int number);
+/// Commands of later kernels, which answer kInval as on 6.12.
+struct NewerCommand {
+  int number;
+  std::string_view name;
+};
+std::span<const NewerCommand> newer_commands();
 
 /// docs/syscalls.md.
 void print_command_docs(TextSink& out);

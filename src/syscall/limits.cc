@@ -13,14 +13,17 @@
 namespace ring3::syscall {
 namespace {
 
-/// Bytes of a map whose every element is there. Kinds whose elements have no fixed number (storage) or no fixed size
-/// (arenas) have 0: they count as they are when they are made.
+constexpr std::uint64_t kArenaPageBytes = 4096;
+
+/// Bytes of a map whose every element, or page of an arena, is there. Kinds whose elements have no fixed number (storage) have 0: they count as
+/// they are when they are made.
 std::uint64_t bytes_when_full(const maps::MapSpec& spec, std::uint32_t cpus) {
   const bool per_cpu = spec.type == uapi::BPF_MAP_TYPE_PERCPU_HASH || spec.type == uapi::BPF_MAP_TYPE_LRU_PERCPU_HASH ||
                        spec.type == uapi::BPF_MAP_TYPE_PERCPU_ARRAY;
   const std::uint64_t value = (std::uint64_t{spec.value_size} + 7) / 8 * 8 * (per_cpu ? cpus : 1);
   const std::uint64_t element = value + (std::uint64_t{spec.key_size} + 7) / 8 * 8;
   std::uint64_t bytes = 0;
+  if (spec.type == uapi::BPF_MAP_TYPE_ARENA) return std::uint64_t{spec.max_entries} * kArenaPageBytes;
   if (spec.type == uapi::BPF_MAP_TYPE_RINGBUF || spec.type == uapi::BPF_MAP_TYPE_USER_RINGBUF) return spec.max_entries;
   return __builtin_mul_overflow(element, spec.max_entries, &bytes) ? UINT64_MAX : bytes;
 }

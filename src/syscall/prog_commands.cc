@@ -10,8 +10,8 @@
 #include "prog/load.h"
 #include "prog/records.h"
 #include "prog/test_run.h"
-#include "syscall/call_memory.h"
 #include "syscall/handlers.h"
+#include "syscall/program_client.h"
 #include "syscall/token.h"
 
 namespace ring3::syscall {
@@ -167,6 +167,15 @@ namespace {
 
 constexpr std::uint32_t kMaxRunBytes = 1u << 20;  // more than any kind takes
 
+class CallerWaits final : public prog::RunWaiter {
+ public:
+  explicit CallerWaits(Caller& caller) : caller_(caller) {}
+  bool gave_up() noexcept override { return caller_.gave_up(); }
+
+ private:
+  Caller& caller_;
+};
+
 Result<std::vector<std::byte>> read_run_input(Call& call, std::uint64_t address, std::uint32_t bytes) {
   if (address == 0) return std::vector<std::byte>();
   if (bytes > kMaxRunBytes) return Errno::kInval;
@@ -205,6 +214,7 @@ Result<long> prog_test_run(Call& call, uapi::bpf_attr& attr) {
   if ((test.ctx_size_in != 0) != (test.ctx_in != 0)) return Errno::kInval;
   if ((test.ctx_size_out != 0) != (test.ctx_out != 0)) return Errno::kInval;
   const Ref<prog::Program> program = RING3_TRY(call.program(static_cast<int>(test.prog_fd)));
+  RING3_TRY(prog::check_context_size(*program, test.ctx_size_in));
   prog::TestRunRequest request;
   request.has_data_in = test.data_in != 0;
   request.data_size_in = test.data_size_in;
@@ -220,9 +230,11 @@ Result<long> prog_test_run(Call& call, uapi::bpf_attr& attr) {
   request.batch_size = test.batch_size;
   RING3_TRY(read_run_data(call, *program, test.data_in, request));
   request.ctx_in = RING3_TRY(read_run_input(call, test.ctx_in, test.ctx_size_in));
-  CallMemory memory(call.memory());
+  ProgramClient client(call.kernel(), call.caller());
+  CallerWaits waiter(call.caller());
   StringSink why;
-  request.client = &memory;
+  request.client = &client;
+  request.waiter = &waiter;
   request.devices = &call.kernel().services().map_host();
   request.frames = call.kernel().services().frames();
   request.why = &why;

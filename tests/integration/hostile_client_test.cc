@@ -128,6 +128,45 @@ TEST_F(HostileClient, QuestionsThatAreNotAnsweredHoldUpNobody) {
   runtime_ = nullptr;  // ends although nobody has answered
 }
 
+/// A run that would take hours, and a client that does not stay for it.
+TEST_F(HostileClient, RunsOfThoseWhoHaveGoneEnd) {
+  const std::size_t before = live();
+  for (const bool host_ends : {false, true}) {
+    const long program = bpf().load({.text = "r0 = 0\nexit", .prog_type = uapi::BPF_PROG_TYPE_SOCKET_FILTER});
+    ASSERT_GT(program, 0);
+    const std::uint32_t id = bpf().prog_info(program).id;
+    const OwnedFd socket = raw(), memory(::open("/proc/self/mem", O_RDWR | O_CLOEXEC));
+    ASSERT_TRUE(control::send_packet(socket.get(), hello().bytes(), memory.get()).ok());
+    ASSERT_TRUE(control::receive_packet(socket.get()).ok());
+    char packet[64] = {};
+    uapi::bpf_attr attr = BpfClient::zero();
+    attr.test.prog_fd = static_cast<std::uint32_t>(program);
+    attr.test.data_in = reinterpret_cast<std::uintptr_t>(packet);
+    attr.test.data_size_in = sizeof packet;
+    attr.test.repeat = UINT32_MAX;
+    ASSERT_TRUE(control::send_packet(socket.get(), WireWriter(MessageType::kBpf, 2)
+                                                       .put(std::int32_t{uapi::BPF_PROG_TEST_RUN})
+                                                       .put(std::uint32_t{sizeof attr})
+                                                       .put(static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(&attr)))
+                                                       .put(std::uint64_t{0})
+                                                       .put(std::uint32_t{0})
+                                                       .bytes())
+                    .ok());
+    // The host asks which file that is, and is shown it: it runs now.
+    ASSERT_TRUE(control::receive_packet(socket.get()).ok());
+    ASSERT_TRUE(control::send_packet(socket.get(), WireWriter(MessageType::kAnswer, 2).put(std::int64_t{0}).bytes(), static_cast<int>(program)).ok());
+    bpf().close(program);
+    EXPECT_GT(bpf().fd_by_id(uapi::BPF_PROG_GET_FD_BY_ID, id), 0) << "the run holds it";
+    bpf().close_all();
+    if (host_ends) break;
+    ::shutdown(socket.get(), SHUT_RDWR);
+    EXPECT_TRUE(settles_at(before)) << leaks();
+    others_are_served();
+  }
+  client_ = nullptr;
+  runtime_ = nullptr;  // does not wait for it either
+}
+
 /// Packets of noise: headers that mean something here and there, bodies that seldom do, files of every kind.
 TEST_F(HostileClient, PacketsOfNoise) {
   const std::size_t before = live();

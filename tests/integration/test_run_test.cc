@@ -3,6 +3,8 @@
 
 #include <array>
 
+#include "runtime/runtime_impl.h"
+#include "syscall/bpf.h"
 #include "tests/integration/world.h"
 
 namespace ring3::test {
@@ -131,6 +133,12 @@ TEST_F(TestRun, SyscallProgramsWorkOnTheirContext) {
   EXPECT_EQ(ctx[1], 42u);
   attr.test.ctx_size_in = 8;  // less than the program reaches
   EXPECT_EQ(run(attr), -EINVAL);
+  attr.test.ctx_size_in = 65536;  // whether or not so much can be read
+  attr.test.ctx_in = 8;
+  EXPECT_EQ(run(attr), -EINVAL);
+  attr.test.ctx_size_in = 65535;
+  EXPECT_EQ(run(attr), -EFAULT);
+  attr.test.ctx_in = reinterpret_cast<std::uintptr_t>(ctx);
   attr.test.ctx_size_in = sizeof(ctx);
   attr.test.repeat = 1;
   EXPECT_EQ(run(attr), -EINVAL);
@@ -159,6 +167,48 @@ TEST_F(TestRun, AHostRunsAProgramById) {
   EXPECT_EQ(static_cast<int>(called->ctx[4]), 8);
   const long member = bpf().load({.text = kAddText});
   EXPECT_EQ(runtime_->test_run(bpf().prog_info(member).id, {}).error(), Errno::kOpNotSupp);
+}
+
+/// Waits for so many looks and not longer.
+class ImpatientCaller final : public syscall::Caller {
+ public:
+  explicit ImpatientCaller(int looks) : looks_(looks), own_(model::Rights::all()) {}
+  const syscall::Credentials& credentials() const override { return own_.credentials(); }
+  model::Rights rights() const override { return own_.rights(); }
+  syscall::UserMemory& memory() override { return own_.memory(); }
+  syscall::ClientFiles& files() override { return own_.files(); }
+  mode_t umask() override { return own_.umask(); }
+  bool gave_up() noexcept override { return --looks_ <= 0; }
+
+ private:
+  int looks_;
+  syscall::OwnCaller own_;
+};
+
+TEST_F(TestRun, WhoGivesUpEndsHisRuns) {
+  const auto run_as = [&](syscall::Caller& who, uapi::bpf_attr& attr) {
+    return syscall::bpf(runtime_->impl().kernel(), who, uapi::BPF_PROG_TEST_RUN, reinterpret_cast<std::uintptr_t>(&attr), sizeof attr);
+  };
+  const Packet p = packet();
+  for (const std::uint32_t type : {uapi::BPF_PROG_TYPE_SOCKET_FILTER, uapi::BPF_PROG_TYPE_XDP, uapi::BPF_PROG_TYPE_SCHED_CLS, uapi::BPF_PROG_TYPE_FLOW_DISSECTOR}) {
+    const long program = load("r0 = 0\nexit", type);
+    ASSERT_GT(program, 0) << bpf().log();
+    ImpatientCaller soon(3);
+    uapi::bpf_attr attr = with_packet(program, p);
+    attr.test.repeat = UINT32_MAX;
+    attr.test.retval = 77;
+    EXPECT_EQ(run_as(soon, attr), -EINTR) << type;
+    EXPECT_EQ(attr.test.retval, 77u) << "nothing comes out";
+    ImpatientCaller never(0);
+    attr.test.repeat = 1;
+    EXPECT_EQ(run_as(never, attr), 0) << "one run is always made";
+  }
+  const long frames = load("r0 = 1\nexit", uapi::BPF_PROG_TYPE_XDP);
+  ImpatientCaller soon(3);
+  uapi::bpf_attr attr = with_packet(frames, p);
+  attr.test.repeat = UINT32_MAX;
+  attr.test.flags = uapi::BPF_F_TEST_XDP_LIVE_FRAMES;
+  EXPECT_EQ(run_as(soon, attr), -EINTR);
 }
 
 TEST_F(TestRun, WhatIsRefused) {

@@ -2,7 +2,7 @@
 #include <cstring>
 #include <string>
 
-#include "exec/client_memory.h"
+#include "exec/client.h"
 #include "tests/support/helper_test.h"
 
 namespace ring3::exec {
@@ -131,7 +131,7 @@ TEST_F(HelpersTest, ProbeReadStrings) {
 }
 
 /// Eight bytes of another process, at address 100.
-class FakeClient final : public ClientMemory {
+class FakeClient final : public Client {
  public:
   bool read(std::uint64_t address, void* into, std::size_t bytes) noexcept override {
     if (address < 100 || address + bytes > 108) return false;
@@ -139,6 +139,15 @@ class FakeClient final : public ClientMemory {
     return true;
   }
   bool write(std::uint64_t, const void*, std::size_t) noexcept override { return false; }
+  long command(int number, void* attr, std::uint32_t bytes) noexcept override {
+    return number == 5 && bytes == 8 ? *static_cast<const int*>(attr) : -22;
+  }
+  long close(int fd) noexcept override { return fd == 3 ? 0 : -9; }
+  long symbol(std::string_view name, std::uint64_t* address) noexcept override {
+    if (name != "known") return -2;
+    *address = 0x1000;
+    return 0;
+  }
 
  private:
   const char text_[9] = "client\0x";
@@ -156,6 +165,27 @@ TEST_F(HelpersTest, UserMemoryOfASyscallProgramIsTheClients) {
   EXPECT_STREQ(to, "ient");
   EXPECT_EQ(call(BPF_FUNC_probe_read_user_str, to, 8, 107), -14);
   EXPECT_EQ(call(BPF_FUNC_copy_from_user, to, 8, to), -14);  // host memory is not the client's
+}
+
+TEST_F(HelpersTest, SyscallProgramsActForTheirClient) {
+  FakeClient client;
+  const std::uint64_t attr = 77;
+  std::uint64_t address = 1;
+  EXPECT_EQ(call(BPF_FUNC_sys_bpf, 5, &attr, 8), -22);  // nobody to act for
+  EXPECT_EQ(call(BPF_FUNC_sys_close, 3), -9);
+  EXPECT_EQ(call(BPF_FUNC_kallsyms_lookup_name, "known", 6, 0, &address), -1);
+  EXPECT_EQ(address, 0u);
+  run_.client = &client;
+  EXPECT_EQ(call(BPF_FUNC_sys_bpf, 5, &attr, 8), 77);
+  EXPECT_EQ(call(BPF_FUNC_sys_bpf, 6, &attr, 8), -22);
+  EXPECT_EQ(call(BPF_FUNC_sys_close, 3), 0);
+  EXPECT_EQ(call(BPF_FUNC_sys_close, 4), -9);
+  EXPECT_EQ(call(BPF_FUNC_kallsyms_lookup_name, "known", 6, 0, &address), 0);
+  EXPECT_EQ(address, 0x1000u);
+  EXPECT_EQ(call(BPF_FUNC_kallsyms_lookup_name, "other", 6, 0, &address), -2);
+  EXPECT_EQ(address, 0u);
+  for (const std::uint64_t size : {0u, 1u, 5u}) EXPECT_EQ(call(BPF_FUNC_kallsyms_lookup_name, "known", size, 0, &address), -22) << size;
+  EXPECT_EQ(call(BPF_FUNC_kallsyms_lookup_name, "known", 6, 1, &address), -22);
 }
 
 TEST_F(HelpersTest, TracingQuestions) {

@@ -3,7 +3,7 @@
 // syscall program, where user memory is that of the client it runs for.
 #include <cstring>
 
-#include "exec/client_memory.h"
+#include "exec/client.h"
 #include "exec/fault.h"
 #include "exec/helpers/rows.h"
 #include "exec/run_context.h"

@@ -34,12 +34,14 @@ HelperRows ringbuf_helpers();
 HelperRows trace_helpers();
 HelperRows storage_helpers();
 HelperRows event_helpers();
+HelperRows packet_event_helpers();  // not among the numbers of enum bpf_func_id
 HelperRows object_helpers();
 HelperRows deferred_helpers();
 HelperRows dynptr_helpers();
 HelperRows seq_helpers();
 HelperRows show_helpers();
 HelperRows stack_helpers();
+HelperRows syscall_helpers();
 
 /// What a helper returns for an error: the negated errno as a 64-bit register.
 constexpr std::uint64_t error_register(Errno e) { return static_cast<std::uint64_t>(std::int64_t{to_syscall(e)}); }

@@ -15,7 +15,7 @@ Table join() {
                                 print_helpers(), text_helpers(), probe_helpers(), trace_helpers(), packet_helpers(), frame_helpers(), redirect_helpers(), network_helpers(), vlan_helpers(),
                                 lock_helpers(), ringbuf_helpers(), storage_helpers(), event_helpers(),
                                 object_helpers(), deferred_helpers(), dynptr_helpers(), seq_helpers(),
-                                show_helpers(), stack_helpers()})
+                                show_helpers(), stack_helpers(), syscall_helpers()})
     for (const rewrite::HelperCall& row : rows) {
       RING3_CHECK(row.id < table.size() && table[row.id] == nullptr, "a helper has one row");
       table[row.id] = &row;
@@ -28,7 +28,7 @@ Table join() {
 const rewrite::HelperCall* find_helper(std::uint32_t id) noexcept {
   static const Table table = join();
   if (id < table.size()) return table[id];
-  for (const HelperRows rows : {packet_load_helpers(), xdp_redirect_helpers(), weak_helpers(), tail_call_helpers()})
+  for (const HelperRows rows : {packet_load_helpers(), xdp_redirect_helpers(), weak_helpers(), tail_call_helpers(), packet_event_helpers()})
     for (const rewrite::HelperCall& row : rows)
       if (row.id == id) return &row;
   return nullptr;

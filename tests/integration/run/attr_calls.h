@@ -36,6 +36,7 @@ enum CallSlot {
   kFirstPointer,
   kToZeros = kFirstPointer, /* a page to read and write */
   kToProgram,               /* r0 = 0; exit */
+  kToTypes,                 /* an int, 45 bytes */
   kToLicense,
   kToPath,                  /* "/sys/fs/bpf/attr_calls" */
   kToReadOnly,
@@ -65,13 +66,19 @@ struct call_stage {
   unsigned char *zeros, *texts, *read_only, *end, *nothing, *room;
 };
 
+/* magic, version, header's length; types at 0, 16 bytes; strings behind, 5 bytes: an int. */
+static const uint32_t kCallTypes[] = {0x0001eb9f, 24, 0, 16, 16, 5, 1, 0x01000000, 4, 0x01000020, 0x746e6900, 0};
+enum { kCallTypesBytes = 24 + 16 + 5 };
+
 static inline void dress_stage(struct call_stage *stage) {
   static const unsigned char kProgram[16] = {0xb7, 0, 0, 0, 0, 0, 0, 0, 0x95};
   memset(stage->zeros, 0, kPageBytes);
+  memset(stage->end, 0, kPageBytes);
   memset(stage->texts, 0, kPageBytes);
   memcpy(stage->texts, kProgram, sizeof kProgram);
   memcpy(stage->texts + 64, "GPL", 4);
   memcpy(stage->texts + 128, "/sys/fs/bpf/attr_calls", 23);
+  memcpy(stage->texts + 256, kCallTypes, sizeof kCallTypes);
 }
 
 /* Low addresses, which nobody else is given: what stands nowhere stays so, and every process has the same. */
@@ -90,8 +97,6 @@ static inline int call_file(int kind, int fd) {
 
 /* 0, or -1: what is needed cannot be made. */
 static inline int open_stage(struct call_stage *stage, call_door door, void *context) {
-  /* magic, version, header's length; types at 0, 16 bytes; strings behind, 5 bytes: an int. */
-  static const uint32_t kTypes[] = {0x0001eb9f, 24, 0, 16, 16, 5, 1, 0x01000000, 4, 0x01000020, 0x746e6900, 0};
   union bpf_attr attr;
   int ends[2], fd;
   for (fd = 0; fd < 3; ++fd) /* small numbers are files everywhere, and no objects */
@@ -126,8 +131,8 @@ static inline int open_stage(struct call_stage *stage, call_door door, void *con
   attr.license = (uintptr_t)stage->texts + 64;
   stage->fds[kFdProgram] = call_file(kFdProgram, (int)door(context, BPF_PROG_LOAD, &attr, sizeof attr));
   memset(&attr, 0, sizeof attr);
-  attr.btf = (uintptr_t)kTypes;
-  attr.btf_size = 24 + 16 + 5;
+  attr.btf = (uintptr_t)kCallTypes;
+  attr.btf_size = kCallTypesBytes;
   stage->fds[kFdTypes] = call_file(kFdTypes, (int)door(context, BPF_BTF_LOAD, &attr, sizeof attr));
   for (fd = kFdHash; fd < kFdClosed; ++fd)
     if (stage->fds[fd] < 0) return -1;
@@ -148,6 +153,7 @@ static inline uint64_t call_address(const struct call_stage *stage, int slot) {
   switch (slot) {
     case kToZeros: return (uintptr_t)stage->zeros;
     case kToProgram: return (uintptr_t)stage->texts;
+    case kToTypes: return (uintptr_t)stage->texts + 256;
     case kToLicense: return (uintptr_t)stage->texts + 64;
     case kToPath: return (uintptr_t)stage->texts + 128;
     case kToReadOnly: return (uintptr_t)stage->read_only;
