@@ -32,11 +32,15 @@ struct HookDef {
 /// What programs answer when they leave the decision to the next one, and what run() gives when all did.
 inline constexpr std::uint32_t kHookNext = UINT32_MAX;
 
-/// One such place; stays as long as its runtime. Copies mean the same place.
+/// One such place; stays until it is removed, or as long as its runtime. Copies mean the same place.
 class Hook {
  public:
   /// Makes a place. Errors: kInval device 0 or another kind; kExist the device has it already.
   static Result<Hook> add(Runtime& runtime, const HookDef& def);
+
+  /// Takes the place away, as when a device goes: programs run no more, links become detached (LINK_UPDATE: ENOLINK), clients find no such
+  /// device (ENODEV). Not after the runtime's end. Errors: kNoEnt it was removed already; kNoMem, and nothing has changed.
+  Result<void> remove();
 
   /// Runs what is attached, in order, on a copy of a packet that starts with its link-layer header (at least 14 bytes);
   /// the first answer other than kHookNext is the result. Thread-safe; never blocks unless a program does.
@@ -46,7 +50,8 @@ class Hook {
   std::size_t size() const;
 
  private:
-  explicit Hook(std::shared_ptr<attach::HookPoint> point) : point_(std::move(point)) {}
+  Hook(Runtime& runtime, std::shared_ptr<attach::HookPoint> point) : runtime_(&runtime), point_(std::move(point)) {}
+  Runtime* runtime_;
   std::shared_ptr<attach::HookPoint> point_;
 };
 

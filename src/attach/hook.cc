@@ -32,7 +32,7 @@ class HookLink final : public Link {
     if (!done.ok()) wish_ = std::move(wish);
     return done;
   }
-  Result<void> leave() RING3_REQUIRES(mutex_) { return point_->list().detach(program().get(), this, 0, {}, 0); }
+  void leave() noexcept { point_->list().leave(this); }
   Result<void> replace(Ref<Object> next, const Ref<Object>& expected) RING3_REQUIRES(mutex_) {
     if (expected && !(expected == target_locked())) return Errno::kPerm;
     if (static_cast<const prog::Program&>(*next).type() != program()->type()) return Errno::kInval;
@@ -59,7 +59,7 @@ void fill_info(const Link& link, uapi::bpf_link_info& info) {
 }
 
 // Callbacks run under the link's mutex, which the analysis cannot see through a function pointer.
-void release(Link& l) noexcept RING3_NO_THREAD_SAFETY_ANALYSIS { (void)hook_link(l).leave().ok(); }
+void release(Link& l) noexcept { hook_link(l).leave(); }
 
 constexpr LinkOps ops_of(uapi::bpf_link_type type, const char* name) {
   return {
@@ -67,7 +67,11 @@ constexpr LinkOps ops_of(uapi::bpf_link_type type, const char* name) {
       .name = name,
       .attach = [](Link& l) RING3_NO_THREAD_SAFETY_ANALYSIS { return hook_link(l).take_place(); },
       .release = &release,
-      .detach = [](Link& l) RING3_NO_THREAD_SAFETY_ANALYSIS { return hook_link(l).leave(); },
+      .detach =
+          [](Link& l) {
+            hook_link(l).leave();
+            return Result<void>();
+          },
       .update_prog = [](Link& l, Ref<Object> next, Ref<Object> expected,
                         std::uint32_t) RING3_NO_THREAD_SAFETY_ANALYSIS {
         return hook_link(l).replace(std::move(next), expected);
@@ -95,6 +99,20 @@ Result<std::shared_ptr<HookPoint>> Hooks::add(std::uint32_t attach_type, std::ui
   MutexLock lock(mutex_);
   points_.push_back(point);
   return point;
+}
+
+Result<void> Hooks::remove(HookPoint& point) {
+  std::shared_ptr<HookPoint> keep;  // dropped behind the lock
+  std::vector<Ref<Link>> links = RING3_TRY(point.list().close());
+  {
+    MutexLock lock(mutex_);
+    const auto at = std::find_if(points_.begin(), points_.end(), [&](const auto& each) { return each.get() == &point; });
+    if (at == points_.end()) return Errno::kNoEnt;
+    keep = std::move(*at);
+    points_.erase(at);
+  }
+  for (const Ref<Link>& link : links) (void)link->detach().ok();
+  return {};
 }
 
 std::shared_ptr<HookPoint> Hooks::find(std::uint32_t attach_type, std::uint32_t ifindex) const {

@@ -1,5 +1,5 @@
 // Places of the host where clients attach programs in order: one HookPoint per device and direction, made by the host and
-// never taken away while the runtime lives. What kinds of place there are, which programs they take and how a run goes on
+// there until the host takes it away: links then are detached. What kinds of place there are, which programs they take and how a run goes on
 // from one program to the next are rows.
 #pragma once
 
@@ -50,6 +50,8 @@ class Hooks {
  public:
   /// Errors: kInval no ordered hook has this attach type, or device 0; kExist the device has this point already.
   Result<std::shared_ptr<HookPoint>> add(std::uint32_t attach_type, std::uint32_t ifindex, std::string name);
+  /// What is attached there goes, links become detached. Errors: kNoEnt it was removed already; kNoMem.
+  Result<void> remove(HookPoint& point);
   /// Null: the host has no such point.
   std::shared_ptr<HookPoint> find(std::uint32_t attach_type, std::uint32_t ifindex) const;
   bool has_device(std::uint32_t ifindex) const;

@@ -46,8 +46,9 @@ TreeAnswer TreeNode::run(const TreeKind& kind, void* ctx) const noexcept {
   rcu::ReadSection section;
   const Effective* now = places_[index_of(kind)].effective.load(std::memory_order_acquire);
   if (now == nullptr) return all;
-  for (const Ref<prog::Program>& program : now->programs) {
-    const auto answer = static_cast<std::uint32_t>(program->entry()->run(exec::RunArgs{.ctx = ctx}));
+  for (const Turn& turn : now->turns) {
+    if (turn.left.load(std::memory_order_acquire)) continue;
+    const auto answer = static_cast<std::uint32_t>(turn.program->entry()->run(exec::RunArgs{.ctx = ctx}));
     all.allowed = all.allowed && (kind.congestion ? (answer & 1) != 0 : answer != 0);
     all.congested = all.congested || (kind.congestion && (answer >> 1) != 0);
   }
@@ -166,10 +167,10 @@ std::unique_ptr<TreeNode::Effective> HookTree::effective_of(const TreeNode& node
   }
   if (programs == 0) return nullptr;
   auto list = std::make_unique<TreeNode::Effective>();
-  list->programs.reserve(programs);
+  list->turns.reserve(programs);
   const auto append = [&list](const TreeNode::Place& place, bool preorder) {
     for (const TreeNode::Entry& entry : place.entries)
-      if (((entry.flags & uapi::BPF_F_PREORDER) != 0) == preorder) list->programs.push_back(entry.program);
+      if (((entry.flags & uapi::BPF_F_PREORDER) != 0) == preorder) list->turns.emplace_back(entry.program, entry.link);
   };
   std::for_each(counted.rbegin(), counted.rend(), [&](const auto* place) { append(*place, true); });
   std::for_each(counted.begin(), counted.end(), [&](const auto* place) { append(*place, false); });
@@ -191,12 +192,16 @@ void HookTree::commit(TreeNode& node, std::size_t kind, Entries entries, std::ui
   } undo{place, entries, place.mode};
   place.entries.swap(entries);
   place.mode = place.entries.empty() ? 0 : mode;
+  publish_below(node, kind);
+  undo.armed = false;
+}
+
+void HookTree::publish_below(TreeNode& node, std::size_t kind) {
   std::vector<TreeNode*> below{&node};
   for (std::size_t i = 0; i < below.size(); ++i) below.insert(below.end(), below[i]->children_.begin(), below[i]->children_.end());
   std::vector<std::unique_ptr<TreeNode::Effective>> lists;
   lists.reserve(below.size());
   for (const TreeNode* n : below) lists.push_back(effective_of(*n, kind));
-  undo.armed = false;
   for (std::size_t i = 0; i < below.size(); ++i) below[i]->places_[kind].publish(std::move(lists[i]));
 }
 
@@ -244,6 +249,28 @@ Result<void> HookTree::detach(TreeNode& node, const TreeKind& kind, const prog::
   return {};
 }
 
+void HookTree::leave(TreeNode& node, const TreeKind& kind, const Link* link) noexcept {
+  const std::size_t at = index_of(kind);
+  MutexLock lock(mutex_);
+  TreeNode::Place& place = node.places_[at];
+  const auto entry = std::find_if(place.entries.begin(), place.entries.end(), [link](const TreeNode::Entry& e) { return e.link == link; });
+  if (entry == place.entries.end()) return;  // the node was removed
+  place.entries.erase(entry);
+  if (place.entries.empty()) place.mode = 0;
+  try {
+    publish_below(node, at);
+  } catch (const std::bad_alloc&) {
+    take_turns(node, at, link);
+  }
+}
+
+void HookTree::take_turns(TreeNode& node, std::size_t kind, const Link* link) noexcept {
+  if (TreeNode::Effective* now = node.places_[kind].effective.load(std::memory_order_relaxed))
+    for (Turn& turn : now->turns)
+      if (turn.link == link) turn.left.store(true, std::memory_order_release);
+  for (TreeNode* child : node.children_) take_turns(*child, kind, link);
+}
+
 Result<void> HookTree::update(TreeNode& node, const TreeKind& kind, const Link* link, Ref<prog::Program> program) {
   const std::size_t at = index_of(kind);
   MutexLock lock(mutex_);
@@ -264,7 +291,8 @@ HookTree::View HookTree::view(const TreeNode& node, const TreeKind& kind, bool e
   View view;
   if (effective) {
     if (const TreeNode::Effective* now = place.effective.load(std::memory_order_relaxed))
-      for (const Ref<prog::Program>& program : now->programs) view.programs.push_back(program->id());
+      for (const Turn& turn : now->turns)
+        if (!turn.left.load(std::memory_order_relaxed)) view.programs.push_back(turn.program->id());
     return view;
   }
   view.mode = place.mode;

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "attach/link.h"
+#include "attach/turn.h"
 #include "base/mutex.h"
 #include "object/rcu.h"
 #include "prog/program.h"
@@ -75,7 +76,7 @@ class TreeNode {
   };
   struct Effective {
     rcu::Deferred retired;  // first: the deferred call gets its address
-    std::vector<Ref<prog::Program>> programs;
+    std::vector<Turn> turns;
   };
   struct Place {
     std::vector<Entry> entries;
@@ -120,6 +121,8 @@ class HookTree {
   Result<void> attach(TreeNode& node, const TreeKind& kind, Wish wish);
   /// program, link null: the one that is here, whichever; not where several may be. Errors: kNoEnt; kInval none named among several.
   Result<void> detach(TreeNode& node, const TreeKind& kind, const prog::Program* program, const Link* link);
+  /// A link goes, for good: its program gets no further turn. Allocates where it can and does without where it cannot.
+  void leave(TreeNode& node, const TreeKind& kind, const Link* link) noexcept;
   /// Another program for a link, in its place. Errors: kNoLink the node was removed; kNoEnt.
   Result<void> update(TreeNode& node, const TreeKind& kind, const Link* link, Ref<prog::Program> next);
 
@@ -138,6 +141,9 @@ class HookTree {
   static std::unique_ptr<TreeNode::Effective> effective_of(const TreeNode& node, std::size_t kind);
   /// The node's entries become these, and every effective list what follows. std::bad_alloc: nothing has changed.
   void commit(TreeNode& node, std::size_t kind, Entries entries, std::uint32_t mode) RING3_REQUIRES(mutex_);
+  /// New effective lists for the node and everything below. std::bad_alloc: nothing has changed.
+  static void publish_below(TreeNode& node, std::size_t kind);
+  static void take_turns(TreeNode& node, std::size_t kind, const Link* link) noexcept;
 
   mutable Mutex mutex_;
   std::vector<std::shared_ptr<TreeNode>> nodes_ RING3_GUARDED_BY(mutex_);

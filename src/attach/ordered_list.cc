@@ -1,5 +1,8 @@
 #include "attach/ordered_list.h"
 
+#include <algorithm>
+#include <memory>
+#include <new>
 #include <utility>
 
 #include "base/try.h"
@@ -53,6 +56,7 @@ Result<int> OrderedList::directed(int place, std::uint32_t flags, const Relative
 Result<void> OrderedList::attach(Ref<prog::Program> program, const Link* link, const prog::Program* replaced,
                                  std::uint32_t flags, const Relative& to, std::uint64_t revision) {
   MutexLock lock(mutex_);
+  if (closed_) return Errno::kNoDev;
   if (revision != 0 && revision != revision_) return Errno::kStale;
   for (const OrderedEntry& entry : entries_)
     if (entry.program == program) return Errno::kExist;
@@ -104,10 +108,57 @@ Result<void> OrderedList::detach(const prog::Program* program, const Link* link,
   return {};
 }
 
+void OrderedList::leave(const Link* link) noexcept {
+  MutexLock lock(mutex_);
+  const auto at = std::find_if(entries_.begin(), entries_.end(), [link](const OrderedEntry& entry) { return entry.link == link; });
+  if (at == entries_.end()) return;
+  entries_.erase(at);
+  ++revision_;
+  try {
+    swap_in(make(entries_));
+  } catch (const std::bad_alloc&) {
+    for (Turn& turn : published_.load(std::memory_order_relaxed)->turns)
+      if (turn.link == link) turn.left.store(true, std::memory_order_release);
+  }
+}
+
+Result<std::vector<Ref<Link>>> OrderedList::close() {
+  std::vector<Ref<Link>> links;
+  std::vector<OrderedEntry> gone;  // dropped behind the lock
+  MutexLock lock(mutex_);
+  try {
+    links.reserve(entries_.size());
+  } catch (const std::bad_alloc&) {
+    return Errno::kNoMem;
+  }
+  for (const OrderedEntry& entry : entries_) {
+    // A link whose last reference goes right now waits for the mutex to leave, so its memory is there.
+    auto* const link = const_cast<Link*>(entry.link);
+    if (link != nullptr && link->try_ref()) links.push_back(Ref<Link>::adopt(link));
+  }
+  gone.swap(entries_);
+  closed_ = true;
+  ++revision_;
+  swap_in(nullptr);
+  return links;
+}
+
 void OrderedList::publish(std::vector<OrderedEntry> next) {
-  auto* fresh = next.empty() ? nullptr : new Published{{}, next};
+  Published* const fresh = make(next);
   entries_ = std::move(next);
   ++revision_;
+  swap_in(fresh);
+}
+
+OrderedList::Published* OrderedList::make(const std::vector<OrderedEntry>& entries) {
+  if (entries.empty()) return nullptr;
+  auto list = std::make_unique<Published>();
+  list->turns.reserve(entries.size());
+  for (const OrderedEntry& entry : entries) list->turns.emplace_back(entry.program, entry.link);
+  return list.release();
+}
+
+void OrderedList::swap_in(Published* fresh) {
   Published* old = published_.exchange(fresh, std::memory_order_acq_rel);
   if (old != nullptr)
     rcu::call_after_readers(&old->retired, [](rcu::Deferred* node) { delete reinterpret_cast<Published*>(node); });
@@ -122,8 +173,9 @@ std::uint32_t OrderedList::run(void* ctx, std::uint32_t next) const noexcept {
   rcu::ReadSection section;
   const Published* now = published_.load(std::memory_order_acquire);
   if (now == nullptr) return next;
-  for (const OrderedEntry& entry : now->entries) {
-    const auto answer = static_cast<std::uint32_t>(entry.program->entry()->run(exec::RunArgs{.ctx = ctx}));
+  for (const Turn& turn : now->turns) {
+    if (turn.left.load(std::memory_order_acquire)) continue;
+    const auto answer = static_cast<std::uint32_t>(turn.program->entry()->run(exec::RunArgs{.ctx = ctx}));
     if (answer != next) return answer;
   }
   return next;

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "attach/link.h"
+#include "attach/turn.h"
 #include "base/mutex.h"
 #include "object/rcu.h"
 #include "prog/program.h"
@@ -56,6 +57,12 @@ class OrderedList {
   Result<void> detach(const prog::Program* program, const Link* link, std::uint32_t flags, const Relative& to,
                       std::uint64_t revision);
 
+  /// A link goes, for good: its program gets no further turn. Allocates where it can and does without where it cannot.
+  void leave(const Link* link) noexcept;
+  /// The place is taken away: no program runs there from now on, and none comes (kNoDev). Gives the links that stood here, those whose last
+  /// reference is not going at this moment; they are detached by the caller. Errors: kNoMem, and nothing has changed.
+  Result<std::vector<Ref<Link>>> close();
+
   struct View {
     std::uint64_t revision;
     std::vector<OrderedEntry> entries;
@@ -69,7 +76,7 @@ class OrderedList {
  private:
   struct Published {
     rcu::Deferred retired;  // first: the deferred call gets its address
-    std::vector<OrderedEntry> entries;
+    std::vector<Turn> turns;
   };
   static constexpr int kNowhere = -1000;
 
@@ -78,11 +85,15 @@ class OrderedList {
   Result<int> exact(const prog::Program& program, const Link* link) const RING3_REQUIRES(mutex_);
   /// `place`, narrowed by the directions in flags. Errors: kNoEnt, kRange.
   Result<int> directed(int place, std::uint32_t flags, const Relative& to) const RING3_REQUIRES(mutex_);
+  /// These are the entries now. std::bad_alloc: nothing has changed.
   void publish(std::vector<OrderedEntry> next) RING3_REQUIRES(mutex_);
+  static Published* make(const std::vector<OrderedEntry>& entries);
+  void swap_in(Published* fresh) RING3_REQUIRES(mutex_);
 
   mutable Mutex mutex_;
   std::vector<OrderedEntry> entries_ RING3_GUARDED_BY(mutex_);
   std::uint64_t revision_ RING3_GUARDED_BY(mutex_) = 1;
+  bool closed_ RING3_GUARDED_BY(mutex_) = false;
   std::atomic<Published*> published_{nullptr};
 };
 

@@ -22,10 +22,7 @@ class TreeLink final : public Link {
   Result<void> take_place() RING3_REQUIRES(mutex_) {
     return tree_.attach(*node_, kind_, {.program = program(), .link = this, .flags = flags_ | uapi::BPF_F_ALLOW_MULTI});
   }
-  Result<void> leave() RING3_REQUIRES(mutex_) {
-    if (auto left = tree_.detach(*node_, kind_, nullptr, this); !left.ok() && left.error() == Errno::kNoMem) return left;
-    return {};  // the node may have been removed
-  }
+  void leave() noexcept { tree_.leave(*node_, kind_, this); }
   Result<void> replace(Ref<Object> next, const Ref<Object>& expected) RING3_REQUIRES(mutex_) {
     if (static_cast<const prog::Program&>(*next).type() != program()->type()) return Errno::kInval;
     if (expected && !(expected == target_locked())) return Errno::kPerm;
@@ -46,14 +43,18 @@ class TreeLink final : public Link {
 TreeLink& tree_link(Link& link) { return static_cast<TreeLink&>(link); }
 
 // Callbacks run under the link's mutex, which the analysis cannot see through a function pointer.
-void release(Link& l) noexcept RING3_NO_THREAD_SAFETY_ANALYSIS { (void)tree_link(l).leave().ok(); }
+void release(Link& l) noexcept { tree_link(l).leave(); }
 
 const LinkOps kTreeLink = {
     .type = uapi::BPF_LINK_TYPE_CGROUP,
     .name = "cgroup",
     .attach = [](Link& l) RING3_NO_THREAD_SAFETY_ANALYSIS { return tree_link(l).take_place(); },
     .release = &release,
-    .detach = [](Link& l) RING3_NO_THREAD_SAFETY_ANALYSIS { return tree_link(l).leave(); },
+    .detach =
+        [](Link& l) {
+          tree_link(l).leave();
+          return Result<void>();
+        },
     .update_prog = [](Link& l, Ref<Object> next, Ref<Object> expected,
                       std::uint32_t) RING3_NO_THREAD_SAFETY_ANALYSIS { return tree_link(l).replace(std::move(next), expected); },
     .fill_info =

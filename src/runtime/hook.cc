@@ -18,8 +18,16 @@ static_assert(static_cast<int>(HookKind::kNetkitPeer) == uapi::BPF_NETKIT_PEER);
 
 Result<Hook> Hook::add(Runtime& runtime, const HookDef& def) {
   try {
-    return Hook(RING3_TRY(
+    return Hook(runtime, RING3_TRY(
         runtime.impl().kernel().hooks().add(static_cast<std::uint32_t>(def.kind), def.device, def.name)));
+  } catch (const std::bad_alloc&) {
+    return Errno::kNoMem;
+  }
+}
+
+Result<void> Hook::remove() {
+  try {
+    return runtime_->impl().kernel().hooks().remove(*point_);
   } catch (const std::bad_alloc&) {
     return Errno::kNoMem;
   }

@@ -2,13 +2,17 @@
 // left, and the same step succeeds afterwards (behaviour.md F.1.3).
 #include <gtest/gtest.h>
 
+#include <sys/mman.h>
 #include <unistd.h>
 
+#include <array>
 #include <functional>
 #include <vector>
 
 #include "base/fault_point.h"
+#include "base/owned_fd.h"
 #include "object/rcu.h"
+#include "ring3/hook.h"
 #include "runtime/runtime_impl.h"
 #include "tests/integration/allocation_faults.h"
 #include "tests/integration/kptr_world.h"
@@ -124,6 +128,50 @@ TEST_F(AllocationFailures, MapsThatHoldReferences) {
                    return uses.ok() ? 0L : to_syscall(uses.error());
                  }});
   bpf().close(map);
+}
+
+/// A link goes when its last descriptor does, whether or not there is memory for a list without it.
+TEST_F(AllocationFailures, LinksOfHooksGoWithoutMemory) {
+  constexpr std::uint32_t kDevice = 7;
+  Hook hook = Hook::add(*runtime_, {.device = kDevice, .name = "in"}).value();
+  const OwnedFd file(::memfd_create("node", MFD_CLOEXEC)), below(::memfd_create("below", MFD_CLOEXEC));
+  HookNode node = HookNode::add(*runtime_, {.file = file.get()}).value(), child = HookNode::add(*runtime_, {.file = below.get()}, &node).value();
+  const long two = bpf().load({.text = "r0 = 2\nexit", .prog_type = uapi::BPF_PROG_TYPE_SCHED_CLS}),
+             no = bpf().load({.text = "r0 = 0\nexit", .member = uapi::BPF_CGROUP_INET_INGRESS, .prog_type = uapi::BPF_PROG_TYPE_CGROUP_SKB}),
+             other = bpf().load({.text = "r0 = -1\nexit", .prog_type = uapi::BPF_PROG_TYPE_SCHED_CLS});
+  uapi::bpf_attr attach = BpfClient::zero();
+  attach.target_ifindex = kDevice;
+  attach.attach_bpf_fd = static_cast<std::uint32_t>(other);
+  attach.attach_type = uapi::BPF_TCX_INGRESS;
+  ASSERT_EQ(bpf().bpf(uapi::BPF_PROG_ATTACH, attach), 0);
+  const std::array<std::byte, 64> packet{};
+  for (std::int64_t n = 0, fired = 1; fired != 0; ++n) {
+    uapi::bpf_attr attr = BpfClient::zero();
+    attr.link_create.prog_fd = static_cast<std::uint32_t>(two);
+    attr.link_create.target_ifindex = kDevice;
+    attr.link_create.attach_type = uapi::BPF_TCX_INGRESS;
+    const long at_hook = send(*runtime_, uapi::BPF_LINK_CREATE, attr);
+    attr = BpfClient::zero();
+    attr.link_create.prog_fd = static_cast<std::uint32_t>(no);
+    attr.link_create.target_fd = static_cast<std::uint32_t>(file.get());
+    attr.link_create.attach_type = uapi::BPF_CGROUP_INET_INGRESS;
+    const long at_node = send(*runtime_, uapi::BPF_LINK_CREATE, attr);
+    ASSERT_GT(at_hook, 0);
+    ASSERT_GT(at_node, 0);
+    ASSERT_EQ(hook.run(packet).value(), 2u);
+    ASSERT_FALSE(child.run(NodeHook::kIngress, packet).value().allowed);
+    {
+      AllocationFault fault(n);
+      ::close(static_cast<int>(at_hook));
+      ::close(static_cast<int>(at_node));
+      (void)bpf().next_id(uapi::BPF_LINK_GET_NEXT_ID, 0);
+      fired = fault.fired() ? 1 : 0;
+    }
+    EXPECT_EQ(bpf().next_id(uapi::BPF_LINK_GET_NEXT_ID, 0), 0u);
+    EXPECT_EQ(hook.run(packet).value(), kHookNext) << n;
+    EXPECT_EQ(hook.size(), 1u);
+    EXPECT_TRUE(child.run(NodeHook::kIngress, packet).value().allowed) << n;
+  }
 }
 
 TEST_F(AllocationFailures, FillAMap) {

@@ -130,6 +130,125 @@ TEST_F(OrderedHook, D_20_ErrorsOfOrderReplaceDetachAndQuery) {
   EXPECT_EQ(detach(0, uapi::BPF_F_AFTER), -EBUSY);
 }
 
+TEST_F(OrderedHook, D_20_TheListIsFullAtSixtyFour) {
+  const long a = answers(-1), other = bpf().load({.text = "r0 = 0\nexit", .prog_type = uapi::BPF_PROG_TYPE_SOCKET_FILTER});
+  EXPECT_EQ(attach(a, uapi::BPF_F_BEFORE | uapi::BPF_F_AFTER), -ERANGE) << "both ends of nothing are two places";
+  EXPECT_EQ(attach(a, uapi::BPF_F_BEFORE, static_cast<std::uint32_t>(other)), -EINVAL) << "a program of another type";
+  EXPECT_EQ(attach(a, uapi::BPF_F_BEFORE | uapi::BPF_F_LINK_ATTACH, static_cast<std::uint32_t>(a)), -EINVAL) << "a link that is none";
+  EXPECT_EQ(attach(a, uapi::BPF_F_BEFORE | uapi::BPF_F_LINK_ATTACH | uapi::BPF_F_ID, 9999), -ENOENT);
+  EXPECT_EQ(query().revision, 1u) << "nothing has changed";
+  for (int i = 0; i < 64; ++i) ASSERT_EQ(attach(answers(-1)), 0) << i;
+  EXPECT_EQ(attach(a), -ERANGE);
+  EXPECT_EQ(hook_link(a), -ERANGE);
+  EXPECT_EQ(query().count, 64u);
+  EXPECT_EQ(query().revision, 65u);
+}
+
+TEST_F(OrderedHook, D_21_ReplaceOfAProgramALinkAndNothing) {
+  const long a = answers(1), b = answers(2), c = answers(3), owned = answers(4);
+  EXPECT_EQ(attach(b, uapi::BPF_F_REPLACE, 0, 0, a), -ENOENT);
+  ASSERT_EQ(attach(a), 0);
+  ASSERT_GT(hook_link(owned, uapi::BPF_F_AFTER), 0);
+  EXPECT_EQ(attach(b, uapi::BPF_F_REPLACE, 0, 0, a), 0);
+  EXPECT_EQ(run(), 2u);
+  EXPECT_EQ(query().programs, (std::vector<std::uint32_t>{id(b), id(owned)}));
+  EXPECT_EQ(attach(c, uapi::BPF_F_REPLACE, 0, 0, owned), -EBUSY);
+  EXPECT_EQ(attach(c, uapi::BPF_F_REPLACE, 0, 0, a), -ENOENT);
+  // A direction is an assertion of the place the other one has.
+  EXPECT_EQ(attach(c, uapi::BPF_F_REPLACE | uapi::BPF_F_AFTER, static_cast<std::uint32_t>(owned), 0, b), -ERANGE);
+  EXPECT_EQ(attach(c, uapi::BPF_F_REPLACE | uapi::BPF_F_BEFORE, static_cast<std::uint32_t>(owned), 0, b), 0);
+  EXPECT_EQ(query().programs, (std::vector<std::uint32_t>{id(c), id(owned)}));
+  EXPECT_EQ(query().revision, 5u);
+}
+
+TEST_F(OrderedHook, D_22_DetachByProgramAndByPosition) {
+  const long a = answers(-1), b = answers(-1), c = answers(-1), owned = answers(-1);
+  EXPECT_EQ(detach(a), -ENOENT) << "an empty list";
+  EXPECT_EQ(detach(0, uapi::BPF_F_BEFORE), -ENOENT);
+  ASSERT_EQ(attach(a), 0);
+  ASSERT_EQ(attach(b), 0);
+  ASSERT_EQ(attach(c), 0);
+  EXPECT_EQ(detach(b, uapi::BPF_F_REPLACE), -EINVAL);
+  EXPECT_EQ(detach(owned), -ENOENT);
+  EXPECT_EQ(detach(0, uapi::BPF_F_BEFORE), 0);
+  EXPECT_EQ(query().programs, (std::vector<std::uint32_t>{id(b), id(c)}));
+  EXPECT_EQ(detach(0, uapi::BPF_F_AFTER), 0);
+  EXPECT_EQ(query().programs, (std::vector<std::uint32_t>{id(b)}));
+  ASSERT_GT(hook_link(owned), 0);
+  EXPECT_EQ(detach(owned), -EBUSY);
+  EXPECT_EQ(detach(0, uapi::BPF_F_AFTER), -EBUSY) << "the last is a link's";
+  EXPECT_EQ(detach(b), 0);
+}
+
+TEST_F(OrderedHook, D_23_QueriesWithTooLittleRoomAndFlags) {
+  const long a = answers(-1), b = answers(-1), c = answers(-1);
+  for (const long program : {a, b, c}) ASSERT_EQ(attach(program), 0);
+  const Seen one = query(1);
+  EXPECT_EQ(one.result, -ENOSPC);
+  EXPECT_EQ(one.count, 3u);
+  EXPECT_EQ(one.programs, (std::vector<std::uint32_t>{id(a)}));
+  EXPECT_EQ(query(0).result, 0);
+  EXPECT_EQ(query(0).count, 3u);
+  EXPECT_EQ(query(8, 1).result, -EINVAL);
+  uapi::bpf_attr attr = BpfClient::zero();
+  attr.query.target_ifindex = kDevice;
+  attr.query.attach_type = uapi::BPF_TCX_INGRESS;
+  attr.query.attach_flags = 1;
+  EXPECT_EQ(bpf().bpf(uapi::BPF_PROG_QUERY, attr), -EINVAL);
+}
+
+TEST_F(OrderedHook, D_24_ATargetThatGoesLeavesALinkWithoutOne) {
+  const long link = hook_link(answers(1));
+  ASSERT_GT(link, 0);
+  ASSERT_EQ(bpf().pin(link, "/sys/fs/bpf/of_the_device"), 0);
+  ASSERT_EQ(attach(answers(2)), 0);
+  ASSERT_EQ(run(), 1u);
+  ASSERT_TRUE(hook_.remove().ok());
+  EXPECT_EQ(hook_.remove().error(), Errno::kNoEnt);
+  EXPECT_EQ(run(), kHookNext);
+  EXPECT_EQ(hook_link(answers(3)), -ENODEV);
+  EXPECT_EQ(query().result, -ENODEV);
+  EXPECT_EQ(bpf().link_info(link).tcx.ifindex, 0u);
+  uapi::bpf_attr attr = BpfClient::zero();
+  attr.link_update.link_fd = static_cast<std::uint32_t>(link);
+  attr.link_update.new_prog_fd = static_cast<std::uint32_t>(answers(2));
+  EXPECT_EQ(bpf().bpf(uapi::BPF_LINK_UPDATE, attr), -ENOLINK);
+  EXPECT_EQ(bpf().link_detach(link), 0);
+  bpf().close(link);
+  EXPECT_GT(bpf().get("/sys/fs/bpf/of_the_device"), 0) << "the pin stays";
+}
+
+TEST_F(OrderedHook, D_37_IdsOfLinksAreThoseOfLinksThatAre) {
+  const long a = answers(-1);
+  std::atomic<bool> stop{false};
+  std::atomic<int> strange{0};
+  BpfClient walker(*runtime_, *host_btf_);
+  std::thread walk([&] {
+    while (!stop) {
+      for (std::uint32_t at = 0; (at = walker.next_id(uapi::BPF_LINK_GET_NEXT_ID, at)) != 0;) {
+        const long link = walker.fd_by_id(uapi::BPF_LINK_GET_FD_BY_ID, at);
+        // It may have gone meanwhile; one that is there is whole.
+        if (link < 0) strange += link != -ENOENT && link != -EAGAIN;
+        else strange += walker.link_info(link).prog_id == 0 || walker.link_info(link).type != uapi::BPF_LINK_TYPE_TCX;
+        if (link >= 0) walker.close(link);
+      }
+    }
+  });
+  for (int i = 0; i < 300; ++i) {
+    long link;
+    do link = hook_link(a);
+    while (link == -EEXIST);  // the walker holds the one before
+    EXPECT_GT(link, 0);
+    EXPECT_EQ(hook_link(a), -EEXIST);
+    bpf().close(link);
+    EXPECT_EQ(hook_link(a, uapi::BPF_F_BEFORE, 9999), -EBADF);
+  }
+  stop = true;
+  walk.join();
+  EXPECT_EQ(strange, 0);
+  EXPECT_EQ(bpf().next_id(uapi::BPF_LINK_GET_NEXT_ID, 0), 0u) << "what failed left none";
+}
+
 TEST_F(OrderedHook, D_24_LinksAreUpdatedDetachedAndDescribed) {
   const long a = answers(1), b = answers(2);
   const long link = hook_link(a);
