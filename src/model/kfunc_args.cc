@@ -48,7 +48,7 @@ KfuncArg describe_scalar(const btf::Btf& btf, btf::TypeId plain, const btf::Type
   const std::optional<btf::IntInfo> info = btf.integer(plain);
   arg.is_signed = info.has_value() && info->is_signed;
   if (has_suffix(name, "__k")) arg.kind = KfuncArgKind::kConst;
-  else if (name == "rdonly_buf_size" || name == "rdwr_buf_size") arg.kind = KfuncArgKind::kRetSize;
+  else if (name == "rdonly_buf_size" || name == "rdwr_buf_size") arg.kind = KfuncArgKind::kRetSize, arg.writable = name == "rdwr_buf_size";
   else if (has_suffix(name, "__szk")) arg.kind = KfuncArgKind::kConstMemSize;
   else if (has_suffix(name, "__sz")) arg.kind = KfuncArgKind::kMemSize;
   return arg;
@@ -76,7 +76,8 @@ const SpecialStruct* special_struct(std::string_view name) {
 KfuncArg describe_pointer(const btf::Btf& btf, const btf::Type& pointer, std::string_view name, bool sized,
                           std::string_view ctx_struct) {
   KfuncArg arg;
-  arg.nullable = has_suffix(name, "__nullable") || has_suffix(name, "__opt");
+  arg.optional = has_suffix(name, "__opt");
+  arg.nullable = arg.optional || has_suffix(name, "__nullable");
   arg.uninit = has_suffix(name, "__uninit");
   arg.sized = sized;
   arg.type = btf.skip_modifiers(pointer.type);

@@ -36,11 +36,13 @@ enum class KfuncArgKind : std::uint8_t {
 struct KfuncArg {
   KfuncArgKind kind = KfuncArgKind::kScalar;
   bool nullable = false;  // __nullable, __opt
+  bool optional = false;  // __opt: missing, whatever its size
   bool uninit = false;    // __uninit
   bool sized = false;     // the next argument is its size
   btf::TypeId type = 0;   // pointee, modifiers skipped; scalars: the type
   std::uint32_t bytes = 0;
   bool is_signed = false;
+  bool writable = false;  // kRetSize: of memory that the program may write (rdwr_buf_size)
 };
 
 enum class KfuncRet : std::uint8_t { kVoid, kScalar, kHostStruct, kMem, kUnsupported };

@@ -26,6 +26,9 @@ class World final : public testing::HostNames {
     const TypeId pair = b.add_ptr(b.add_struct("pair", 16, {{"a", u64, 0}, {"b", u64, 64}}));
     const TypeId seq = b.add_ptr(b.add_struct("bpf_iter_seq", 8, {{"opaque", u64, 0}}));
     const TypeId walk = b.add_ptr(b.add_struct("bpf_iter_walk", 8, {{"opaque", u64, 0}}));
+    const TypeId all = b.add_ptr(b.add_struct("bpf_iter_all", 8, {{"opaque", u64, 0}}));
+    const TypeId tail = b.add_array(u32, u32, 0);
+    const TypeId flex = b.add_ptr(b.add_struct("flex", 8, {{"n", u64, 0}, {"tail", tail, 64}}));
     const TypeId number = b.add_ptr(u64), text = b.add_ptr(character), small = b.add_ptr(i32);
     struct Function {
       std::string name;
@@ -55,10 +58,22 @@ class World final : public testing::HostNames {
     add("bpf_iter_walk_destroy", kKfuncIterDestroy, 0, {{"it", walk}});
     add("bpf_rcu_read_lock", 0, 0, {});
     add("bpf_rcu_read_unlock", 0, 0, {});
+    add("bpf_iter_all_new", kKfuncIterNew, i32, {{"it", all}});
+    add("bpf_iter_all_next", kKfuncIterNext | kKfuncRetNull, obj, {{"it", all}});
+    add("bpf_iter_all_destroy", kKfuncIterDestroy, 0, {{"it", all}});
+    add("obj_peek", kKfuncRcuProtected | kKfuncRetNull, obj, {});
+    add("obj_put_with", kKfuncRelease, 0, {{"obj", obj}, {"mem", nothing}, {"mem__sz", u32}});
+    add("flex_get", kKfuncAcquire | kKfuncRetNull, flex, {});
+    add("flex_put", kKfuncRelease, 0, {{"flex", flex}});
+    const TypeId flexes = b.add_ptr(b.add_struct("bpf_iter_flexes", 8, {{"opaque", u64, 0}}));
+    add("bpf_iter_flexes_new", kKfuncIterNew, i32, {{"it", flexes}});
+    add("bpf_iter_flexes_next", kKfuncIterNext | kKfuncRetNull, flex, {{"it", flexes}});
+    add("bpf_iter_flexes_destroy", kKfuncIterDestroy, 0, {{"it", flexes}});
     add("seq_value", 0, u32, {{"n", u32}, {"it__iter", seq}});
     add("seq_of_numbers", 0, u32, {{"it__iter", number}});
     add("sum", 0, u32, {{"mem", nothing}, {"mem__sz", u32}});
     add("sum_const", 0, u32, {{"mem", nothing}, {"mem__szk", u32}});
+    add("sum_null", 0, u32, {{"mem__nullable", nothing}, {"mem__sz", u32}});
     add("sum_opt", 0, u32, {{"mem__opt", nothing}, {"mem__sz", u32}});
     add("chosen", 0, u32, {{"n__k", u64}});
     add("passes", 0, u32, {{"meta__ign", nothing}, {"n", u32}});
@@ -66,6 +81,9 @@ class World final : public testing::HostNames {
     add("of_map", 0, u32, {{"p__map", nothing}});
     add("fills", 0, u32, {{"out__uninit", number}});
     add("reads", 0, u32, {{"in", pair}});
+    add("window_rw", kKfuncRetNull, number, {{"obj", obj}, {"rdwr_buf_size", u64}});
+    add("window_two", kKfuncRetNull, number, {{"rdonly_buf_size", u64}, {"rdwr_buf_size", u64}});
+    add("map_len", kKfuncTrustedArgs, u32, {{"map", b.add_ptr(b.add_struct("bpf_map", 8, {{"n", u64, 0}}))}});
     add("window", kKfuncRetNull, number, {{"obj", obj}, {"rdonly_buf_size", u64}});
     facts.host_btf = parsed(b);
     for (const Function& f : functions)
@@ -82,9 +100,15 @@ class World final : public testing::HostNames {
     words.frozen = true;
     words.constant_value = kWords;
     maps.push_back(words);
+    MapFacts ring;
+    ring.id = 2;
+    ring.type = uapi::BPF_MAP_TYPE_RINGBUF;
+    ring.max_entries = 4096;
+    ring.name = "ring";
+    maps.push_back(ring);
   }
-  bool map(std::string_view, std::int32_t& fd) const override {
-    fd = 0;
+  bool map(std::string_view name, std::int32_t& fd) const override {
+    fd = name == "words" ? 0 : 1;
     return true;
   }
 
@@ -104,7 +128,7 @@ class KfuncTest : public ::testing::Test {
     program.input.maps = world_.maps;
     program.input.rights = rights_;
     program.input.gpl_compatible = gpl_;
-    return program.judge(world_.facts);
+    return program.judge(world_.facts, &verified_);
   }
   void accepts(const std::string& body) { EXPECT_EQ(judge(body), "accepted") << body; }
   void refuses(const std::string& body, const std::string& words) {
@@ -113,6 +137,7 @@ class KfuncTest : public ::testing::Test {
   }
 
   World world_;
+  VerifiedProgram verified_;
   bool sleepable_ = false;
   bool gpl_ = true;
   model::Rights rights_ = model::Rights::all();
@@ -196,6 +221,69 @@ TEST_F(KfuncTest, RcuProtectedIteratorsLiveInOneSection) {
   refuses(lock + make + unlock + lock + next + end + unlock, "expected an RCU CS when using bpf_iter_walk_next");
 }
 
+TEST_F(KfuncTest, RcuProtectedResultsAreOfASection) {
+  const std::string lock = "call bpf_rcu_read_lock\n", unlock = "call bpf_rcu_read_unlock\n";
+  const std::string peek = "call obj_peek\nif r0 == 0 goto none\nr1 = r0\n", use = "call obj_rcu\n", none = "none:\n";
+  accepts(peek + use + none);  // a program that never sleeps is one section
+  sleepable_ = true;
+  accepts(lock + peek + use + none + unlock);
+  refuses(lock + peek + "r7 = r1\n" + unlock + "r1 = r7\n" + use + "goto out\n" + none + unlock, "R1 must be a rcu pointer");
+  refuses(peek + use + none, "kernel func obj_peek requires RCU critical section protection");
+}
+
+TEST_F(KfuncTest, WhatAnIteratorYieldsEndsWithIt) {
+  const std::string make = kSeq + "call bpf_iter_all_new\n", next = kSeq + "call bpf_iter_all_next\n", end = kSeq + "call bpf_iter_all_destroy\n";
+  accepts(make + next + "if r0 == 0 goto none\nr1 = r0\ncall obj_trusted\nnone:\n" + end);
+  refuses(make + next + "r7 = r0\n" + end + "if r7 == 0 goto out\nr1 = r7\ncall obj_trusted\n", "R1 must be referenced or trusted");
+  refuses(make + next + "if r0 == 0 goto none\nr7 = r0\n" + end + "r1 = r7\ncall obj_trusted\ngoto out\nnone:\n" + end,
+          "R1 must be referenced or trusted");
+}
+
+TEST_F(KfuncTest, ReleaseEndsTheObjectAndNothingElse) {
+  const std::string none = "*(u64 *)(r10 -8) = 0\n";
+  accepts(none + kGet + "r1 = r7\nr2 = r10\nr2 += -8\nr3 = 8\ncall obj_put_with\n");
+  // Memory of a reservation, beside an object that is trusted and not owned.
+  const std::string make = kSeq + "call bpf_iter_all_new\n", end = kSeq + "call bpf_iter_all_destroy\n";
+  const std::string reserve = "r1 = map[name:ring]\nr2 = 8\nr3 = 0\ncall bpf_ringbuf_reserve\nif r0 == 0 goto out\nr8 = r0\n";
+  const std::string submit = "r1 = r8\nr2 = 0\ncall bpf_ringbuf_submit\n";
+  const std::string next = kSeq + "call bpf_iter_all_next\nif r0 == 0 goto none\n";
+  const std::string put = "r1 = r0\nr2 = r8\nr3 = 8\ncall obj_put_with\n";
+  accepts(reserve + kGet.substr(0, kGet.find("if")) + "if r0 == 0 goto none\n" + put + "none:\n" + submit);
+  refuses(reserve + make + next + put + end + "goto out\nnone:\n" + end + submit, "release kernel function obj_put_with expects refcounted PTR_TO_BTF_ID");
+}
+
+TEST_F(KfuncTest, WhatLiesBehindAnArrayWithoutALengthMayFault) {
+  const std::string get = "call flex_get\nif r0 == 0 goto out\nr7 = r0\n", put = "r1 = r7\ncall flex_put\n";
+  accepts(get + "r0 = *(u64 *)(r7 +0)\n" + put);
+  EXPECT_EQ(verified_.insns[3].access, model::AccessKind::kHostStruct);
+  accepts(get + "r0 = *(u32 *)(r7 +400)\n" + put);
+  EXPECT_EQ(verified_.insns[3].access, model::AccessKind::kUntrusted);
+  refuses(get + "r0 = *(u64 *)(r7 +400)\n" + put, "access beyond struct flex at off 400 size 8");
+  // Given to a callee: only what is trusted may be.
+  const std::string it = "r1 = r10\nr1 += -8\n", end = it + "call bpf_iter_flexes_destroy\n";
+  const std::string next = it + "call bpf_iter_flexes_new\n" + it + "call bpf_iter_flexes_next\nif r0 == 0 goto none\nr1 = map[name:ring]\nr2 = r0\n";
+  const std::string give = "r3 = 8\nr4 = 0\ncall bpf_ringbuf_output\nnone:\n" + end;
+  accepts(next + give);
+  refuses(next + "r2 += 400\n" + give, "access beyond struct flex at off 400 size 8");
+}
+
+TEST_F(KfuncTest, OneArgumentSizesTheResult) {
+  refuses("r1 = 8\nr2 = 8\ncall window_two\n", "2 or more rdonly/rdwr_buf_size parameters for kfunc");
+}
+
+TEST_F(KfuncTest, MemoryOfAReservationIsAKeyAndOnlyOneArgumentIsOwned) {
+  const std::string reserve = "r1 = map[name:ring]\nr2 = 64\nr3 = 0\ncall bpf_ringbuf_reserve\nif r0 == 0 goto out\nr8 = r0\n*(u64 *)(r8 +0) = 0\n";
+  const std::string submit = "r1 = r8\nr2 = 0\ncall bpf_ringbuf_submit\n", map = "r1 = map[name:words]\nr2 = r8\n";
+  accepts(reserve + map + "call bpf_map_lookup_elem\n" + submit);
+  refuses(reserve + map + "r3 = r8\nr4 = 0\ncall bpf_map_update_elem\n" + submit, "more than one arg with ref_obj_id R3");
+}
+
+TEST_F(KfuncTest, MapsAreTheHostsStructsOfThem) {
+  accepts("r1 = map[name:words]\ncall map_len\n");
+  EXPECT_EQ(verified_.not_runnable, "a socket or a map given as one of the host's structs");
+  refuses("r1 = map[name:words]\ncall obj_trusted\n", "kernel function obj_trusted args#0 expected pointer to STRUCT host_obj but R1 has a pointer to STRUCT bpf_map");
+}
+
 TEST_F(KfuncTest, IterTakesAnIteratorThatLives) {
   const std::string make = kSeq + "r2 = 3\ncall bpf_iter_seq_new\n", end = kSeq + "call bpf_iter_seq_destroy\n";
   const std::string use = "r1 = 1\nr2 = r10\nr2 += -8\ncall seq_value\n";
@@ -229,6 +317,12 @@ TEST_F(KfuncTest, OptMemoryMayBeMissing) {
   accepts("r1 = 0\nr2 = 8\ncall sum_opt\n");
   accepts("*(u64 *)(r10 -8) = 0\n" + kSeq + "r2 = 8\ncall sum_opt\n");
   refuses("*(u64 *)(r10 -8) = 0\n" + kSeq + "r2 = 9\ncall sum_opt\n", "memory, len pair leads to invalid memory access");
+}
+
+TEST_F(KfuncTest, NullableMemoryHasNoSize) {
+  accepts("r1 = 0\nr2 = 0\ncall sum_null\n");
+  accepts("*(u64 *)(r10 -8) = 0\n" + kSeq + "r2 = 8\ncall sum_null\n");
+  refuses("r1 = 0\nr2 = 8\ncall sum_null\n", "arg#0 arg#1 memory, len pair leads to invalid memory access");
 }
 
 TEST_F(KfuncTest, KIsAKnownConstant) {
@@ -277,7 +371,9 @@ TEST_F(KfuncTest, BufSizeIsTheSizeOfTheResult) {
   accepts(kGet + "r1 = r7\nr2 = 8\ncall window\nif r0 == 0 goto end\nr1 = *(u64 *)(r0 +0)\nend:\n" + kPut);
   refuses(kGet + "r1 = r7\nr2 = 8\ncall window\nif r0 == 0 goto end\nr1 = *(u64 *)(r0 +1)\nend:\n" + kPut, "invalid access to memory, mem_size=8");
   refuses(kGet + "r1 = r7\nr2 = 8\ncall window\nif r0 == 0 goto end\n*(u64 *)(r0 +0) = 1\nend:\n" + kPut, "R0 cannot write into rdonly_mem");
-  refuses(kGet + "call bpf_get_prandom_u32\nr1 = r7\nr2 = r0\ncall window\n", "R2 must be a known constant");
+  refuses(kGet + "call bpf_get_prandom_u32\nr1 = r7\nr2 = r0\ncall window\n", "R2 is not a const");
+  accepts(kGet + "r1 = r7\nr2 = 8\ncall window_rw\nif r0 == 0 goto end\n*(u64 *)(r0 +0) = 1\nend:\n" + kPut);
+  refuses(kGet + "r1 = r7\nr2 = 8\ncall window_rw\nif r0 == 0 goto end\n*(u64 *)(r0 +8) = 1\nend:\n" + kPut, "invalid access to memory, mem_size=8");
 }
 
 }  // namespace

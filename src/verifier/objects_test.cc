@@ -118,6 +118,7 @@ class World final : public testing::HostNames {
     const TypeId frail = b.add_struct("frail", 8, {{"mine", u64, 0}});
     b.add_struct("plain", 8, {{"a", u64, 0}});
     b.add_struct("pair", 16, {{"a", u64, 0}, {"b", u64, 64}});
+    b.add_struct("flex", 8, {{"n", u64, 0}, {"tail", b.add_array(u64, u32, 0), 64}});
     const auto kptr = [&](TypeId to, std::string_view tag) { return b.add_ptr(b.add_type_tag(tag, to)); };
     const TypeId obj_kptr = kptr(obj, "kptr"), obj_untrusted = kptr(obj, "kptr_untrusted"), frail_kptr = kptr(frail, "kptr");
     const TypeId elem = b.add_struct("elem", 80, {{"key", u64, 0}, {"list", list, 64}, {"rb", rb, 256}, {"count", count, 512},
@@ -223,6 +224,13 @@ TEST_F(ObjectsTest, ExchangeNamesAnOwnedField) {
           "R1 doesn't have constant offset. kptr has to be at the constant offset");
   world_.maps[0].btf = nullptr;
   refuses(exchange(40, "0"), "map 'box' has to have BTF in order to use bpf_kptr_xchg");
+}
+
+TEST_F(ObjectsTest, AnArrayWithoutALengthHasNone) {
+  const std::string make = "r1 = $flex ll\nr2 = 0\ncall bpf_obj_new_impl\nif r0 == 0 goto out\nr7 = r0\n";
+  accepts(make + "*(u64 *)(r7 +0) = 1\n" + kDrop7);
+  refuses(make + "*(u64 *)(r7 +8) = 1\n" + kDrop7, "access beyond struct flex at off 8 size 8");
+  refuses(make + "r1 = *(u64 *)(r7 +4096)\n" + kDrop7, "access beyond struct flex at off 4096 size 8");
 }
 
 TEST_F(ObjectsTest, ObjectsAreOwnedTestedAndDropped) {

@@ -29,6 +29,16 @@ struct ConcreteState {
   std::span<const ConcreteFrame> frames;
 };
 
+/// What the walk believed of a register, over all of its ways from one instruction to the next.
+struct Belief {
+  bool walked = false;        // it went that way
+  bool only_numbers = false;  // and there was always a number in it, between these
+  std::int64_t smin = INT64_MAX, smax = INT64_MIN;
+  std::uint64_t umin = UINT64_MAX, umax = 0;
+  std::int32_t smin32 = INT32_MAX, smax32 = INT32_MIN;
+  std::uint32_t umin32 = UINT32_MAX, umax32 = 0;
+};
+
 class Witness {
  public:
   /// with_text: text() has something to say; costs time.
@@ -44,6 +54,9 @@ class Witness {
   bool accessed_somewhere() const;
   /// The walk's last instruction was on a path that only a wrong guess of the CPU takes: if the program was refused, it was there.
   bool ended_on_wrong_guess() const;
+  /// Of a register of the innermost frame before `idx`, where `from` was executed before it. Nothing is known when the walk had more
+  /// states than are kept.
+  Belief belief(std::uint32_t from, std::uint32_t idx, unsigned regno) const;
   /// Lines that say what was believed at an instruction.
   std::string text(std::uint32_t idx) const;
 

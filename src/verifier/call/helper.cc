@@ -31,6 +31,7 @@ struct HelperCall {
   std::uint32_t alloc_bytes = 0;
   std::uint32_t released = 0;         // reference
   std::uint32_t arg_ref = 0;          // reference of the last argument that has one
+  std::uint32_t owned_arg = 0;        // … that is, or lies in, what is owned
   DynptrUse dynptr{};
   std::uint32_t released_dynptr = 0;  // its reference
   std::uint32_t callback = UINT32_MAX;
@@ -88,8 +89,6 @@ struct Accepted {
 };
 const Accepted* accepted_kinds(ArgKind kind) {
   using enum RegKind;
-  static const Accepted key_value{{kStack, kPacket, kPacketMeta, kMapKey, kMapValue, kMem, kBuf},
-                                  model::kReadOnly | model::kPacketSlice, "fp, pkt, pkt_meta, map_key, map_value"};
   static const Accepted mem{{kStack, kPacket, kPacketMeta, kMapKey, kMapValue, kMem, kBuf},
                             model::kReadOnly | model::kRingbufMem | model::kPacketSlice,
                             "fp, pkt, pkt_meta, map_key, map_value, mem, ringbuf_mem, buf, trusted_ptr_"};
@@ -105,8 +104,7 @@ const Accepted* accepted_kinds(ArgKind kind) {
   static const Accepted dynptr{{kStack, kDynptr}, 0, "fp, dynptr_ptr"};
   static const Accepted ringbuf{{kMem}, model::kRingbufMem, "ringbuf_mem"};
   switch (kind) {
-    case ArgKind::kMapKey: case ArgKind::kMapValue: return &key_value;
-    case ArgKind::kMem: case ArgKind::kFixedMem: return &mem;
+    case ArgKind::kMapKey: case ArgKind::kMapValue: case ArgKind::kMem: case ArgKind::kFixedMem: return &mem;
     case ArgKind::kCtx: return &ctx;
     case ArgKind::kConstMapPtr: return &map;
     case ArgKind::kScalar: case ArgKind::kMemSize: case ArgKind::kMemSizeOrZero: case ArgKind::kConstAllocSize: return &scalar;
@@ -227,7 +225,10 @@ Result<void> check_arg(Step& step, unsigned i, HelperCall& call) {
   }
   if (is_socket_value(step, arg, call)) return check_typed_arg(step, regno, {.kind = ArgKind::kBtfSockCommon});
   RING3_TRY(check_kind(step, regno, arg, call.proto));
-  if (reg.ref_obj_id != 0) call.arg_ref = reg.ref_obj_id;
+  if (reg.ref_obj_id != 0) {
+    if (call.owned_arg != 0) return step.diag.refuse(Rule::kTwoOwnedArgs, {regno, reg.ref_obj_id, call.owned_arg});
+    call.arg_ref = call.owned_arg = reg.ref_obj_id;
+  }
   if (arg.kind == ArgKind::kDynptr) return check_dynptr_arg(step, regno, arg, call);
   if ((arg.flags & model::kArgRelease) != 0) {
     if (reg.off != 0) return step.diag.refuse(Rule::kReleaseOffset, {regno});
@@ -254,6 +255,8 @@ Result<void> check_arg(Step& step, unsigned i, HelperCall& call) {
     case ArgKind::kMemSize:
     case ArgKind::kMemSizeOrZero: {
       const ArgSpec& mem = call.proto.args[i - 1];
+      // What may be null may have no bytes. (Linux lets helpers read them.)
+      if (step.reg(regno - 1).maybe_null() && umax(reg) != 0) return step.diag.refuse(Rule::kHelperMaybeNull, {regno - 1});
       const bool uninit = (mem.flags & model::kArgUninit) != 0;
       std::uint32_t bytes = 0;
       RING3_TRY(check_sized_memory(step, {regno - 1, regno, arg.kind == ArgKind::kMemSizeOrZero,

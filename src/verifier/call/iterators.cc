@@ -5,6 +5,9 @@
 // after finitely many steps, so a visit of the same call that an earlier visit of the path covers may end there
 // (explore/: comparison by ranges, precision passed around the loop afterwards). To get there, scalars that nothing
 // relied on and that changed since the visit before are widened.
+//
+// Trusted pointers that it yields are vouched for by the iterator (a lock that it holds, a reference): when it is destroyed they are
+// untrusted, and so are trusted ones that were read through them. (Linux leaves them trusted.)
 #include "verifier/call/call.h"
 #include "verifier/kinds/stack_object.h"
 #include "verifier/transfer/regs.h"
@@ -27,6 +30,9 @@ Result<StackPlace> place_of(Step& step, unsigned regno, const btf::Btf& btf, btf
     return step.diag.refuse(Rule::kIterArgType, {regno - 1});
   return stack_place(step, regno, (btf.size_of(type).value_or(8) + kSlotBytes - 1) / kSlotBytes, "iter");
 }
+
+/// What the host vouches for while the iterator lives. Its number is the iterator's reference.
+bool yields_trust(const RegState& reg) { return reg.kind == RegKind::kHostStruct && reg.has(model::kTrusted) && !reg.maybe_null(); }
 
 }  // namespace
 
@@ -88,6 +94,7 @@ Result<void> advance_iterator(Step& step, unsigned regno) {
     RegState& r0 = other->reg(0);
     mark_not_null(step.prog, r0);
     r0.id = 0;
+    if (yields_trust(r0)) r0.id = object.ref_obj_id;
     if (const PathState* before = step.search.previous_visit(step.path, step.idx, true)) widen_imprecise(*before, *other);
   }
   object_of(step.path).state = SlotObject::State::kDrained;
@@ -105,6 +112,11 @@ Result<void> destroy_iterator(Step& step, unsigned regno) {
   const std::uint32_t bytes = step.prog.btfs[object.btf]->size_of(object.type).value_or(8);
   for (std::uint32_t i = 0; i < (bytes + kSlotBytes - 1) / kSlotBytes; ++i) stack[at - i] = StackSlot{};
   if (!release_reference(step, ref)) return step.diag.refuse(Rule::kReleaseNotOwned, {ref});
+  step.path.for_each_reg([ref](RegState& yielded) {
+    if (!yields_trust(yielded) || yielded.id != ref) return;
+    yielded.flags = static_cast<std::uint16_t>((yielded.flags & ~model::kTrusted) | model::kUntrusted);
+    yielded.id = 0;
+  });
   return {};
 }
 

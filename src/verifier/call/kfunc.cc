@@ -71,6 +71,8 @@ Result<void> check_available(Step& step, const KfuncCall& call) {
   if (call.has(model::kKfuncDestructive) && !step.prog.in.rights.sys_admin)
     return step.diag.refuse(Rule::kKfuncDestructive);
   if (call.has(model::kKfuncSleepable) && !step.path.in_sleepable) return step.diag.refuse(Rule::kKfuncSleeps, {name});
+  if (call.has(model::kKfuncRcuProtected) && !call.has(model::kKfuncIterNew | model::kKfuncIterNext) && !in_read_section(step))
+    return step.diag.refuse(Rule::kKfuncNeedsSection, {name});
   if (call.special == KfuncSpecial::kIterCssTask && !step.path.in_sleepable &&
       (step.prog.view() & (model::kViewAnyLsm | model::kViewTraceIter)) == 0)
     return step.diag.refuse(Rule::kCssTaskIter);
@@ -117,11 +119,38 @@ bool has_packet_behind(const Step& step, const KfuncCall& call) {
   return call.special == model::KfuncSpecial::kDynptrFromSkb && step.prog.kind->type == uapi::BPF_PROG_TYPE_NETFILTER;
 }
 
+/// The host's struct that what is no pointer to one stands for in Linux: valid for the whole run. "" none.
+std::string_view stands_for(const RegState& reg) {
+  if (reg.maybe_null()) return "";
+  switch (reg.kind) {
+    case RegKind::kSocket: return "sock";
+    case RegKind::kSockCommon: return "sock_common";
+    case RegKind::kTcpSock: return "tcp_sock";
+    case RegKind::kMapPtr: return "bpf_map";
+    default: return "";
+  }
+}
+
+/// A socket or a map given as the host's struct of it. No host has them in that shape.
+Result<void> check_stand_in(Step& step, unsigned i, const KfuncArg& arg, const KfuncCall& call) {
+  const RegState& reg = step.reg(i + 1);
+  const std::string_view name = stands_for(reg);
+  RING3_TRY(check_arg_offset(step, reg, i + 1, call.has(model::kKfuncRelease) && reg.ref_obj_id != 0));
+  const btf::Btf* host = step.prog.facts.host_btf.get();
+  const btf::TypeId have = host == nullptr ? 0 : host->find(name, btf::Kind::kStruct);
+  const bool exact = call.has(model::kKfuncRelease) && reg.ref_obj_id != 0;
+  if (have == 0 || !struct_holds(step.prog, *host, have, 0, *call.kfunc.btf, arg.type, exact))
+    return step.diag.refuse(Rule::kKfuncArgType, {call.proto.name, i, "STRUCT", call.kfunc.btf->type(arg.type)->name, i + 1, "STRUCT", name});
+  step.out.not_runnable = "a socket or a map given as one of the host's structs";
+  return {};
+}
+
 Result<void> check_struct_arg(Step& step, unsigned i, const KfuncArg& arg, const KfuncCall& call) {
   const unsigned regno = i + 1;
   const RegState& reg = step.reg(regno);
   const btf::Type& wanted = *call.kfunc.btf->type(arg.type);
   const bool needs_trust = call.has(model::kKfuncTrustedArgs | model::kKfuncRelease);
+  if (!stands_for(reg).empty()) return check_stand_in(step, i, arg, call);
   if (reg.kind != RegKind::kHostStruct) {
     const model::ScalarStruct scalars = model::judge_scalar_struct(*call.kfunc.btf, arg.type);
     if (scalars == model::ScalarStruct::kTooDeep) step.diag.print("max struct nesting depth exceeded\n", {});
@@ -171,13 +200,15 @@ Result<void> check_scalar_arg(Step& step, unsigned regno, const KfuncArg& arg, K
   const RegState& reg = step.reg(regno);
   if (!reg.is_scalar()) return step.diag.refuse(Rule::kNotScalar, {regno});
   if (arg.kind == KfuncArgKind::kScalar) return {};
-  if (!reg.val.is_const()) return step.diag.refuse(Rule::kNotKnownConstant, {regno});
+  if (arg.kind == KfuncArgKind::kRetSize && call.ret_size_known) return step.diag.refuse(Rule::kRetSizeTwice, {});
+  if (!reg.val.is_const()) return step.diag.refuse(arg.kind == KfuncArgKind::kRetSize ? Rule::kRetSizeConstant : Rule::kNotKnownConstant, {regno});
   RING3_TRY(step.search.mark_precise(step.path, regno));
   if (arg.kind == KfuncArgKind::kConst) call.constant = reg.val.const_value();
   if (arg.kind == KfuncArgKind::kRetSize) {
     if (reg.val.const_value() >= static_cast<std::uint64_t>(kMaxVarOff)) return step.diag.refuse(Rule::kSizeUnbounded, {regno});
     call.ret_bytes = static_cast<std::uint32_t>(reg.val.const_value());
     call.ret_size_known = true;
+    call.ret_writable = arg.writable;
   }
   return {};
 }
@@ -220,7 +251,7 @@ Result<void> check_arg(Step& step, unsigned i, KfuncCall& call) {
     case KfuncArgKind::kConstMemSize: case KfuncArgKind::kMemSize: {
       if (!reg.is_scalar()) return step.diag.refuse(Rule::kNotKnownConstant, {regno});
       const KfuncArg& mem = call.proto.args[i - 1];
-      if (mem.nullable && is_null_constant(step.reg(regno - 1))) {
+      if (mem.optional && is_null_constant(step.reg(regno - 1))) {
         RING3_TRY(step.search.mark_precise(step.path, regno));
       } else {
         const Result<void> ok =
@@ -248,10 +279,12 @@ Result<void> check_arg(Step& step, unsigned i, KfuncCall& call) {
                               !call.has(model::kKfuncTrustedArgs | model::kKfuncRelease | model::kKfuncRcu);
     if (!arg.nullable && !judged_below) return step.diag.refuse(Rule::kPossiblyNull, {i});
   }
+  // Memory that goes with what owns it is given back by giving that back.
+  const bool releases = call.has(model::kKfuncRelease) && is_struct_kind(arg.kind);
   if (reg.ref_obj_id != 0) {
-    if (call.has(model::kKfuncRelease) && call.released != 0) return step.diag.refuse(Rule::kReleaseTwo, {call.proto.name});
+    if (releases && call.released != 0) return step.diag.refuse(Rule::kReleaseTwo, {call.proto.name});
     call.ref_obj_id = reg.ref_obj_id;
-    if (call.has(model::kKfuncRelease)) call.released = reg.ref_obj_id;
+    if (releases) call.released = reg.ref_obj_id;
   }
   if (arg.kind == KfuncArgKind::kHostStruct) return check_struct_arg(step, i, arg, call);
   if (arg.kind == KfuncArgKind::kAllocObj && !is_trusted(reg)) return step.diag.refuse(Rule::kMustBeTrusted, {regno});
@@ -356,7 +389,7 @@ Result<void> set_result(Step& step, const KfuncCall& call) {
         return step.diag.refuse(Rule::kKfuncShape, {call.proto.name, "returns memory of unknown size"});
       set_pointer(r0, RegKind::kMem, maybe_null ? std::uint16_t{model::kMaybeNull} : std::uint16_t{0});
       // A session's cookie is for the program to write.
-      if (call.special != KfuncSpecial::kSession) r0.flags = static_cast<std::uint16_t>(r0.flags | model::kReadOnly);
+      if (call.special != KfuncSpecial::kSession && !call.ret_writable) r0.flags = static_cast<std::uint16_t>(r0.flags | model::kReadOnly);
       r0.mem_bytes = call.ret_size_known ? call.ret_bytes : call.proto.ret_bytes;
       r0.ref_obj_id = call.ref_obj_id;  // gone when what it belongs to is
       if (maybe_null) r0.id = step.search.new_id();

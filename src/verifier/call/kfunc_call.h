@@ -23,6 +23,7 @@ struct KfuncCall {
   bool rcu_iter = false;
   std::uint32_t ret_bytes = 0;
   bool ret_size_known = false;
+  bool ret_writable = false;
   DynptrUse dynptr{};
   unsigned uninit_reg = 0;
   std::uint32_t uninit_bytes = 0;

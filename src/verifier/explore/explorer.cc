@@ -210,6 +210,8 @@ Result<Explorer::Visit> Explorer::visit(PathState& path) {
   bool add = force || (jumps_ - jumps_at_checkpoint_ >= kMinJumps && insns - insns_at_checkpoint_ >= kMinInsns);
   if (prog_.limits.no_pruning && !loops) return Visit::kGoOn;
 
+  // What a witness of every path saw is held against runs: they are in no other state than it saw.
+  const bool everything = prog_.limits.no_pruning && witness_ != nullptr;
   // The newest first: paths end near where they forked, and what was walked last is most like them.
   Checkpoints::Here& here = checkpoints_.at(idx);
   for (std::size_t i = here.size(); i-- > 0;) {
@@ -218,7 +220,7 @@ Result<Explorer::Visit> Explorer::visit(PathState& path) {
     const bool settled = Checkpoints::is_settled(*old);
     if (old->open_paths > 0) {
       // An ancestor of this path: being in its state again is the end of a loop that ends by itself, or an endless one.
-      if (loops && may_close_loop(prog_, old->state, path) && states_equal(prog_, old->state, path, Compare::kWithin)) {
+      if (loops && may_close_loop(prog_, old->state, path) && states_equal(prog_, old->state, path, Compare::kWithin, nullptr, everything)) {
         ++old->hits;
         checkpoints_.add_back_edge(old, path.fork(frames_));
         return Visit::kCovered;
@@ -230,8 +232,8 @@ Result<Explorer::Visit> Explorer::visit(PathState& path) {
         const bool forked = forks_ != forks_at_checkpoint_;
         if (!force && !forked && jumps_ - jumps_at_checkpoint_ < kLoopJumps && insns - insns_at_checkpoint_ < kLoopInsns) add = false;
       }
-    } else if (settled ? states_equal(prog_, old->state, path, Compare::kCovered, &old->read)
-                       : states_equal(prog_, old->state, path, Compare::kWithin) && may_join(*old, path)) {
+    } else if (settled ? states_equal(prog_, old->state, path, Compare::kCovered, &old->read, everything)
+                       : states_equal(prog_, old->state, path, Compare::kWithin, nullptr, everything) && may_join(*old, path)) {
       ++old->hits;
       if (settled) {
         Checkpoints::pass_on_precision(prog_, diag_, old->state, path);

@@ -1,5 +1,6 @@
 #include "verifier/explore/recorder.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "verifier/diag/kernel_log.h"
@@ -76,7 +77,7 @@ void Witness::Impl::record(const Program& prog, const PathState& path) {
   accessed_somewhere |= access && base.kind == RegKind::kStack && !base.val.is_const();
   if (++count > kMostStates) return;
   at.resize(prog.size());
-  State state;
+  State state{.frames = {}, .from = path.prev_idx, .text = {}};
   for (const FramePtr& frame : path.frames) state.frames.push_back(*frame);
   for (unsigned r = 0; with_text && r < isa::kRegCount; ++r)
     if (path.reg(r).kind != RegKind::kNotInit) state.text += " r" + std::to_string(r) + "=" + reg_text(prog, path.frame(), path.reg(r));
@@ -89,6 +90,25 @@ bool Witness::covers(const ConcreteState& run) const {
   for (const Impl::State& state : impl_->at[run.idx])
     if (state_covers(state.frames, run)) return true;
   return false;
+}
+
+Belief Witness::belief(std::uint32_t from, std::uint32_t idx, unsigned regno) const {
+  Belief out;
+  if (impl_->count > Impl::kMostStates) return {.walked = true};
+  if (idx >= impl_->at.size()) return out;
+  for (const Impl::State& state : impl_->at[idx]) {
+    if (state.from != from) continue;
+    const RegState& reg = state.frames.back().regs[regno];
+    out.only_numbers = (out.only_numbers || !out.walked) && reg.is_scalar();
+    out.walked = true;
+    const auto &full = reg.val.full;
+    const auto &sub = reg.val.sub;
+    out.smin = std::min(out.smin, full.smin), out.smax = std::max(out.smax, full.smax);
+    out.umin = std::min(out.umin, full.umin), out.umax = std::max(out.umax, full.umax);
+    out.smin32 = std::min(out.smin32, sub.smin), out.smax32 = std::max(out.smax32, sub.smax);
+    out.umin32 = std::min(out.umin32, sub.umin), out.umax32 = std::max(out.umax32, sub.umax);
+  }
+  return out;
 }
 
 bool Witness::accessed_somewhere() const { return impl_->accessed_somewhere; }

@@ -17,6 +17,7 @@ struct Witness::Impl {
 
   struct State {
     std::vector<FrameState> frames;
+    std::uint32_t from;  // instruction executed before
     std::string text;
   };
   std::vector<std::vector<State>> at;  // per instruction

@@ -145,6 +145,8 @@ bool unused_slots_match(const StackSlot& old, const StackSlot& cur, IdMap& ids, 
   return old.bytes == cur.bytes && objects_match(old.object, cur.object, ids);
 }
 
+constexpr std::uint16_t kEveryReg = 0x7ff;
+
 /// Registers and slots of a frame that tell states apart.
 struct Looked {
   std::uint16_t regs;
@@ -172,8 +174,8 @@ bool frames_match(const Program& prog, const FrameState& old, const FrameState& 
 }  // namespace
 
 std::uint16_t live_regs(const Program& prog, const PathState& state, std::size_t frame) {
-  constexpr std::uint16_t kFrameBit = 1u << isa::kFrameReg, kAll = 0x7ff;
-  if (prog.live_in.empty()) return kAll;
+  constexpr std::uint16_t kFrameBit = 1u << isa::kFrameReg;
+  if (prog.live_in.empty()) return kEveryReg;
   std::uint16_t live = 0;
   if (frame + 1 == state.frames.size()) {
     live = prog.live_in[state.insn_idx];
@@ -185,7 +187,8 @@ std::uint16_t live_regs(const Program& prog, const PathState& state, std::size_t
   return static_cast<std::uint16_t>(live | kFrameBit);
 }
 
-bool states_equal(const Program& prog, const PathState& old, const PathState& cur, Compare how, const ValueSet* read) {
+bool states_equal(const Program& prog, const PathState& old, const PathState& cur, Compare how, const ValueSet* read, bool everything) {
+  if (everything && how == Compare::kCovered) how = Compare::kWithin;
   if (old.frames.size() != cur.frames.size() || old.refs.size() != cur.refs.size()) return false;
   if (old.rcu_depth != cur.rcu_depth || old.preempt_depth != cur.preempt_depth || old.in_sleepable != cur.in_sleepable)
     return false;
@@ -196,7 +199,8 @@ bool states_equal(const Program& prog, const PathState& old, const PathState& cu
   if (!ids.match(old.lock.id, cur.lock.id)) return false;
   for (std::size_t f = 0; f < old.frames.size(); ++f) {
     const std::uint64_t slots = live_slots(prog, cur, f);
-    const Looked looked = read != nullptr ? Looked{read->regs[f], read->slots[f], UINT64_MAX} : Looked{live_regs(prog, old, f), slots, slots};
+    const Looked looked = everything      ? Looked{kEveryReg, UINT64_MAX, UINT64_MAX}
+                          : read != nullptr ? Looked{read->regs[f], read->slots[f], UINT64_MAX} : Looked{live_regs(prog, old, f), slots, slots};
     if (!frames_match(prog, *old.frames[f], *cur.frames[f], looked, ids, how)) return false;
   }
   // Owned arguments can be loaded again by their number, so they match only themselves.

@@ -16,7 +16,8 @@ enum class Compare : std::uint8_t {
 std::uint16_t live_regs(const Program& prog, const PathState& state, std::size_t frame);
 
 /// old: a checkpoint. Both at the same instruction. read: what paths from it looked at, when all have ended; null: what the program's
-/// text says may be looked at.
-bool states_equal(const Program& prog, const PathState& old, const PathState& cur, Compare how, const ValueSet* read = nullptr);
+/// text says may be looked at. everything: nothing is left out, dead or not, and `old` holds all numbers of `cur`.
+bool states_equal(const Program& prog, const PathState& old, const PathState& cur, Compare how, const ValueSet* read = nullptr,
+                  bool everything = false);
 
 }  // namespace ring3::verifier

@@ -43,7 +43,11 @@ std::uint16_t call_reads(const Program& prog, std::uint32_t idx) {
   const auto target = static_cast<std::uint32_t>(std::int64_t{idx} + 1 + insn.jump);
   const SubprogInfo& callee = prog.subprogs[prog.subprog_starting(target)];
   if (callee.is_global) return callee.prototype_ok ? first_args(callee.args.size()) : kArgRegs;
-  return static_cast<std::uint16_t>(prog.live_in[target] & kArgRegs);
+  // That every caller passes its context is told those who trace the function, though it may not look at it itself (call/frames.cc).
+  std::uint16_t contexts = 0;
+  for (std::size_t i = 0; i < callee.args.size(); ++i)
+    if (callee.args[i].kind == GlobalArg::Kind::kCtx) contexts = static_cast<std::uint16_t>(contexts | 1u << (i + 1));
+  return static_cast<std::uint16_t>((prog.live_in[target] | contexts) & kArgRegs);
 }
 
 std::uint16_t live_before(const Program& prog, std::uint32_t idx) {

@@ -12,7 +12,7 @@ namespace ring3::verifier {
 namespace {
 
 constexpr std::uint32_t kFrameRounding = 16;
-constexpr std::uint32_t kTailCallerBytes = 256;  // what callers of a tail-calling function may use
+constexpr std::uint32_t kTailCallerBytes = 256;  // callers of a tail-calling function use less
 
 struct CallGraph {
   std::vector<std::vector<std::uint32_t>> callees;
@@ -54,7 +54,7 @@ struct Chains {
     seen = bytes_above + 1;
     const std::uint32_t bytes = bytes_above + rounded(counted_stack_bytes(prog, sub));
     if (bytes > prog.limits.max_stack_bytes) return diag.refuse(Rule::kCombinedStack, {frame + 1, bytes});
-    if (sub.has_tail_call && frame > 0 && bytes_above > kTailCallerBytes)
+    if (sub.has_tail_call && frame > 0 && bytes_above >= kTailCallerBytes)
       return diag.refuse(Rule::kTailCallStack, {bytes_above});
     for (const std::uint32_t callee : graph.callees[subprog])
       RING3_TRY(walk(callee, bytes, frame + 1));

@@ -6,7 +6,8 @@
 //   none, untrusted                  may dangle: every load may fault and then reads zero
 // A pointer loaded from a struct is not trusted, unless the host says so (model::MemberTrustRow). Inside a read section a member
 // tagged `rcu` of a valid object is RCU-valid, but may be null; outside one, what a valid object points to is untrusted.
-// What was loaded through an untrusted pointer is untrusted.
+// What was loaded through an untrusted pointer is untrusted. What a valid struct's last array holds beyond the struct is read like
+// through an untrusted pointer (nobody says how long it is), and not at all by callees or in objects of programs.
 #include "verifier/call/call.h"
 #include "verifier/kinds/access.h"
 #include "verifier/kinds/object.h"
@@ -73,6 +74,10 @@ Result<void> check_struct_place(Step& step, unsigned regno, std::int32_t off) {
   return {};
 }
 
+Errno refuse_beyond(Step& step, const RegState& reg, std::int32_t off, std::uint32_t size) {
+  return step.diag.refuse(Rule::kStructBeyond, {step.prog.btf_name(reg.btf, reg.btf_type), off, size});
+}
+
 }  // namespace
 
 Result<void> region_in_host_struct(Step& step, unsigned regno, std::uint32_t size, bool zero_ok) {
@@ -81,6 +86,7 @@ Result<void> region_in_host_struct(Step& step, unsigned regno, std::uint32_t siz
   if (size == 0 && zero_ok) return {};
   const StructWalk walk = walk_struct(*step.prog.btfs[reg.btf], reg.btf_type, static_cast<std::uint32_t>(reg.off), size);
   if (walk.result == StructWalk::Result::kRefused) return step.diag.refuse(Rule::kStructField, {walk.refusal});
+  if (walk.beyond) return refuse_beyond(step, reg, reg.off, size);
   return {};
 }
 
@@ -97,6 +103,9 @@ Result<void> access_host_struct(Step& step, const Access& access, std::int32_t o
 
   const StructWalk walk = walk_struct(*btf, reg.btf_type, static_cast<std::uint32_t>(off), access.size);
   if (walk.result == StructWalk::Result::kRefused) return step.diag.refuse(Rule::kStructField, {walk.refusal});
+  // Objects of programs end where their struct does.
+  if (walk.beyond && reg.has(model::kAllocObj)) return refuse_beyond(step, reg, off, access.size);
+  if (walk.beyond) RING3_TRY(note_access(step, model::AccessKind::kUntrusted));
   if (access.write) return {};
   // A pointer out of a program's object is whatever the program left there.
   if (walk.result == StructWalk::Result::kScalar || access.value == kNoReg || access.sign_extend || reg.has(model::kAllocObj)) {
@@ -109,6 +118,7 @@ Result<void> access_host_struct(Step& step, const Access& access, std::int32_t o
   dst.btf = reg.btf;
   dst.btf_type = walk.pointee;
   if (dst.maybe_null()) dst.id = step.search.new_id();
+  else if (dst.has(model::kTrusted)) dst.id = reg.id;  // an iterator's, call/iterators.cc
   return {};
 }
 

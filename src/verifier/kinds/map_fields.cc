@@ -13,7 +13,7 @@
 namespace ring3::verifier {
 namespace {
 
-/// The kernel's struct behind a type of map; "" its programs may not look at it.
+/// The kernel's struct behind a type of map; "" there is no such type.
 std::string_view map_struct(std::uint32_t type) {
   switch (type) {
     case uapi::BPF_MAP_TYPE_ARRAY: case uapi::BPF_MAP_TYPE_PERCPU_ARRAY: case uapi::BPF_MAP_TYPE_PROG_ARRAY:
@@ -31,6 +31,14 @@ std::string_view map_struct(std::uint32_t type) {
     case uapi::BPF_MAP_TYPE_SOCKHASH: return "bpf_shtab";
     case uapi::BPF_MAP_TYPE_XSKMAP: return "xsk_map";
     case uapi::BPF_MAP_TYPE_ARENA: return "bpf_arena";
+    case uapi::BPF_MAP_TYPE_DEVMAP: case uapi::BPF_MAP_TYPE_DEVMAP_HASH: return "bpf_dtab";
+    case uapi::BPF_MAP_TYPE_CPUMAP: return "bpf_cpu_map";
+    case uapi::BPF_MAP_TYPE_REUSEPORT_SOCKARRAY: return "reuseport_array";
+    case uapi::BPF_MAP_TYPE_CGROUP_STORAGE: case uapi::BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE: return "bpf_cgroup_storage_map";
+    case uapi::BPF_MAP_TYPE_SK_STORAGE: case uapi::BPF_MAP_TYPE_INODE_STORAGE: case uapi::BPF_MAP_TYPE_TASK_STORAGE:
+    case uapi::BPF_MAP_TYPE_CGRP_STORAGE:
+      return "bpf_local_storage_map";
+    case uapi::BPF_MAP_TYPE_STRUCT_OPS: return "bpf_struct_ops_map";
     default: return {};
   }
 }

@@ -50,8 +50,11 @@ StructWalk walk_flexible(const btf::Btf& btf, btf::TypeId id, const btf::Type& t
   const std::uint32_t elem_bytes = btf.size_of(elem).value_or(0);
   if (elem_type == nullptr || elem_bytes == 0) return refused(beyond);
   const std::uint32_t inside = (off - last.bit_off / 8) % elem_bytes;
-  if (elem_type->kind == Kind::kStruct) return walk_struct(btf, elem, inside, size);
-  return inside + size <= elem_bytes && elem_type->kind != Kind::kPtr ? scalar() : refused(beyond);
+  StructWalk w = elem_type->kind == Kind::kStruct                                     ? walk_struct(btf, elem, inside, size)
+                 : inside + size <= elem_bytes && elem_type->kind != Kind::kPtr ? scalar()
+                                                                                : refused(beyond);
+  w.beyond = true;
+  return w;
 }
 
 StructWalk walk_member(const btf::Btf& btf, const btf::Type& owner, const btf::Member& m, std::uint32_t off,

@@ -14,6 +14,7 @@ struct StructWalk {
   bool rcu_tag = false, user_tag = false, percpu_tag = false;
   std::string_view owner, member;  // kPointer: innermost struct with a name, and its member
   bool through_union = false;  // which member is meant is a guess
+  bool beyond = false;         // behind the struct, in an array without a length: how far that reaches only its owner knows
   std::string refusal;       // kRefused: the kernel's line
 };
 
