@@ -2,7 +2,7 @@
 //
 // Input: one byte of choices, then either instruction slots as they are, or bytes that are made into instructions with
 // legal fields (rows of insn.def) behind a prologue that leaves numbers of unknown value in registers, or into programs that are nearly
-// right (support/tame_programs.h).
+// right (support/tame_programs.h), or nearly right and full of loops (support/looping_programs.h).
 //
 // Oracles
 //   - an accepted program touches its context and its stack only: the context is a heap block of exactly the bytes the
@@ -13,8 +13,10 @@
 //   - a walk of every path, where it ends, refuses nothing that the pruned walk accepts
 //   - a run of the program as written, on a machine that watches every access (support/concrete_machine.h), is at each
 //     instruction in one of the states that the walk of every path had there: registers and stack (verifier/witness.h)
+//   - such a run ends, whatever number of rounds its iterators, callbacks and may_gotos have, and leaves no iterator behind
 //   - the machine's kernel, where ring3-verifier-fuzz --kernel asks it, accepts what is accepted here (support/kernel_oracle.h)
 //   - the verdict stays when nops are put in, registers get other names, blocks another order (support/layout.h)
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -26,10 +28,13 @@
 
 #include "fuzz/support/concrete_machine.h"
 #include "fuzz/support/counts.h"
+#include "fuzz/support/fuzz_world.h"
 #include "fuzz/support/kernel_oracle.h"
 #include "fuzz/support/layout.h"
+#include "fuzz/support/looping_programs.h"
 #include "fuzz/support/tame_programs.h"
 #include "exec/engine.h"
+#include "exec/helper_table.h"
 #include "exec/jit.h"
 #include "isa/decode.h"
 #include "isa/disassemble.h"
@@ -59,13 +64,15 @@ constexpr std::uint32_t kMostWalked = 20'000;
 class Sink final : public verifier::LogSink {
  public:
   explicit Sink(std::uint32_t log_level = 0) { level = log_level; }
-  void write(std::string_view) override {}
+  void write(std::string_view more) override {
+    if (fuzz::counts().show) text += more;
+  }
   void rejected(const verifier::Rejection& why) override {
     message = why.message;
     rule = why.rule;
   }
 
-  std::string message, rule;
+  std::string message, rule, text;
 };
 
 /// Bytes of the input, one after the other; zeros behind its end.
@@ -158,12 +165,25 @@ std::vector<RawInsn> raw_program(Bytes& bytes) {
   return out;
 }
 
+std::vector<verifier::WideImmediate> wide_of(const std::vector<isa::Insn>& insns) {
+  std::vector<verifier::WideImmediate> wide;
+  for (std::uint32_t idx = 0; idx < insns.size(); ++idx) {
+    const isa::Insn& insn = insns[idx];
+    if (insn.op != isa::Op::kLdImm64 || insn.pseudo() == isa::Pseudo::kImm || insn.pseudo() == isa::Pseudo::kFunc) continue;
+    wide.push_back({.idx = idx, .pseudo = insn.pseudo(), .map = static_cast<std::uint32_t>(insn.imm) & 1,
+                    .value_off = static_cast<std::uint32_t>(static_cast<std::uint64_t>(insn.imm) >> 32)});
+  }
+  return wide;
+}
+
 struct Judged {
   const std::vector<RawInsn>& raw;
   std::vector<isa::Insn> insns;
   std::vector<verifier::WideImmediate> wide;
   model::MapFacts map;
   std::uint32_t prog_type;
+  bool has_types = false;  // functions have records
+  std::vector<verifier::FuncInfo> functions = has_types ? fuzz::function_records(raw) : std::vector<verifier::FuncInfo>{};
 
   verifier::ProgramInput input(const model::Rights& rights) const {
     verifier::ProgramInput in;
@@ -175,16 +195,20 @@ struct Judged {
     in.raw = raw;
     in.wide = wide;
     in.maps = {&map, 1};
+    if (has_types) in.btf = fuzz::world().program_btf;
+    in.func_info = functions;
     in.rights = rights;
     return in;
   }
-  Result<verifier::VerifiedProgram> verify_witnessed(const model::Rights& rights, verifier::Witness& witness) const {
+  /// rule: that it breaks, if it is refused.
+  Result<verifier::VerifiedProgram> verify_witnessed(const model::Rights& rights, verifier::Witness& witness, std::string* rule = nullptr) const {
     verifier::Limits limits;
     limits.max_insns_processed = 20'000;
     limits.no_pruning = true;
     Sink sink;
-    const model::Facts facts;
-    return verifier::verify_witnessed(input(rights), facts, limits, sink, witness);
+    auto verdict = verifier::verify_witnessed(input(rights), fuzz::world().facts, limits, sink, witness);
+    if (rule != nullptr) *rule = sink.rule;
+    return verdict;
   }
   /// The program is refused for what the CPU may do after a wrong guess.
   bool is_refused_on_wrong_guess(const model::Rights& rights) const {
@@ -192,8 +216,7 @@ struct Judged {
     verifier::Limits limits;
     limits.max_insns_processed = kMostWalked;
     Sink sink;
-    const model::Facts facts;
-    const auto verdict = verifier::verify_witnessed(input(rights), facts, limits, sink, witness);
+    const auto verdict = verifier::verify_witnessed(input(rights), fuzz::world().facts, limits, sink, witness);
     return !verdict.ok() && witness.ended_on_wrong_guess();
   }
   /// message: why not, if it is refused.
@@ -203,8 +226,7 @@ struct Judged {
     limits.max_insns_processed = every_path ? 100'000 : kMostWalked;
     limits.no_pruning = every_path;
     Sink sink(log_level);
-    const model::Facts facts;
-    auto verdict = verifier::verify(input(rights), facts, limits, sink);
+    auto verdict = verifier::verify(input(rights), fuzz::world().facts, limits, sink);
     if (message != nullptr) *message = sink.message;
     if (rule != nullptr) *rule = sink.rule;
     return verdict;
@@ -219,13 +241,30 @@ struct Judged {
   std::abort();
 }
 
-/// Programs that call nobody and name no map.
-bool is_self_contained(const std::vector<isa::Insn>& insns) {
-  for (const isa::Insn& insn : insns)
-    if (insn.op == isa::Op::kCallHelper || insn.op == isa::Op::kCallKfunc || insn.op == isa::Op::kLdImm64 ||
-        insn.op == isa::Op::kMayGoto)
-      return false;
-  return true;
+void show(const Judged& judged) {
+  StringSink text;
+  isa::disassemble(judged.insns, text);
+  Sink sink(2);
+  verifier::Limits limits;
+  limits.max_insns_processed = kMostWalked;
+  (void)verifier::verify(judged.input(model::Rights::all()), fuzz::world().facts, limits, sink);
+  std::printf("%s\n%s\n", text.text().c_str(), sink.text.c_str());
+}
+
+std::byte pattern_byte(std::size_t i) { return static_cast<std::byte>(i * 37 + 11); }
+
+/// Programs that name no map, and whose run with the pattern for a context ends soon.
+bool runs_on_engines(const Judged& judged, std::size_t context_bytes) {
+  constexpr std::uint64_t kMostSteps = 100'000;
+  if (judged.prog_type != uapi::BPF_PROG_TYPE_SYSCALL || !fuzz::ConcreteMachine::knows(judged.insns)) return false;
+  if (std::any_of(judged.insns.begin(), judged.insns.end(), [](const isa::Insn& insn) {
+        return insn.op == isa::Op::kLdImm64 && insn.pseudo() != isa::Pseudo::kFunc;
+      }))
+    return false;
+  std::vector<std::byte> context(context_bytes);
+  for (std::size_t i = 0; i < context_bytes; ++i) context[i] = pattern_byte(i);
+  fuzz::ConcreteMachine machine(judged.insns, context);
+  return machine.run(kMostSteps, 0, [](const verifier::ConcreteState&) { return true; }).finished;
 }
 
 struct RunResult {
@@ -241,8 +280,9 @@ std::unique_ptr<RunResult> run_on(exec::Engine& engine, const std::shared_ptr<co
   if (!code.ok()) return nullptr;
   // Exactly as large as the verifier says; the sanitizer watches its ends.
   const auto context = std::make_unique<std::byte[]>(context_bytes);
-  for (std::size_t i = 0; i < context_bytes; ++i) context[i] = static_cast<std::byte>(i * 37 + 11);
+  for (std::size_t i = 0; i < context_bytes; ++i) context[i] = pattern_byte(i);
   exec::RunContext run;
+  run.code = &*code.value();  // callbacks are its functions
   auto out = std::make_unique<RunResult>();
   out->r0 = code.value()->call_subprog(run, 0, reinterpret_cast<std::uintptr_t>(context.get()), 0, 0, 0, 0);
   for (std::size_t i = 0; i < context_bytes; ++i) out->context.push_back(static_cast<std::uint64_t>(context[i]));
@@ -250,14 +290,14 @@ std::unique_ptr<RunResult> run_on(exec::Engine& engine, const std::shared_ptr<co
 }
 
 void run_accepted(const Judged& judged, const verifier::VerifiedProgram& verified, const model::Rights& rights) {
-  if (judged.prog_type != uapi::BPF_PROG_TYPE_SYSCALL || !is_self_contained(judged.insns)) return;
+  const std::size_t bytes = verified.max_ctx_offset == 0 ? 1 : verified.max_ctx_offset;
+  if (!runs_on_engines(judged, bytes)) return;
   Sink sink;
-  const model::Facts facts;
   const verifier::ProgramInput input = judged.input(rights);
-  auto xlated = rewrite::rewrite({.program = input, .verified = verified, .facts = facts, .maps = {}, .find_helper = nullptr}, sink);
+  auto xlated = rewrite::rewrite({.program = input, .verified = verified, .facts = fuzz::world().facts, .maps = {}, .find_helper = &exec::find_helper}, sink);
   if (!xlated.ok()) return;
   const auto program = std::make_shared<const rewrite::XlatedProgram>(std::move(xlated).value());
-  const std::size_t bytes = verified.max_ctx_offset == 0 ? 1 : verified.max_ctx_offset;
+  ++fuzz::counts().engine_runs;
   const std::unique_ptr<RunResult> interpreted = run_on(*exec::make_interpreter(), program, bytes);
   if (rights.perfmon || !exec::jit_available() || interpreted == nullptr) return;
   exec::CodeMemory memory;
@@ -271,7 +311,7 @@ std::vector<std::byte> context_of(std::size_t bytes, unsigned kind, std::uint64_
   for (std::size_t i = 0; i < bytes; ++i) {
     seed = seed * 6364136223846793005u + 1442695040888963407u;
     const auto random = static_cast<std::byte>(seed >> 56);
-    context[i] = kind == 0 ? static_cast<std::byte>(i * 37 + 11) : kind == 1 ? std::byte{0} : kind == 2 ? std::byte{0xff} : random;
+    context[i] = kind == 0 ? pattern_byte(i) : kind == 1 ? std::byte{0} : kind == 2 ? std::byte{0xff} : random;
   }
   return context;
 }
@@ -285,28 +325,16 @@ std::vector<std::byte> context_of(std::size_t bytes, unsigned kind, std::uint64_
   complain("a run left the states of the walk", judged);
 }
 
-/// Every step of some runs lies in the states of the walk, and no access outside of the objects.
-void run_in_states(const Judged& judged, const model::Rights& rights) {
-  constexpr std::uint32_t kMostSteps = 4096;
-  constexpr unsigned kRuns = 6;
-  if (judged.prog_type != uapi::BPF_PROG_TYPE_SYSCALL || !is_self_contained(judged.insns)) return;
-  verifier::Witness witness;
-  const auto verified = judged.verify_witnessed(rights, witness);
-  if (!verified.ok()) return;
-  std::uint64_t seed = judged.insns.size();
-  for (const isa::Insn& insn : judged.insns) seed = seed * 31 + static_cast<std::uint64_t>(insn.imm) + insn.dst;
-  for (unsigned kind = 0; kind < kRuns; ++kind) {
-    const std::size_t bytes = verified->max_ctx_offset == 0 ? 1 : verified->max_ctx_offset;
-    const std::vector<std::byte> context = context_of(bytes, kind, seed + kind);
-    fuzz::ConcreteMachine machine(judged.insns, context);
-    const fuzz::RunEnd end = machine.run(kMostSteps, [&](const verifier::ConcreteState& state) {
-      ++fuzz::counts().steps;
-      if (!witness.covers(state)) complain_of_state(judged, rights, state);
-      return true;
-    });
-    ++fuzz::counts().runs;
-    if (!end.fault.empty()) complain(("accepted, but it faults: " + end.fault).c_str(), judged);
+/// Some run of a program that is not accepted goes on and on.
+bool runs_for_ever(const Judged& judged) {
+  constexpr std::uint64_t kMostSteps = 1'000'000;
+  if (judged.prog_type != uapi::BPF_PROG_TYPE_SYSCALL || !fuzz::ConcreteMachine::knows(judged.insns)) return false;
+  for (unsigned kind = 0; kind < 16; ++kind) {
+    fuzz::ConcreteMachine machine(judged.insns, context_of(128, kind, judged.insns.size() + kind), 1 + kind % 3);
+    const fuzz::RunEnd end = machine.run(kMostSteps, 0, [](const verifier::ConcreteState&) { return true; });
+    if (!end.finished && end.fault.empty()) return true;
   }
+  return false;
 }
 
 /// A verdict that may depend on the order of the walk, as on Linux. For who may see addresses: Witness::accessed_somewhere(). For others:
@@ -323,9 +351,51 @@ bool is_excused(const Judged& judged, const Judged& refused, const model::Rights
   return witness.accessed_somewhere();
 }
 
+/// Numbers that changed since the visit before are widened where iterators and callbacks go on, unless something relied on them by then. A
+/// walk of every path that ends only where all is the same makes more visits, so it may widen a number that the pruned walk keeps, and then take a counted loop for an endless
+/// one. Nothing is reached by it, and that the program ends is seen in its runs.
+bool is_widened(const std::string& rule) {
+  if (rule != "InfiniteLoop") return false;
+  ++fuzz::counts().widened;
+  return true;
+}
+
+/// Every step of some runs lies in the states of the walk, no access outside of the objects, and the end is reached.
+void run_in_states(const Judged& judged, const model::Rights& rights, const verifier::VerifiedProgram& verified) {
+  constexpr std::uint64_t kLooks = 4096;
+  // The longest path that was walked has fewer than kMostWalked instructions, a few loops in each other that end by themselves.
+  constexpr std::uint64_t kMostSteps = 8'000'000;
+  constexpr std::uint32_t kMostRounds[] = {3, 1, 2, 0, 3, 2};
+  if (judged.prog_type != uapi::BPF_PROG_TYPE_SYSCALL || !fuzz::ConcreteMachine::knows(judged.insns)) return;
+  verifier::Witness witness;
+  std::string rule;
+  const auto whole = judged.verify_witnessed(rights, witness, &rule);
+  if (!whole.ok() && whole.error() != Errno::kTooBig && !is_widened(rule) && !is_excused(judged, judged, rights)) {
+    std::fprintf(stderr, "%s\n", rule.c_str());
+    complain("accepted by the pruned walk, refused by the whole one", judged);
+  }
+  fuzz::counts().too_long += whole.ok() ? 0 : 1;  // its runs are not held against states
+  std::uint64_t seed = judged.insns.size();
+  for (const isa::Insn& insn : judged.insns) seed = seed * 31 + static_cast<std::uint64_t>(insn.imm) + insn.dst;
+  for (unsigned kind = 0; kind < std::size(kMostRounds); ++kind) {
+    const std::size_t bytes = verified.max_ctx_offset == 0 ? 1 : verified.max_ctx_offset;
+    const std::vector<std::byte> context = context_of(bytes, kind, seed + kind);
+    fuzz::ConcreteMachine machine(judged.insns, context, kMostRounds[kind]);
+    const fuzz::RunEnd end = machine.run(kMostSteps, whole.ok() ? kLooks : 0, [&](const verifier::ConcreteState& state) {
+      ++fuzz::counts().steps;
+      if (!witness.covers(state)) complain_of_state(judged, rights, state);
+      return true;
+    });
+    ++fuzz::counts().runs;
+    fuzz::counts().longest_run = std::max(fuzz::counts().longest_run, end.steps);
+    if (!end.fault.empty()) complain(("accepted, but it faults: " + end.fault).c_str(), judged);
+    if (!end.finished) complain("accepted, but it does not end", judged);
+  }
+}
+
 /// As the program is written in another way: the same verdict, unless one of both is given up on.
 void compare_edits(const Judged& judged, bool accepted, const model::Rights& rights, std::uint64_t choices) {
-  if (!judged.wide.empty() || !fuzz::is_editable(judged.raw)) return;
+  if (!fuzz::is_editable(judged.raw)) return;
   for (unsigned edit = 0; edit < 3; ++edit) {
     const std::vector<RawInsn> raw = edit == 0   ? fuzz::with_nops(judged.raw, choices)
                                      : edit == 1 ? fuzz::with_renamed_registers(judged.raw, 1 + static_cast<unsigned>(choices % 3))
@@ -333,7 +403,8 @@ void compare_edits(const Judged& judged, bool accepted, const model::Rights& rig
     isa::FieldError wrong;
     auto insns = isa::decode(raw, &wrong);
     if (raw.empty() || !insns.ok()) continue;
-    const Judged edited{.raw = raw, .insns = std::move(insns).value(), .wide = {}, .map = judged.map, .prog_type = judged.prog_type};
+    const Judged edited{.raw = raw, .insns = *insns, .wide = wide_of(*insns), .map = judged.map, .prog_type = judged.prog_type,
+                        .has_types = judged.has_types};
     std::string message;
     const auto verdict = edited.verify(rights, false, 0, &message);
     ++fuzz::counts().edits;
@@ -356,13 +427,13 @@ void compare_with_kernel(const Judged& judged, const Result<verifier::VerifiedPr
   fuzz::KernelOracle* kernel = fuzz::kernel_oracle().get();
   if (kernel == nullptr) return;
   const verifier::ProgramInput input = judged.input(model::Rights::all());
-  fuzz::KernelOracle::Asked asked{.prog_type = input.prog_type, .flags = input.flags, .raw = judged.raw, .accepted = with_all.ok()};
+  fuzz::KernelOracle::Asked asked{.prog_type = input.prog_type, .flags = input.flags, .raw = judged.raw, .has_types = judged.has_types, .accepted = with_all.ok()};
   if (with_all.ok()) {
     for (const verifier::InsnFacts& insn : with_all->insns) asked.reached.push_back(insn.reachable);
   } else {
     asked.error = with_all.error();
     (void)judged.verify(model::Rights::all(), false, 0, nullptr, &asked.rule);
-    if (fuzz::is_editable(judged.raw) && judged.wide.empty()) {
+    if (fuzz::is_editable(judged.raw)) {
       asked.edits.push_back(fuzz::with_blocks_reversed(judged.raw));
       for (unsigned shift = 1; shift < 4; ++shift) asked.edits.push_back(fuzz::with_renamed_registers(judged.raw, shift));
       for (std::uint64_t choices = 1; choices <= 48; ++choices) asked.edits.push_back(fuzz::with_nops(judged.raw, choices * 0x9e3779b97f4a7c15u));
@@ -371,6 +442,15 @@ void compare_with_kernel(const Judged& judged, const Result<verifier::VerifiedPr
   asked.every_path_agrees = [&] {
     const auto whole = judged.verify(model::Rights::all(), true);
     return whole.ok() == with_all.ok() && (whole.ok() || whole.error() != Errno::kTooBig);
+  };
+  asked.runs_for_ever = [&] { return runs_for_ever(judged); };
+  std::unique_ptr<verifier::Witness> witness;
+  asked.believed = [&](std::uint32_t from, std::uint32_t idx, unsigned regno) {
+    if (witness == nullptr) {
+      witness = std::make_unique<verifier::Witness>();
+      (void)judged.verify_witnessed(model::Rights::all(), *witness);
+    }
+    return witness->belief(from, idx, regno);
   };
   asked.found_by = "seed " + std::to_string(fuzz::counts().seed);
   const std::string wrong = kernel->compare(asked);
@@ -383,26 +463,23 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (size == 0) return 0;
   Bytes bytes({data, size});
   const std::uint8_t choices = bytes.next();
-  const std::vector<RawInsn> raw = (choices & 16) != 0  ? fuzz::tame_program({data + 1, size - 1}, kMostInsns / 2)
-                                   : (choices & 1) != 0 ? make_program(bytes)
-                                                        : raw_program(bytes);
+  const bool loops = (choices & 17) == 17;
+  const std::vector<RawInsn> raw = loops                ? fuzz::looping_program({data + 1, size - 1}, kMostInsns)
+                                   : (choices & 16) != 0 ? fuzz::tame_program({data + 1, size - 1}, kMostInsns / 2)
+                                   : (choices & 1) != 0  ? make_program(bytes)
+                                                         : raw_program(bytes);
   isa::FieldError wrong;
   auto insns = isa::decode(raw, &wrong);
   if (!insns.ok()) return 0;
   constexpr std::uint32_t kTypes[] = {uapi::BPF_PROG_TYPE_SYSCALL, uapi::BPF_PROG_TYPE_SOCKET_FILTER,
                                       uapi::BPF_PROG_TYPE_XDP, uapi::BPF_PROG_TYPE_SCHED_CLS};
-  Judged judged{.raw = raw, .insns = std::move(insns).value(), .wide = {}, .map = {}, .prog_type = kTypes[choices >> 1 & 3]};
+  Judged judged{.raw = raw, .insns = *insns, .wide = wide_of(*insns), .map = {}, .prog_type = kTypes[choices >> 1 & 3], .has_types = loops};
   judged.map.type = uapi::BPF_MAP_TYPE_ARRAY;
   judged.map.key_size = 4;
-  judged.map.value_size = 48;
-  judged.map.max_entries = 4;
-  for (std::uint32_t idx = 0; idx < judged.insns.size(); ++idx) {
-    const isa::Insn& insn = judged.insns[idx];
-    if (insn.op != isa::Op::kLdImm64 || insn.pseudo() == isa::Pseudo::kImm || insn.pseudo() == isa::Pseudo::kFunc) continue;
-    judged.wide.push_back({.idx = idx, .pseudo = insn.pseudo(), .map = static_cast<std::uint32_t>(insn.imm) & 1,
-                           .value_off = static_cast<std::uint32_t>(static_cast<std::uint64_t>(insn.imm) >> 32)});
-  }
+  judged.map.value_size = fuzz::kArrayValueBytes;
+  judged.map.max_entries = fuzz::kArrayEntries;
 
+  if (fuzz::counts().show) show(judged);
   const model::Rights all = model::Rights::all(), some{.bpf = true};
   const auto with_all = judged.verify(all, false, (choices & 8) != 0 ? 2 : 0);
   const auto with_some = judged.verify(some, false);
@@ -410,11 +487,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (with_some.ok() && !with_all.ok() && !too_long(with_all)) complain("accepted without rights, refused with all", judged);
   ++fuzz::counts().programs;
   fuzz::counts().accepted += with_all.ok() ? 1 : 0;
+  if (loops) ++fuzz::counts().loops;
+  if (loops && with_all.ok()) ++fuzz::counts().loops_accepted;
   compare_with_kernel(judged, with_all);
   if (with_all.ok() || !too_long(with_all)) compare_edits(judged, with_all.ok(), all, size * 0x9e3779b97f4a7c15u + choices);
   if (with_some.ok() || !too_long(with_some)) compare_edits(judged, with_some.ok(), some, size * 0x9e3779b97f4a7c15u + choices);
-  if (with_all.ok()) run_in_states(judged, all);
-  if (with_some.ok()) run_in_states(judged, some);
+  if (with_all.ok()) run_in_states(judged, all, with_all.value());
+  if (with_some.ok()) run_in_states(judged, some, with_some.value());
   if (with_all.ok()) run_accepted(judged, with_all.value(), all);
   if (with_some.ok()) run_accepted(judged, with_some.value(), some);
   if (judged.insns.size() > kInsnsToWalkWhole) return 0;

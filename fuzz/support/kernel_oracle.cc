@@ -6,52 +6,39 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
+#include <iterator>
 #include <optional>
 #include <vector>
 
 namespace ring3::fuzz {
 namespace {
 
-/// Why ring3 may accept what a kernel refuses. fragment: of the last lines of the kernel's log.
-struct Excuse {
-  std::string_view fragment;
-  std::string_view reason;
-};
-constexpr Excuse kExcuses[] = {
-    {"BPF program is too large", "the kernel gives up on a loop"},
-};
+constexpr std::uint8_t kWide = 0x18, kCall = 0x85, kCallsHost = 2, kMayGoto = 0xe5, kExit = 0x95;
 
-/// Of a kernel's log: what a register is, or may hold, was not good enough.
-constexpr std::string_view kOfValues[] = {"invalid mem access", "invalid access to", "unbounded", "prohibited", "out of bounds", "invalid variable-offset",
-                                          "invalid size of register fill", "invalid read from stack", "invalid write to stack", "!read_ok",
-                                          "invalid unbounded", "is not allowed", "misaligned stack access", "infinite loop detected", "At program exit"};
-
-constexpr std::uint8_t kWide = 0x18;
-
-/// The program with the map's descriptor. Nothing: it names what this oracle does not have.
-std::optional<std::vector<isa::RawInsn>> with_map(std::span<const isa::RawInsn> raw, long map) {
-  std::vector<isa::RawInsn> out(raw.begin(), raw.end());
-  for (std::size_t i = 0; i < out.size(); ++i) {
-    if (out[i].code != kWide) continue;
-    const auto pseudo = static_cast<isa::Pseudo>(out[i].src);
-    if (pseudo == isa::Pseudo::kMapFd || pseudo == isa::Pseudo::kMapValue)
-      out[i].imm = (out[i].imm & 1) == 0 ? static_cast<std::int32_t>(map) : -1;
-    else if (pseudo != isa::Pseudo::kImm && pseudo != isa::Pseudo::kFunc)
-      return std::nullopt;
-    ++i;
-  }
-  return out;
-}
-
-/// Ring3 knows more of what these make than Linux does (as native::beyond_linux() says): with one of them on the walk, a path that the
-/// kernel follows may be known here not to be one.
-bool knows_more(const isa::RawInsn& insn) {
+/// What an instruction does, where ring3 keeps more of a number than a kernel, or rules out a way that the kernel goes. Each has its
+/// proof elsewhere: the domain's operations by exhaustion, what is kept where paths meet by walks of every path and by runs.
+/// Empty: nothing that ring3 is known to be better at.
+std::string_view better_at(const isa::RawInsn& insn) {
   const unsigned kind = insn.code & 7, op = insn.code & 0xf0;
   const bool by_register = (insn.code & 8) != 0;
-  if (kind == 1) return (insn.code & 0xe0) == 0x80;  // a sign extending load
-  if (kind != 4 && kind != 7) return false;
-  const bool quotient = op == 0x30 || op == 0x90, shift = op == 0x60 || op == 0x70 || op == 0xc0;
-  return quotient || (shift && by_register) || (op == 0xb0 && insn.off != 0);
+  if (kind == 4 || kind == 7) {
+    switch (op) {
+      case 0x30: return insn.off != 0 ? "a signed quotient" : "a quotient";
+      case 0x90: return insn.off != 0 ? "a signed remainder" : "a remainder";
+      case 0x60: case 0x70: case 0xc0: return by_register ? "a shift by a register" : "a shift";
+      case 0x80: return "a negation";
+      case 0xb0: return insn.off != 0 ? "a sign extension" : "";
+      case 0xd0: return "a change of byte order";
+      default: return "";
+    }
+  }
+  if (kind == 1) return (insn.code & 0xe0) == 0x80 ? "a sign extending load" : "";
+  if (insn.code == kMayGoto) return "may_goto (the kernel widens numbers there)";
+  if (insn.code == kCall && insn.src == kCallsHost) return "a step of an iterator (the kernel widens numbers there)";
+  if (insn.code == kExit) return "a callback's return (the kernel widens numbers there)";
+  if ((kind == 5 || kind == 6) && insn.code != kCall) return "a comparison";
+  return "";
 }
 
 /// The instruction that the log ends with. Nothing: it names none.
@@ -75,58 +62,112 @@ std::string last_lines(const std::string& log) {
 
 std::unique_ptr<KernelOracle> KernelOracle::make(std::string& why) {
   const native::Bpf bpf = native::kernel_bpf();
-  const long map = native::create_map(bpf, uapi::BPF_MAP_TYPE_ARRAY, 4, 48, 4);
+  const long map = native::create_map(bpf, uapi::BPF_MAP_TYPE_ARRAY, 4, kArrayValueBytes, kArrayEntries);
   if (map < 0) {
     why = std::string("bpf(2) makes no map here: ") + std::strerror(static_cast<int>(-map));
     return nullptr;
   }
-  return std::unique_ptr<KernelOracle>(new KernelOracle(map));
+  return std::unique_ptr<KernelOracle>(new KernelOracle(map, native::create_map(bpf, uapi::BPF_MAP_TYPE_HASH, 4, kArrayValueBytes, kArrayEntries)));
 }
 
-KernelOracle::~KernelOracle() { ::close(static_cast<int>(map_)); }
+KernelOracle::KernelOracle(long map, long hash) : bpf_(native::kernel_bpf()), map_(map), hash_(hash) {
+  uapi::bpf_attr attr = native::zero_attr();
+  attr.btf = native::address_of(world().program_btf_bytes.data());
+  attr.btf_size = static_cast<std::uint32_t>(world().program_btf_bytes.size());
+  types_ = bpf_(uapi::BPF_BTF_LOAD, &attr, sizeof attr);
+  std::ifstream in("/sys/kernel/btf/vmlinux", std::ios::binary);
+  const std::vector<char> bytes((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+  StringSink log;
+  const auto types = btf::Btf::parse(std::as_bytes(std::span(bytes)), nullptr, log, btf::Origin::kHost);
+  for (std::size_t i = 0; types.ok() && i < kHostFunctions; ++i)
+    functions_[i] = static_cast<std::int32_t>((*types)->find(name_of(static_cast<HostFunction>(i)), btf::Kind::kFunc));
+}
+
+KernelOracle::~KernelOracle() {
+  ::close(static_cast<int>(map_));
+  ::close(static_cast<int>(hash_));
+  if (types_ >= 0) ::close(static_cast<int>(types_));
+}
+
+std::optional<std::vector<isa::RawInsn>> KernelOracle::translated(std::span<const isa::RawInsn> raw, long map) const {
+  std::vector<isa::RawInsn> out(raw.begin(), raw.end());
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    if (out[i].code == kCall && out[i].src == kCallsHost) {
+      const auto function = world().function_of(out[i].imm);
+      out[i].imm = function ? functions_[static_cast<std::size_t>(*function)] : 0;
+      if (out[i].imm == 0) return std::nullopt;
+    }
+    if (out[i].code != kWide) continue;
+    const auto pseudo = static_cast<isa::Pseudo>(out[i].src);
+    if (pseudo == isa::Pseudo::kMapFd || pseudo == isa::Pseudo::kMapValue)
+      out[i].imm = (out[i].imm & 1) == 0 ? static_cast<std::int32_t>(map) : -1;
+    else if (pseudo != isa::Pseudo::kImm && pseudo != isa::Pseudo::kFunc)
+      return std::nullopt;
+    ++i;
+  }
+  return out;
+}
+
+std::optional<long> KernelOracle::load(const Asked& asked, std::span<const isa::RawInsn> raw, long map, std::string* log) const {
+  const auto program = translated(raw, map);
+  if (!program) return std::nullopt;
+  std::vector<uapi::bpf_func_info> records;
+  if (asked.has_types)
+    for (const verifier::FuncInfo& each : function_records(raw)) records.push_back({each.insn_idx, each.type});
+  const native::FunctionRecords functions{types_, records};
+  const long fd = native::load_program(bpf_, asked.prog_type, asked.flags, *program, log, asked.has_types ? &functions : nullptr);
+  if (fd < 0) return fd;
+  ::close(static_cast<int>(fd));
+  return 0;
+}
 
 std::string KernelOracle::compare(const Asked& asked) {
   if (!asked.accepted && asked.error == Errno::kTooBig) return {};
-  const auto program = with_map(asked.raw, map_);
-  if (!program.has_value()) return {};
-  const long fd = native::load_program(bpf_, asked.prog_type, asked.flags, *program, nullptr);
-  if (fd >= 0) ::close(static_cast<int>(fd));
+  const std::optional<long> fd = load(asked, asked.raw, map_, nullptr);
+  if (!fd) return {};
   ++compared_;
-  if (native::gave_up(fd)) return ++given_up_, std::string();
-  if (asked.accepted == (fd >= 0)) {
+  if (native::gave_up(*fd)) return ++given_up_, std::string();
+  if (asked.accepted == (*fd >= 0)) {
     both_accept_ += asked.accepted ? 1 : 0;
     return {};
   }
   if (!asked.accepted) {
-    const char* why = refuses_an_edit(asked) ? ": written otherwise, the kernel refuses it too" : asked.every_path_agrees() ? ": so does a walk of every path" : "";
+    const auto unknown = load(asked, asked.raw, hash_, nullptr);
+    const char* why = unknown && *unknown < 0 && !native::gave_up(*unknown) ? ": since 6.14 the kernel knows that an array's element is there"
+                      : asked.rule == "InfiniteLoop" && asked.runs_for_ever()                        ? ": a run of it does not end"
+                      : refuses_an_edit(asked) ? ": written otherwise, the kernel refuses it too" : asked.every_path_agrees() ? ": so does a walk of every path" : "";
     note(only_there_[asked.rule + why], asked.found_by);
     return {};
   }
   std::string log;
-  const long again = native::load_program(bpf_, asked.prog_type, asked.flags, *program, &log);
-  if (again >= 0) ::close(static_cast<int>(again));
-  // More is known of numbers here than there (signed remainders, 32-bit shifts, contradictions): what cannot be reached is not judged.
-  // That no run reaches it is the business of the runs held against states.
-  const auto at = refused_at(log);
-  if (at.has_value() && *at < asked.reached.size() && !asked.reached[*at]) {
-    note(only_here_["what it refuses cannot be reached"], asked.found_by);
+  (void)load(asked, asked.raw, map_, &log);
+  const std::string known = reason(asked, log);
+  if (!known.empty()) {
+    note(only_here_[known], asked.found_by);
     return {};
   }
   const std::string end = last_lines(log);
-  for (const Excuse& excuse : kExcuses)
-    if (end.find(excuse.fragment) != std::string::npos) {
-      note(only_here_[std::string(excuse.reason)], asked.found_by);
-      return {};
-    }
-  // It complains of what a register may hold on a path that ring3 knows to be none, or of a number that ring3 knows better: never when
-  // ring3 accepts only because it prunes.
-  const bool excusable = asked.every_path_agrees() && std::any_of(std::begin(kOfValues), std::end(kOfValues), [&](std::string_view text) { return end.find(text) != std::string::npos; });
-  for (std::size_t i = 0; excusable && i < asked.raw.size() && i < asked.reached.size(); ++i)
-    if (asked.reached[i] && knows_more(asked.raw[i])) {
-      note(only_here_["what a register may hold, with a quotient, a remainder, a sign extension or a shift by a register on the walk"], asked.found_by);
-      return {};
-    }
-  return "accepted, but the kernel refuses it (" + std::string(std::strerror(static_cast<int>(-fd))) + "):\n" + end;
+  const auto departure = first_departure(path_of(log), asked.believed);
+  const std::string where = departure ? "the kernel departs behind instruction " + std::to_string(departure->idx) + (departure->way ? ", its way" : ", r" + std::to_string(departure->regno)) + "\n" : "";
+  return where + "accepted, but the kernel refuses it (" + std::string(std::strerror(static_cast<int>(-*fd))) + "):\n" + end;
+}
+
+std::string KernelOracle::reason(const Asked& asked, const std::string& log) {
+  const std::string end = last_lines(log);
+  if (end.find("BPF program is too large") != std::string::npos) return "the kernel gives up on a loop";
+  // That no run gets there is the business of the runs held against states.
+  const auto at = refused_at(log);
+  if (at.has_value() && *at < asked.reached.size() && !asked.reached[*at]) return "what it refuses cannot be reached";
+  // A path of ring3's walk ends in a state of its own only if something that ends by itself has gone on meanwhile (explore/progress.h).
+  // That the program ends is the business of its runs as well.
+  if (end.find("infinite loop detected") != std::string::npos) return "the kernel takes a loop for endless in which ring3 saw something go on";
+  // Never when ring3 accepts only because it prunes.
+  if (!asked.every_path_agrees()) return {};
+  const auto departure = first_departure(path_of(log), asked.believed);
+  if (!departure || departure->idx >= asked.raw.size()) return {};
+  const std::string_view what = better_at(asked.raw[departure->idx]);
+  if (what.empty()) return {};
+  return std::string(departure->way ? "ring3 rules out the kernel's way behind " : "ring3 knows more of a number behind ") + std::string(what);
 }
 
 void KernelOracle::note(Kind& kind, const std::string& found_by) {
@@ -136,11 +177,8 @@ void KernelOracle::note(Kind& kind, const std::string& found_by) {
 
 bool KernelOracle::refuses_an_edit(const Asked& asked) const {
   for (const std::vector<isa::RawInsn>& edit : asked.edits) {
-    const auto program = with_map(edit, map_);
-    if (!program.has_value()) continue;
-    const long fd = native::load_program(bpf_, asked.prog_type, asked.flags, *program, nullptr);
-    if (fd >= 0) ::close(static_cast<int>(fd));
-    else if (!native::gave_up(fd)) return true;
+    const std::optional<long> fd = load(asked, edit, map_, nullptr);
+    if (fd && *fd < 0 && !native::gave_up(*fd)) return true;
   }
   return false;
 }
