@@ -16,6 +16,7 @@ endif()
 if(TARGET ring3_preload)
   install(TARGETS ring3_preload LIBRARY DESTINATION lib/ring3)  # ../lib/ring3 from where the command is: src/cli/run_preload.cc
 endif()
+include(cmake/Ring3Man.cmake)
 install(PROGRAMS tools/btf_embed/ring3-btf DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(FILES src/uapi/bpf_abi.h src/uapi/bpf_kfuncs.h DESTINATION ${CMAKE_INSTALL_DATADIR}/ring3/uapi)
 install(DIRECTORY src/uapi/abi DESTINATION ${CMAKE_INSTALL_DATADIR}/ring3/uapi)
