@@ -1,5 +1,6 @@
 // The redirection: what the linker's --wrap puts in the place of syscall(2), open, fopen and access for
-// every object of this program, libbpf included.
+// every object of this program, libbpf included. (Not control/libbpf_door.cc: this harness links the libbpf of the kernel the selftests
+// belong to, and judges the machine's own bpf(2) without any part of ring3.)
 #include <fcntl.h>
 #include <linux/bpf.h>
 #include <stdarg.h>

@@ -19,6 +19,7 @@ namespace ring3::conformance {
 namespace {
 
 constexpr std::size_t kLogBytes = 2 << 20;
+constexpr std::uint32_t kRingBytes = 4096;
 
 /// What a kernel says to one program.
 struct Answer {
@@ -29,6 +30,17 @@ struct Answer {
   Verdict run;            // of the run that was asked for
 };
 
+bool is_ring(bpf_map_type type) { return type == BPF_MAP_TYPE_RINGBUF || type == BPF_MAP_TYPE_USER_RINGBUF; }
+
+/// Programs whose section says nothing to libbpf are loaded by tc and ip, which know what they are. A wrong guess is judged by both sides.
+void guess_type(bpf_program* program, const std::string& object) {
+  if (bpf_program__type(program) != BPF_PROG_TYPE_UNSPEC) return;
+  const bool is_xdp = object.find("xdp") != std::string::npos && std::strncmp(bpf_program__name(program), "_tc", 3) != 0 &&
+                      std::strstr(bpf_program__name(program), "cls") == nullptr;
+  const bool is_route = object.find("lwt") != std::string::npos;
+  bpf_program__set_type(program, is_xdp ? BPF_PROG_TYPE_XDP : is_route ? BPF_PROG_TYPE_LWT_XMIT : BPF_PROG_TYPE_SCHED_CLS);
+}
+
 Answer ask(const std::string& path, const std::string& program_name, std::optional<std::int64_t> retval = {}) {
   Answer out;
   const ObjectPtr object(bpf_object__open_file(path.c_str(), nullptr));
@@ -38,11 +50,15 @@ Answer ask(const std::string& path, const std::string& program_name, std::option
     return out;
   }
   bpf_program* program = nullptr;
-  bpf_object__for_each_program(program, object.get()) bpf_program__set_autoload(program, program_name == bpf_program__name(program));
+  bpf_object__for_each_program(program, object.get()) {
+    guess_type(program, file_stem(path));
+    bpf_program__set_autoload(program, program_name == bpf_program__name(program));
+  }
   bpf_map* map = nullptr;
   bpf_object__for_each_map(map, object.get()) {
     if (!is_made_here(bpf_map__type(map))) bpf_map__set_autocreate(map, false);
     bpf_map__set_pin_path(map, nullptr);
+    if (is_ring(bpf_map__type(map)) && bpf_map__max_entries(map) == 0) bpf_map__set_max_entries(map, kRingBytes);  // as their runners do
   }
   std::vector<char> log(kLogBytes);
   program = bpf_object__find_program_by_name(object.get(), program_name.c_str());
