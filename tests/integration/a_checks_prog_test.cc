@@ -217,5 +217,14 @@ TEST_F(StructOps, KfuncsAcquireAndRelease) {
   EXPECT_EQ(HostFunctions::puts, 1);
 }
 
+TEST_F(StructOps, A_39_AssociationIsNewerThanTheContract) {
+  uapi::bpf_attr attr = BpfClient::zero();
+  log_.take();
+  EXPECT_EQ(bpf().bpf(38, attr), -EINVAL);
+  EXPECT_NE(log_.take().find("PROG_ASSOC_STRUCT_OPS is newer than Linux 6.12"), std::string::npos);
+  EXPECT_EQ(bpf().bpf(1000, attr), -EINVAL);
+  EXPECT_NE(log_.take().find("bpf(2) has no command 1000"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace ring3::test

@@ -84,6 +84,19 @@ TEST_F(ClientLimitsTest, BytesCountAsFullAsMapsMayGet) {
   EXPECT_EQ(create(UINT32_MAX, 1 << 20), -E2BIG) << "the product is more than 64 bits have";
 }
 
+TEST_F(ClientLimitsTest, PagesOfAnArenaCountWhetherOrNotTheyAreThere) {
+  start({.bytes = 100 * 4096});
+  uapi::bpf_attr attr = BpfClient::map_attr(uapi::BPF_MAP_TYPE_ARENA, 0, 0, 101);
+  attr.map_flags = uapi::BPF_F_MMAPABLE;
+  EXPECT_EQ(limited_client_->bpf(uapi::BPF_MAP_CREATE, &attr, sizeof attr), -E2BIG);
+  EXPECT_TRUE(logged("a map of 413696 bytes is larger than the 409600"));
+  attr.max_entries = 60;
+  const long arena = limited_client_->bpf(uapi::BPF_MAP_CREATE, &attr, sizeof attr);
+  ASSERT_GE(arena, 0);
+  fds_.push_back(static_cast<int>(arena));
+  EXPECT_EQ(limited_client_->bpf(uapi::BPF_MAP_CREATE, &attr, sizeof attr), -ENOMEM);
+}
+
 TEST_F(ClientLimitsTest, EveryConnectionOfAUserCounts) {
   start({.maps = 2});
   ASSERT_GE(create(1), 0);

@@ -31,7 +31,8 @@ long create_map(const Bpf& bpf, std::uint32_t type, std::uint32_t key_bytes, std
   return bpf(uapi::BPF_MAP_CREATE, &attr, sizeof(attr));
 }
 
-long load_program(const Bpf& bpf, std::uint32_t prog_type, std::uint32_t flags, std::span<const isa::RawInsn> insns, std::string* log) {
+long load_program(const Bpf& bpf, std::uint32_t prog_type, std::uint32_t flags, std::span<const isa::RawInsn> insns, std::string* log,
+                  const FunctionRecords* functions) {
   static std::vector<char> text(1 << 20);
   text[0] = '\0';
   uapi::bpf_attr attr = zero_attr();
@@ -40,6 +41,12 @@ long load_program(const Bpf& bpf, std::uint32_t prog_type, std::uint32_t flags, 
   attr.insn_cnt = static_cast<std::uint32_t>(insns.size());
   attr.insns = address_of(insns.data());
   attr.license = address_of("GPL");
+  if (functions != nullptr) {
+    attr.prog_btf_fd = static_cast<std::uint32_t>(functions->btf);
+    attr.func_info = address_of(functions->records.data());
+    attr.func_info_cnt = static_cast<std::uint32_t>(functions->records.size());
+    attr.func_info_rec_size = sizeof(uapi::bpf_func_info);
+  }
   if (log != nullptr) {
     attr.log_level = 1;
     attr.log_size = static_cast<std::uint32_t>(text.size());

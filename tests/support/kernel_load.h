@@ -21,9 +21,16 @@ inline std::uint64_t address_of(const void* p) { return reinterpret_cast<std::ui
 
 /// A map of one element, or more; negative: an errno.
 long create_map(const Bpf& bpf, std::uint32_t type, std::uint32_t key_bytes, std::uint32_t value_bytes, std::uint32_t entries);
+/// Which functions a program has, for one whose callbacks have to be static ones.
+struct FunctionRecords {
+  long btf;  // a descriptor
+  std::span<const uapi::bpf_func_info> records;
+};
+
 /// The descriptor, or an errno. log: gets the verifier's text; most time goes into that when a loop is followed for a million
 /// instructions.
-long load_program(const Bpf& bpf, std::uint32_t prog_type, std::uint32_t flags, std::span<const isa::RawInsn> insns, std::string* log);
+long load_program(const Bpf& bpf, std::uint32_t prog_type, std::uint32_t flags, std::span<const isa::RawInsn> insns, std::string* log,
+                  const FunctionRecords* functions = nullptr);
 
 /// What a verifier may give up on although nothing is wrong. (EFAULT: newer kernels say "verifier bug", of their own.)
 bool gave_up(long error);

@@ -3,6 +3,7 @@
 #include <sys/xattr.h>
 
 #include "tests/integration/bpffs/mount_world.h"
+#include "tests/integration/kptr_world.h"
 
 namespace ring3::test {
 namespace {
@@ -101,6 +102,28 @@ TEST_F(Mount, B_20_SpecialFieldsReadAsZero) {
   ASSERT_EQ(bpf().update(map, bytes), 0);
   ASSERT_EQ(pin(map, "map"), 0);
   EXPECT_EQ(bpffs_.cat("map"), std::string(kWarning) + "0: {5,{0},7}\n");
+}
+
+/// An object in the map: the pin shows zero, as on Linux; what Linux has not, JSON and kv/, shows what it is.
+TEST_F(Mount, B_20_OwnedPointersReadAsZero) {
+  ASSERT_TRUE((runtime_->kptr<counted_thing>(counted_kptr<counted_thing, LiveThing>()).ok())) << log_.take();
+  ValueTypes types;
+  const btf::TypeId value = types.b.add_struct("value", 16, {{"number", types.u64, 0}, {"held", types.kptr(types.counted), 64}});
+  const long btf = bpf().load_btf(types.b.finish());
+  const long map = bpf().create(BpfClient::map_attr(uapi::BPF_MAP_TYPE_ARRAY, 4, 16, 1, {btf, types.u32, value}));
+  ASSERT_GE(map, 0) << log_.take();
+  const std::uint32_t id = bpf().map_info(map).id;
+  {
+    const auto object = ref_cast<maps::Map>(runtime_->impl().objects().find(ObjectKind::kMap, id).value());
+    const std::uint32_t key = 0;
+    ReadSection readers;
+    static_cast<LiveThing**>(object->ops().data.lookup(*object, &key))[1] = new LiveThing;
+  }
+  ASSERT_EQ(pin(map, "map"), 0);
+  EXPECT_EQ(bpffs_.cat("map"), std::string(kWarning) + "0: {0,0x0}\n");
+  const std::string folder = "by-id/map/" + std::to_string(id) + "/";
+  EXPECT_NE(bpffs_.cat(folder + "json").find("counted_thing #"), std::string::npos) << bpffs_.cat(folder + "json");
+  EXPECT_NE(bpffs_.cat(folder + "kv/0").find("counted_thing #"), std::string::npos) << bpffs_.cat(folder + "kv/0");
 }
 
 TEST_F(Mount, B_22_OptionsAreAppliedOrRefused) {

@@ -11,6 +11,7 @@ class MountFiles final : public syscall::ClientFiles {
   explicit MountFiles(std::map<int, std::string> directories) : directories_(std::move(directories)) {}
   Result<syscall::FileIdentity> identify(int fd) override { return own_.identify(fd); }
   Result<int> install(OwnedFd fd) override { return own_.install(std::move(fd)); }
+  Result<void> close(int fd) override { return own_.close(fd); }
   Result<std::string> directory_path(int fd) override {
     const auto known = directories_.find(fd);
     if (known == directories_.end()) return own_.directory_path(fd);

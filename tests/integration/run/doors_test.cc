@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <random>
+#include <set>
 #include <vector>
 
 #include "attr_calls.h"
@@ -33,12 +34,9 @@ constexpr bool kSanitized = false;
 class CallWriter {
  public:
   std::vector<attr_call> all() {
-    for (const syscall::Command& row : syscall::commands()) {
-      sizes(row);
-      places(row);
-      words(row);
-      for (int i = 0; i < kMixtures; ++i) mixture(row);
-    }
+    for (const syscall::Command& row : syscall::commands())
+      if (row.number != uapi::BPF_MAP_FREEZE) all_of(row);
+    all_of(*syscall::find_command(uapi::BPF_MAP_FREEZE));  // nothing is written after it
     for (const int unknown : {37, 38, 100, 0x7000, 1 << 20}) add(empty(unknown, sizeof(uapi::bpf_attr)));
     return std::move(calls_);
   }
@@ -46,6 +44,18 @@ class CallWriter {
  private:
   static constexpr int kMixtures = 24;
 
+  void all_of(const syscall::Command& row) {
+    sizes(row);
+    places(row);
+    if (deletes(row)) {  // something to delete
+      attr_call put = sensible(*syscall::find_command(uapi::BPF_MAP_UPDATE_ELEM));
+      put.slots[offsetof(uapi::bpf_attr, map_fd) / 4] = kFdHash;
+      add(put);
+    }
+    words(row);
+    add(sensible(row));
+    for (int i = 0; i < kMixtures; ++i) mixture(row);
+  }
   static attr_call empty(int command, std::uint32_t size) {
     attr_call call{};
     call.command = command;
@@ -102,6 +112,9 @@ class CallWriter {
     if (row.number == uapi::BPF_PROG_TEST_RUN) return word == offsetof(uapi::bpf_attr, test.repeat) / 4;
     return row.number == uapi::BPF_MAP_CREATE && word >= offsetof(uapi::bpf_attr, key_size) / 4 && word <= offsetof(uapi::bpf_attr, max_entries) / 4;
   }
+  static bool deletes(const syscall::Command& row) {
+    return row.number == uapi::BPF_MAP_DELETE_ELEM || row.number == uapi::BPF_MAP_LOOKUP_AND_DELETE_ELEM;
+  }
   /// Of an address. With another one it may lead to memory that one process has and another has not (a sanitizer's).
   static bool is_upper_half(const attr_call& call, std::size_t word) { return word % 2 != 0 && call.slots[word - 1] >= kFirstPointer; }
   /// What the command could do something with; zeros for the rest.
@@ -120,8 +133,9 @@ class CallWriter {
       call.slots[offsetof(uapi::bpf_attr, insns) / 4] = kToProgram;
       call.slots[offsetof(uapi::bpf_attr, license) / 4] = kToLicense;
     } else if (member == "elem") {
-      call.slots[offsetof(uapi::bpf_attr, map_fd) / 4] = kFdArray;
-      call.slots[offsetof(uapi::bpf_attr, key) / 4] = call.slots[offsetof(uapi::bpf_attr, value) / 4] = kToZeros;
+      call.slots[offsetof(uapi::bpf_attr, map_fd) / 4] = deletes(row) ? kFdHash : kFdArray;
+      for (const std::size_t at : {offsetof(uapi::bpf_attr, key), offsetof(uapi::bpf_attr, value)})
+        if (at < row.last.end()) call.slots[at / 4] = kToZeros;
     } else if (member == "obj") {
       call.slots[offsetof(uapi::bpf_attr, pathname) / 4] = kToPath;
       if (row.number == uapi::BPF_OBJ_PIN) call.slots[offsetof(uapi::bpf_attr, bpf_fd) / 4] = kFdHash;
@@ -138,6 +152,14 @@ class CallWriter {
       call.slots[offsetof(uapi::bpf_attr, info.bpf_fd) / 4] = kFdProgram;
       call.slots[offsetof(uapi::bpf_attr, info.info) / 4] = kToZeros;
       attr.info.info_len = 64;
+    } else if (member == "btf") {
+      call.slots[offsetof(uapi::bpf_attr, btf) / 4] = kToTypes;
+      attr.btf_size = kCallTypesBytes;
+    } else if (member == "id") {
+      attr.start_id = row.last.end() == 8 ? 0 : 1;  // what there is, by its number; or the first
+    } else if (member == "prog_bind_map") {
+      call.slots[offsetof(uapi::bpf_attr, prog_bind_map.prog_fd) / 4] = kFdProgram;
+      call.slots[offsetof(uapi::bpf_attr, prog_bind_map.map_fd) / 4] = kFdHash;
     }
     std::memcpy(call.bytes, &attr, sizeof attr);
     return call;
@@ -264,6 +286,13 @@ TEST_F(Doors, TheSameAttributesHaveTheSameAnswersAtEveryDoor) {
   }
   expect_same(calls, entry, socket);
   expect_same(calls, entry, listener);
+  std::set<std::string_view> failed, worked;
+  for (std::size_t i = 0; i < entry.size(); ++i)
+    if (const syscall::Command* row = syscall::find_command(calls[i].command)) (entry[i] == 0 ? worked : failed).insert(row->name);
+  for (const std::string_view name : worked) failed.erase(name);
+  // Links need what this host has not, tracepoints and tasks' events are nobody's, a token is a mount's: other tests' commands.
+  EXPECT_EQ(failed, (std::set<std::string_view>{"PROG_ATTACH", "PROG_DETACH", "PROG_QUERY", "RAW_TRACEPOINT_OPEN", "TASK_FD_QUERY", "LINK_CREATE", "LINK_UPDATE",
+                                                "LINK_GET_FD_BY_ID", "LINK_GET_NEXT_ID", "ITER_CREATE", "LINK_DETACH", "TOKEN_CREATE"}));
   EXPECT_GT(std::count(entry.begin(), entry.end(), 0), static_cast<long>(entry.size() / 100)) << "some of it means something";
   EXPECT_TRUE(eventually([&] { return descriptors() == open; })) << descriptors() << " descriptors, " << open << " before";
 }

@@ -5,6 +5,8 @@
 #include <set>
 #include <string>
 
+#include "test_host_btf.h"
+#include "tests/integration/libbpf_door.h"
 #include "tests/integration/run/run_world.h"
 
 namespace ring3::test {
@@ -73,6 +75,52 @@ TEST_F(RunBpftool, B_30_PinsAreShownDumpedAndListed) {
   // The preloaded iterators are pinned programs' links, like anybody's.
   EXPECT_TRUE(bpftool({"-f", "link", "show"}).says("pinned /sys/fs/bpf/maps.debug")) << bpftool({"-f", "link", "show"});
   EXPECT_TRUE(settles_at(before)) << leaks();
+}
+
+/// The machine's table says fuse.bpf of what `ring3 mount` has made; a command under `ring3 run` is told bpf, and finds the pins there too.
+TEST_F(RunBpftool, B_30_PinsOfAMountAreListed) {
+  if (::access("/dev/fuse", R_OK | W_OK) != 0) GTEST_SKIP() << "no /dev/fuse here";
+  const std::string place = folder_ + "/mnt";
+  ASSERT_EQ(::mkdir(place.c_str(), 0755), 0);
+  const long map = bpf().create(BpfClient::map_attr(uapi::BPF_MAP_TYPE_ARRAY, 4, 4, 1));
+  ASSERT_EQ(bpf().pin(map, "/sys/fs/bpf/b30mount"), 0);
+  const Outcome listed = ring3({"mount", place, "--", RING3_COMMAND, "-H", path_, "run", "--", kBpftool, "-f", "map", "show", "id", std::to_string(bpf().map_info(map).id)});
+  const Outcome table = ring3({"mount", place, "--", RING3_COMMAND, "-H", path_, "run", "--", "grep", place, "/proc/mounts"});
+  ::rmdir(place.c_str());
+  if (listed.says("namespace of one's own") || !table.says(" bpf ")) GTEST_SKIP() << listed << table;
+  EXPECT_EQ(listed.code, 0) << listed;
+  EXPECT_TRUE(listed.says("pinned " + place + "/b30mount\n")) << listed << table;
+  EXPECT_TRUE(listed.says("pinned /sys/fs/bpf/b30mount\n")) << listed;
+  EXPECT_TRUE(table.says("bpf " + place + " bpf rw")) << table;
+}
+
+/// Programs that replace or trace functions of others: a client loads them, stock tools show them; attaching is refused in words.
+TEST_F(RunBpftool, ReplacingAndTracingProgramsAreShownAndDumped) {
+  LibbpfDoor door(*runtime_, test_host_btf);
+  ObjectFile targets(RING3_MODULE_DIR "/targets.bpf.o"), replacing(RING3_MODULE_DIR "/attachers.bpf.o"), tracing(RING3_MODULE_DIR "/attachers.bpf.o");
+  ASSERT_EQ(targets.load_only("tc_main"), 0) << door.take_text();
+  const int target = targets.program("tc_main");
+  ASSERT_EQ(replacing.load_onto("r_two", target, "two"), 0) << door.take_text();
+  ASSERT_EQ(tracing.load_onto("e_nothing", target, "two"), 0) << door.take_text();
+  const std::string pins = "/sys/fs/bpf/";
+  ASSERT_EQ(bpf().pin(replacing.program("r_two"), "/sys/fs/bpf/replaces"), 0);
+  ASSERT_EQ(bpf().pin(tracing.program("e_nothing"), "/sys/fs/bpf/traces"), 0);
+  const struct {
+    const char *pin, *type, *name;
+  } kinds[] = {{"replaces", "ext", "r_two"}, {"traces", "tracing", "e_nothing"}};
+  for (const auto& kind : kinds) {
+    const Outcome shown = bpftool({"prog", "show", "pinned", pins + kind.pin});
+    EXPECT_EQ(shown.code, 0) << shown;
+    EXPECT_TRUE(shown.says(std::string(": ") + kind.type + "  name " + kind.name)) << shown;
+    EXPECT_EQ(json::parse(bpftool({"-j", "prog", "show", "pinned", pins + kind.pin}).out).at("type"), kind.type);
+    EXPECT_TRUE(bpftool({"prog", "dump", "xlated", "pinned", pins + kind.pin}).says("exit"));
+    EXPECT_TRUE(bpftool({"prog", "dump", "xlated", "pinned", pins + kind.pin, "linum"}).says("attachers.bpf.c"));
+  }
+  uapi::bpf_attr attr = BpfClient::zero();
+  attr.link_create.prog_fd = static_cast<std::uint32_t>(replacing.program("r_two"));
+  log_.take();
+  EXPECT_EQ(bpf().bpf(uapi::BPF_LINK_CREATE, attr), -EOPNOTSUPP);
+  EXPECT_NE(log_.take(), "");
 }
 
 TEST_F(RunBpftool, TypesStandWhereTheKernelsWould) {

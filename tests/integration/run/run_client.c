@@ -272,13 +272,14 @@ static void mode_tree(void) {
   EXPECT(rmdir(folder) == 0 && access(folder, F_OK) == -1 && errno == ENOENT);
 }
 
-/* A socket filter that puts the number 42 into a perf event array. */
-static int load_emitter(int events) {
+/* A socket filter that puts the number 42 into a perf event array, and some of its packet behind it. */
+static int load_emitter(int events, int packet_bytes) {
   struct bpf_insn insns[] = {
       {.code = BPF_ST | BPF_MEM | BPF_DW, .dst_reg = 10, .off = -8, .imm = 42},
       {.code = BPF_LD | BPF_IMM | BPF_DW, .dst_reg = 2, .src_reg = BPF_PSEUDO_MAP_FD, .imm = events},
       {0},
-      {.code = BPF_ALU | BPF_MOV | BPF_K, .dst_reg = 3, .imm = -1},
+      {.code = BPF_LD | BPF_IMM | BPF_DW, .dst_reg = 3, .imm = -1}, /* the current CPU, and BPF_F_CTXLEN_MASK */
+      {.imm = packet_bytes},
       {.code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = 4, .src_reg = 10},
       {.code = BPF_ALU64 | BPF_ADD | BPF_K, .dst_reg = 4, .imm = -8},
       {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 5, .imm = 8},
@@ -327,8 +328,8 @@ static void mode_perf(void) {
     EXPECT(element(BPF_MAP_UPDATE_ELEM, events, (unsigned)cpu, &value) == 0);
     EXPECT(epoll_ctl(set, EPOLL_CTL_ADD, fd, &event) == 0);
   }
-  int program = load_emitter(events);
-  EXPECT(program >= 0);
+  int program = load_emitter(events, 0), longer = load_emitter(events, 6), too_long = load_emitter(events, 7);
+  EXPECT(program >= 0 && longer >= 0 && too_long >= 0);
   while (epoll_wait(set, &event, 1, 0) > 0) { /* what adding said */
   }
   char packet[20] = {0};
@@ -344,11 +345,60 @@ static void mode_perf(void) {
     if (rings[cpu]->data_head != 0) memcpy(&seen, (char *)rings[cpu] + 4096 + sizeof(struct perf_event_header) + 4, 8);
   }
   EXPECT(bytes != 0 && seen == 42);
+  /* A filter sees what is behind the link layer's 14 bytes. */
+  for (int i = 0; i < (int)sizeof packet; ++i) packet[i] = (char)i;
+  attr.test.prog_fd = (unsigned)longer;
+  EXPECT(bpf(BPF_PROG_TEST_RUN, &attr, sizeof attr) == 0 && attr.test.retval == 0);
+  int found = 0;
+  for (int cpu = 0; cpu < cpus; ++cpu)
+    for (unsigned long at = 4096; at < 4096 + rings[cpu]->data_head; at += ((struct perf_event_header *)((char *)rings[cpu] + at))->size)
+      if (memcmp((char *)rings[cpu] + at + sizeof(struct perf_event_header) + 4 + 8, packet + 14, 6) == 0) ++found;
+  EXPECT(found == 1);
+  attr.test.prog_fd = (unsigned)too_long;
+  EXPECT(bpf(BPF_PROG_TEST_RUN, &attr, sizeof attr) == 0 && attr.test.retval == (unsigned)-EFAULT);
   /* What programs are attached to is not there. */
   memset(&what, 0, sizeof what);
   what.size = sizeof what;
   what.type = PERF_TYPE_TRACEPOINT;
   EXPECT(syscall(SYS_perf_event_open, &what, -1, 0, -1, 0) == -1 && errno == ENOENT);
+}
+
+static int load_nothing(void) {
+  struct bpf_insn insns[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K}, {.code = BPF_JMP | BPF_EXIT}};
+  union bpf_attr attr;
+  memset(&attr, 0, sizeof attr);
+  attr.prog_type = BPF_PROG_TYPE_SOCKET_FILTER;
+  attr.insns = (unsigned long)insns;
+  attr.insn_cnt = sizeof insns / sizeof *insns;
+  attr.license = (unsigned long)"GPL";
+  return (int)bpf(BPF_PROG_LOAD, &attr, sizeof attr);
+}
+
+/* A run of hours. "signal": it ends with EINTR, as on Linux; "wait": it does not end by itself. */
+static void mode_endless(const char *argument) {
+  static char packet[64];
+  union bpf_attr attr;
+  memset(&attr, 0, sizeof attr);
+  attr.test.prog_fd = (unsigned)load_nothing();
+  EXPECT((int)attr.test.prog_fd >= 0);
+  attr.test.data_in = (unsigned long)packet;
+  attr.test.data_size_in = sizeof packet;
+  attr.test.repeat = 0xffffffff;
+  if (argument != NULL && strcmp(argument, "signal") == 0) {
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = on_signal;
+    action.sa_flags = SA_RESTART;
+    EXPECT(sigaction(SIGALRM, &action, NULL) == 0);
+    struct itimerval soon = {{0, 0}, {0, 300000}};
+    EXPECT(setitimer(ITIMER_REAL, &soon, NULL) == 0);
+    EXPECT(syscall(SYS_bpf, BPF_PROG_TEST_RUN, &attr, sizeof attr) == -1 && errno == EINTR);
+    EXPECT(signals == 1);
+    use(create(0));
+    return;
+  }
+  EXPECT(puts("ready") > 0 && fflush(stdout) == 0);
+  syscall(SYS_bpf, BPF_PROG_TEST_RUN, &attr, sizeof attr);
 }
 
 static void mode_fdinfo(void) {
@@ -455,7 +505,7 @@ static void mode_fuzz(const char *argument) {
     union bpf_attr attr;
     unsigned char *bytes = (unsigned char *)&attr;
     memset(&attr, 0, sizeof attr);
-    int command = round % 40; /* 36 have rows */
+    int command = round % 40; /* 37 have rows */
     for (int i = 0; i < 12; ++i) {
       unsigned at = (unsigned)(next_random(&state) % (sizeof attr / 4)) * 4;
       unsigned long long what = next_random(&state);
@@ -723,6 +773,7 @@ int main(int argc, char **argv) {
   else if (strcmp(mode, "pin") == 0) mode_pin(argument);
   else if (strcmp(mode, "tree") == 0) mode_tree();
   else if (strcmp(mode, "perf") == 0) mode_perf();
+  else if (strcmp(mode, "endless") == 0) mode_endless(argument);
   else if (strcmp(mode, "fdinfo") == 0) mode_fdinfo();
   else if (strcmp(mode, "wrong-files") == 0) mode_wrong_files();
   else if (strcmp(mode, "unmap") == 0) mode_unmap();

@@ -34,6 +34,22 @@ TEST_F(RunClient, SignalsDoNotRepeatCalls) {
   works({"storm", "interrupt"});
 }
 
+TEST_F(RunClient, SignalsEndRunsThatAreRepeated) { works({"endless", "signal"}); }
+TEST_F(RunClient, RunsOfThoseWhoAreKilledEnd) {
+  const std::size_t before = live();
+  for (const bool own : {true, false}) {
+    // The command's first process is a shell, which goes on when the one that runs is killed.
+    const std::vector<std::string> words{"sh", "-c", RING3_RUN_CLIENT " endless wait & child=$!; sleep 0.3; kill -KILL $child; wait $child; echo ended $?"};
+    const Outcome killed = own ? alone(words) : on_host(words);
+    EXPECT_EQ(killed.code, 0) << killed;
+    EXPECT_TRUE(killed.says("ended 137")) << killed;
+    // And one that the command leaves behind.
+    const Outcome left = own ? alone({"sh", "-c", RING3_RUN_CLIENT " endless wait >/dev/null & sleep 0.3"}) : on_host({"sh", "-c", RING3_RUN_CLIENT " endless wait >/dev/null & sleep 0.3"});
+    EXPECT_EQ(left.code, 0) << left;
+  }
+  EXPECT_TRUE(settles_at(before)) << leaks();
+}
+
 TEST_F(RunClient, PerfEventsOfBpfOutput) { works({"perf"}); }
 TEST_F(RunClient, FdinfoTellsOfObjects) {
   const Outcome own = alone(client({"fdinfo"}), {"--fdinfo"});

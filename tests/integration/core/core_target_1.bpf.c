@@ -1,0 +1,2 @@
+#define TARGET 1
+#include "core_targets.h"

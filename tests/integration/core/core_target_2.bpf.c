@@ -1,0 +1,2 @@
+#define TARGET 2
+#include "core_targets.h"

@@ -1,0 +1,2 @@
+#define TARGET 3
+#include "core_targets.h"

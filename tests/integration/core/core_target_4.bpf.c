@@ -1,0 +1,2 @@
+#define TARGET 4
+#include "core_targets.h"

@@ -1,0 +1,2 @@
+#define TARGET 5
+#include "core_targets.h"
