@@ -53,7 +53,7 @@ class Memory final : public syscall::UserMemory {
 /// Descriptors 3, 4, … as a small process has them.
 class Files final : public syscall::ClientFiles {
  public:
-  Result<syscall::FileIdentity> identify(int fd) override {
+  Result<syscall::FileIdentity> identify(int fd, OwnedFd&) override {
     const std::size_t slot = static_cast<std::size_t>(fd) - 3;
     if (fd < 3 || slot >= open_.size()) return Errno::kBadF;
     return syscall::identify_own(open_[slot].get());

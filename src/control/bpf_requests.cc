@@ -44,7 +44,8 @@ Result<long> answer_host_cpus(Conversation& with, WireReader& in, Response& out)
 Result<long> answer_wake_file(Conversation& with, WireReader& in, Response& out) {
   const auto fd = in.get<std::int32_t>();
   if (!in.finished()) return malformed(out);
-  const syscall::FileIdentity file = RING3_TRY(with.caller.files().identify(fd));
+  OwnedFd open;
+  const syscall::FileIdentity file = RING3_TRY(with.caller.files().identify(fd, open));
   out.file = RING3_TRY(with.runtime.kernel().descriptors().wake_file(file));
   return 0L;
 }
@@ -61,7 +62,8 @@ Result<long> answer_event_pages(Conversation& with, WireReader& in, Response& ou
   const auto fd = in.get<std::int32_t>();
   const auto pages = in.get<std::uint32_t>();
   if (!in.finished()) return malformed(out);
-  const syscall::FileIdentity file = RING3_TRY(with.caller.files().identify(fd));
+  OwnedFd open;
+  const syscall::FileIdentity file = RING3_TRY(with.caller.files().identify(fd, open));
   RING3_TRY(syscall::use_event_pages(with.runtime.kernel(), file, pages));
   return 0L;
 }
@@ -69,7 +71,8 @@ Result<long> answer_event_pages(Conversation& with, WireReader& in, Response& ou
 Result<long> answer_fd_info(Conversation& with, WireReader& in, Response& out) {
   const auto fd = in.get<std::int32_t>();
   if (!in.finished()) return malformed(out);
-  const syscall::FileIdentity file = RING3_TRY(with.caller.files().identify(fd));
+  OwnedFd open;
+  const syscall::FileIdentity file = RING3_TRY(with.caller.files().identify(fd, open));
   out.body.text(syscall::fdinfo_text(*RING3_TRY(with.runtime.kernel().descriptors().find(file)).object));
   return 0L;
 }

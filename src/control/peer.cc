@@ -48,10 +48,10 @@ Result<OwnedFd> PeerFiles::fetch(int fd) {
   return std::move(answer->file);
 }
 
-Result<syscall::FileIdentity> PeerFiles::identify(int fd) {
+Result<syscall::FileIdentity> PeerFiles::identify(int fd, OwnedFd& open) {
   if (fd < 0) return Errno::kBadF;
-  const OwnedFd file = RING3_TRY(fetch(fd));
-  return syscall::identify_own(file.get());
+  open = RING3_TRY(fetch(fd));
+  return syscall::identify_own(open.get());
 }
 
 Result<int> PeerFiles::install(OwnedFd fd) {

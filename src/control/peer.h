@@ -27,7 +27,7 @@ Result<syscall::Credentials> peer_credentials(int socket);
 class PeerFiles final : public syscall::ClientFiles {
  public:
   explicit PeerFiles(Channel& channel) : channel_(channel) {}
-  Result<syscall::FileIdentity> identify(int fd) override;
+  Result<syscall::FileIdentity> identify(int fd, OwnedFd& open) override;
   Result<int> install(OwnedFd fd) override;
   Result<void> close(int fd) override;
   Result<std::string> directory_path(int fd) override;

@@ -51,7 +51,7 @@ Result<void> NotifiedMemory::write(std::uint64_t address, std::span<const std::b
   return memory_.write(address, in);
 }
 
-Result<syscall::FileIdentity> NotifiedFiles::identify(int fd) {
+Result<syscall::FileIdentity> NotifiedFiles::identify(int fd, OwnedFd& open) {
   if (fd < 0) return Errno::kBadF;
   if (held_ != nullptr) {
     if (const std::optional<syscall::FileIdentity> known = held_->find(call_.task, fd); known.has_value() && listener_.waits(call_)) {
@@ -66,6 +66,8 @@ Result<syscall::FileIdentity> NotifiedFiles::identify(int fd) {
     last_ = std::move(file);
     last_number_ = fd;
     last_identity_ = identity;
+  } else {
+    open = std::move(file);
   }
   return identity;
 }

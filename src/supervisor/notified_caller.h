@@ -48,7 +48,7 @@ class NotifiedFiles final : public syscall::ClientFiles {
  public:
   NotifiedFiles(const Listener& listener, const Notification& call, const Task& task, NotifiedMemory* memory = nullptr, HeldFiles* held = nullptr)
       : listener_(listener), call_(call), task_(task), memory_(memory), held_(held) {}
-  Result<syscall::FileIdentity> identify(int fd) override;
+  Result<syscall::FileIdentity> identify(int fd, OwnedFd& open) override;
   Result<int> install(OwnedFd fd) override;
   Result<void> close(int fd) override;
   Result<std::string> directory_path(int fd) override;

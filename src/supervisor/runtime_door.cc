@@ -88,13 +88,15 @@ Result<OwnedFd> RuntimeDoor::types() {
 
 Result<OwnedFd> RuntimeDoor::wake_file(const Listener& listener, const Notification& n, TaskEntry& caller, int fd) {
   if (!ready_.load(std::memory_order_acquire)) return Errno::kInval;  // nobody has made a ring yet
-  const syscall::FileIdentity file = RING3_TRY(NotifiedFiles(listener, n, caller.task).identify(fd));
+  OwnedFd open;
+  const syscall::FileIdentity file = RING3_TRY(NotifiedFiles(listener, n, caller.task).identify(fd, open));
   return runtime_->impl().kernel().descriptors().wake_file(file);
 }
 
 Result<std::string> RuntimeDoor::fd_info(const Listener& listener, const Notification& n, TaskEntry& caller, int fd) {
   if (!ready_.load(std::memory_order_acquire)) return Errno::kInval;
-  const syscall::FileIdentity file = RING3_TRY(NotifiedFiles(listener, n, caller.task).identify(fd));
+  OwnedFd open;
+  const syscall::FileIdentity file = RING3_TRY(NotifiedFiles(listener, n, caller.task).identify(fd, open));
   return syscall::fdinfo_text(*RING3_TRY(runtime_->impl().kernel().descriptors().find(file)).object);
 }
 
@@ -106,7 +108,8 @@ Result<OwnedFd> RuntimeDoor::event_file(TaskEntry& caller) {
 
 Result<void> RuntimeDoor::event_pages(const Listener& listener, const Notification& n, TaskEntry& caller, int fd, std::uint32_t pages) {
   if (!ready_.load(std::memory_order_acquire)) return Errno::kBadF;  // nobody has made one yet
-  const syscall::FileIdentity file = RING3_TRY(NotifiedFiles(listener, n, caller.task).identify(fd));
+  OwnedFd open;
+  const syscall::FileIdentity file = RING3_TRY(NotifiedFiles(listener, n, caller.task).identify(fd, open));
   return syscall::use_event_pages(runtime_->impl().kernel(), file, pages);
 }
 

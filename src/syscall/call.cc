@@ -14,7 +14,8 @@ Birth Call::birth() {
 }
 
 Result<OpenObject> Call::object(int fd) {
-  return kernel_.descriptors().find(RING3_TRY(caller_.files().identify(fd)));
+  OwnedFd open;
+  return kernel_.descriptors().find(RING3_TRY(caller_.files().identify(fd, open)));
 }
 
 Result<Call::OpenMap> Call::map(int fd) {

@@ -50,7 +50,7 @@ Result<pid_t> own_pidfd(int fd) {
   return Errno::kBadF;
 }
 
-Result<FileIdentity> OwnFiles::identify(int fd) { return identify_own(fd); }
+Result<FileIdentity> OwnFiles::identify(int fd, OwnedFd&) { return identify_own(fd); }
 Result<pid_t> OwnFiles::process(int fd) { return own_pidfd(fd); }
 
 Result<int> OwnFiles::install(OwnedFd fd) { return fd.release(); }

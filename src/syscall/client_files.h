@@ -23,8 +23,9 @@ struct FileIdentity {
 class ClientFiles {
  public:
   virtual ~ClientFiles() = default;
-  /// Errors: kBadF not an open descriptor of the caller.
-  virtual Result<FileIdentity> identify(int fd) = 0;
+  /// open: may take what keeps the file open. Who looks up what the file stands for lets go of it afterwards: else a client that closes
+  /// its last descriptor meanwhile takes the object away between the two. Errors: kBadF not an open descriptor of the caller.
+  virtual Result<FileIdentity> identify(int fd, OwnedFd& open) = 0;
   /// Puts a descriptor of this process into the caller's table, close-on-exec. Returns the caller's number.
   /// Errors: kMFile.
   virtual Result<int> install(OwnedFd fd) = 0;
@@ -42,7 +43,7 @@ class ClientFiles {
 /// Callers in this process. Stateless, thread-safe.
 class OwnFiles final : public ClientFiles {
  public:
-  Result<FileIdentity> identify(int fd) override;
+  Result<FileIdentity> identify(int fd, OwnedFd& open) override;
   Result<int> install(OwnedFd fd) override;
   Result<void> close(int fd) override;
   Result<std::string> directory_path(int fd) override;

@@ -23,7 +23,8 @@ Result<Ref<Object>> CallFds::object(std::int32_t fd, ObjectKind kind) {
 }
 
 Result<bool> CallFds::is_socket(std::int32_t fd) {
-  const FileIdentity file = RING3_TRY(call_.caller().files().identify(fd));
+  OwnedFd open;
+  const FileIdentity file = RING3_TRY(call_.caller().files().identify(fd, open));
   return file.socket;
 }
 

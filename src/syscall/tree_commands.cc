@@ -15,7 +15,8 @@ using attach::TreeNode;
 
 /// Errors: kBadF no descriptor, or of a file that is no node.
 Result<std::shared_ptr<TreeNode>> find_node(Call& call, std::uint32_t fd) {
-  const FileIdentity file = RING3_TRY(call.caller().files().identify(static_cast<int>(fd)));
+  OwnedFd open;
+  const FileIdentity file = RING3_TRY(call.caller().files().identify(static_cast<int>(fd), open));
   auto node = call.kernel().hook_tree().find({file.device, file.inode});
   if (!node) {
     call.explain("the descriptor is of no node of this host's tree of hooks");

@@ -9,8 +9,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstring>
 #include <random>
+#include <thread>
 #include <vector>
 
 #include "control/client.h"
@@ -39,6 +41,33 @@ class HostileClient : public ControlWorld {
     uapi::bpf_attr attr = BpfClient::map_attr(uapi::BPF_MAP_TYPE_ARRAY, 4, 8, 4);
     return client.bpf(uapi::BPF_MAP_CREATE, &attr, sizeof attr);
   }
+  /// A connection whose host has been given this process' memory.
+  OwnedFd runner() {
+    OwnedFd socket = raw();
+    const OwnedFd memory(::open("/proc/self/mem", O_RDWR | O_CLOEXEC));
+    EXPECT_TRUE(control::send_packet(socket.get(), hello().bytes(), memory.get()).ok());
+    EXPECT_TRUE(control::receive_packet(socket.get()).ok());
+    return socket;
+  }
+  /// Asks for runs of a program; the host asks which file that is and is shown it, and then nobody else has it any more.
+  void run_and_close(int socket, long program, std::uint32_t repeat) {
+    std::memset(&attr_, 0, sizeof attr_);
+    attr_.test.prog_fd = static_cast<std::uint32_t>(program);
+    attr_.test.data_in = reinterpret_cast<std::uintptr_t>(packet_);
+    attr_.test.data_size_in = sizeof packet_;
+    attr_.test.repeat = repeat;
+    ASSERT_TRUE(control::send_packet(socket, WireWriter(MessageType::kBpf, 2)
+                                                 .put(std::int32_t{uapi::BPF_PROG_TEST_RUN})
+                                                 .put(std::uint32_t{sizeof attr_})
+                                                 .put(static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(&attr_)))
+                                                 .put(std::uint64_t{0})
+                                                 .put(std::uint32_t{0})
+                                                 .bytes())
+                    .ok());
+    ASSERT_TRUE(control::receive_packet(socket).ok());
+    ASSERT_TRUE(control::send_packet(socket, WireWriter(MessageType::kAnswer, 2).put(std::int64_t{0}).bytes(), static_cast<int>(program)).ok());
+    bpf().close(program);
+  }
   /// The host answers somebody else as if nothing were.
   void others_are_served() {
     auto client = connect();
@@ -47,6 +76,10 @@ class HostileClient : public ControlWorld {
     EXPECT_GE(map, 0);
     ::close(static_cast<int>(map));
   }
+
+  // Read by the host while a request is answered.
+  uapi::bpf_attr attr_{};
+  char packet_[64] = {};
 };
 
 /// Whether the kernel makes a reader of /proc/PID/mem wait for such pages or not.
@@ -135,27 +168,8 @@ TEST_F(HostileClient, RunsOfThoseWhoHaveGoneEnd) {
     const long program = bpf().load({.text = "r0 = 0\nexit", .prog_type = uapi::BPF_PROG_TYPE_SOCKET_FILTER});
     ASSERT_GT(program, 0);
     const std::uint32_t id = bpf().prog_info(program).id;
-    const OwnedFd socket = raw(), memory(::open("/proc/self/mem", O_RDWR | O_CLOEXEC));
-    ASSERT_TRUE(control::send_packet(socket.get(), hello().bytes(), memory.get()).ok());
-    ASSERT_TRUE(control::receive_packet(socket.get()).ok());
-    char packet[64] = {};
-    uapi::bpf_attr attr = BpfClient::zero();
-    attr.test.prog_fd = static_cast<std::uint32_t>(program);
-    attr.test.data_in = reinterpret_cast<std::uintptr_t>(packet);
-    attr.test.data_size_in = sizeof packet;
-    attr.test.repeat = UINT32_MAX;
-    ASSERT_TRUE(control::send_packet(socket.get(), WireWriter(MessageType::kBpf, 2)
-                                                       .put(std::int32_t{uapi::BPF_PROG_TEST_RUN})
-                                                       .put(std::uint32_t{sizeof attr})
-                                                       .put(static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(&attr)))
-                                                       .put(std::uint64_t{0})
-                                                       .put(std::uint32_t{0})
-                                                       .bytes())
-                    .ok());
-    // The host asks which file that is, and is shown it: it runs now.
-    ASSERT_TRUE(control::receive_packet(socket.get()).ok());
-    ASSERT_TRUE(control::send_packet(socket.get(), WireWriter(MessageType::kAnswer, 2).put(std::int64_t{0}).bytes(), static_cast<int>(program)).ok());
-    bpf().close(program);
+    const OwnedFd socket = runner();
+    ASSERT_NO_FATAL_FAILURE(run_and_close(socket.get(), program, UINT32_MAX));
     EXPECT_GT(bpf().fd_by_id(uapi::BPF_PROG_GET_FD_BY_ID, id), 0) << "the run holds it";
     bpf().close_all();
     if (host_ends) break;
@@ -165,6 +179,30 @@ TEST_F(HostileClient, RunsOfThoseWhoHaveGoneEnd) {
   }
   client_ = nullptr;
   runtime_ = nullptr;  // does not wait for it either
+}
+
+/// The only descriptor of a program is on its way to the host while others' commands look for what nobody holds any more.
+TEST_F(HostileClient, ADescriptorOnItsWayHoldsItsObject) {
+  std::atomic<bool> over{false};
+  std::thread others([&] {
+    auto client = connect();
+    while (client != nullptr && !over) ::close(static_cast<int>(create(*client)));
+  });
+  const OwnedFd socket = runner();
+  for (int i = 0; i < 500; ++i) {
+    const long program = bpf().load({.text = "r0 = 0\nexit", .prog_type = uapi::BPF_PROG_TYPE_SOCKET_FILTER});
+    EXPECT_GT(program, 0);
+    run_and_close(socket.get(), program, 1);
+    const auto reply = control::receive_packet(socket.get());
+    EXPECT_TRUE(reply.ok());
+    if (!reply.ok()) break;
+    control::WireReader in(reply->bytes);
+    EXPECT_EQ(in.get<control::Header>().type, MessageType::kReply);
+    EXPECT_EQ(in.get<std::int64_t>(), 0) << "round " << i;
+    if (HasFailure()) break;
+  }
+  over = true;
+  others.join();
 }
 
 /// Packets of noise: headers that mean something here and there, bodies that seldom do, files of every kind.

@@ -9,7 +9,7 @@ namespace {
 class MountFiles final : public syscall::ClientFiles {
  public:
   explicit MountFiles(std::map<int, std::string> directories) : directories_(std::move(directories)) {}
-  Result<syscall::FileIdentity> identify(int fd) override { return own_.identify(fd); }
+  Result<syscall::FileIdentity> identify(int fd, OwnedFd& open) override { return own_.identify(fd, open); }
   Result<int> install(OwnedFd fd) override { return own_.install(std::move(fd)); }
   Result<void> close(int fd) override { return own_.close(fd); }
   Result<std::string> directory_path(int fd) override {
