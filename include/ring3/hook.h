@@ -1,6 +1,6 @@
 // Hooks: places of the host where clients attach programs one after the other, as they do at a network device of Linux
-// (tcx, netkit), or along a tree, as they do at its cgroups. The host makes them, clients order their programs there (LINK_CREATE, PROG_ATTACH, PROG_QUERY), and the
-// host runs them on packets of its own.
+// (tcx, netkit), one alone (XDP), or along a tree, as they do at its cgroups. The host makes them, clients order their programs there (LINK_CREATE,
+// PROG_ATTACH, PROG_QUERY), and the host runs them on packets of its own.
 #pragma once
 
 #include <cstddef>
@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "ring3/result.h"
 
@@ -21,7 +22,8 @@ class HookPoint;
 class TreeNode;
 }
 
-enum class HookKind : std::uint32_t { kTcxIngress = 46, kTcxEgress = 47, kNetkitPrimary = 54, kNetkitPeer = 55 };
+/// By Linux's attach types. kXdp: one program, held by a link; it is asked before anything is known of a frame.
+enum class HookKind : std::uint32_t { kXdp = 37, kTcxIngress = 46, kTcxEgress = 47, kNetkitPrimary = 54, kNetkitPeer = 55 };
 
 struct HookDef {
   HookKind kind = HookKind::kTcxIngress;
@@ -29,7 +31,7 @@ struct HookDef {
   std::string name = {};     // for people
 };
 
-/// What programs answer when they leave the decision to the next one, and what run() gives when all did.
+/// What programs answer when they leave the decision to the next one, and what run() gives when all did, or there is none.
 inline constexpr std::uint32_t kHookNext = UINT32_MAX;
 
 /// One such place; stays until it is removed, or as long as its runtime. Copies mean the same place.
@@ -43,9 +45,9 @@ class Hook {
   Result<void> remove();
 
   /// Runs what is attached, in order, on a copy of a packet that starts with its link-layer header (at least 14 bytes);
-  /// the first answer other than kHookNext is the result. Thread-safe; never blocks unless a program does.
-  /// Errors: kInval a packet without a header; kNoMem.
-  Result<std::uint32_t> run(std::span<const std::byte> packet) const;
+  /// the first answer other than kHookNext is the result. left: what the programs made of the packet; null: not wanted.
+  /// Thread-safe; never blocks unless a program does. Errors: kInval a packet without a header; kNoMem.
+  Result<std::uint32_t> run(std::span<const std::byte> packet, std::vector<std::byte>* left = nullptr) const;
   /// Programs that are attached now.
   std::size_t size() const;
 

@@ -1,6 +1,7 @@
 #include "attach/hook.h"
 
 #include <algorithm>
+#include <bit>
 #include <utility>
 
 #include "base/try.h"
@@ -10,7 +11,10 @@ namespace {
 
 constexpr std::uint32_t kNext = UINT32_MAX;  // -1: TCX_NEXT, NETKIT_NEXT
 
+constexpr std::uint32_t kXdpModes = 1u << 1 | 1u << 2 | 1u << 3;  // XDP_FLAGS_MODES: by the stack, the driver, the device
+
 constexpr HookKind kKinds[] = {
+    {uapi::BPF_XDP, uapi::BPF_PROG_TYPE_XDP, uapi::BPF_LINK_TYPE_XDP, "xdp", kNext, true, kXdpModes},
     {uapi::BPF_TCX_INGRESS, uapi::BPF_PROG_TYPE_SCHED_CLS, uapi::BPF_LINK_TYPE_TCX, "tcx", kNext},
     {uapi::BPF_TCX_EGRESS, uapi::BPF_PROG_TYPE_SCHED_CLS, uapi::BPF_LINK_TYPE_TCX, "tcx", kNext},
     {uapi::BPF_NETKIT_PRIMARY, uapi::BPF_PROG_TYPE_SCHED_CLS, uapi::BPF_LINK_TYPE_NETKIT, "netkit", kNext},
@@ -35,7 +39,9 @@ class HookLink final : public Link {
   void leave() noexcept { point_->list().leave(this); }
   Result<void> replace(Ref<Object> next, const Ref<Object>& expected) RING3_REQUIRES(mutex_) {
     if (expected && !(expected == target_locked())) return Errno::kPerm;
-    if (static_cast<const prog::Program&>(*next).type() != program()->type()) return Errno::kInval;
+    const auto& fresh = static_cast<const prog::Program&>(*next);
+    if (fresh.type() != program()->type()) return Errno::kInval;
+    if (point_->kind().is_alone && fresh.attach_type() != program()->attach_type()) return Errno::kInval;
     if (next == target_locked()) return {};
     RING3_TRY(point_->list().attach(ref_cast<prog::Program>(next), this, program().get(), uapi::BPF_F_REPLACE, {}, 0));
     set_target_locked(std::move(next));
@@ -53,9 +59,9 @@ HookLink& hook_link(Link& link) { return static_cast<HookLink&>(link); }
 
 void fill_info(const Link& link, uapi::bpf_link_info& info) {
   const HookPoint& point = static_cast<const HookLink&>(link).point();
-  // Both kinds have the device and the attach type in one place of the record.
+  // All kinds have the device in one place of the record, the ordered ones the attach type behind it.
   info.tcx.ifindex = link.state() == LinkState::kDetached ? 0 : point.ifindex();
-  info.tcx.attach_type = link.attach_type();
+  if (!point.kind().is_alone) info.tcx.attach_type = link.attach_type();
 }
 
 // Callbacks run under the link's mutex, which the analysis cannot see through a function pointer.
@@ -80,8 +86,17 @@ constexpr LinkOps ops_of(uapi::bpf_link_type type, const char* name) {
   };
 }
 
-const LinkOps kTcxLink = ops_of(uapi::BPF_LINK_TYPE_TCX, "tcx");
-const LinkOps kNetkitLink = ops_of(uapi::BPF_LINK_TYPE_NETKIT, "netkit");
+const LinkOps kLinks[] = {ops_of(uapi::BPF_LINK_TYPE_TCX, "tcx"), ops_of(uapi::BPF_LINK_TYPE_NETKIT, "netkit"), ops_of(uapi::BPF_LINK_TYPE_XDP, "xdp")};
+
+const LinkOps& ops_for(const HookKind& kind) {
+  return *std::find_if(std::begin(kLinks), std::end(kLinks), [&](const LinkOps& ops) { return ops.type == kind.link; });
+}
+
+/// How a device runs the program is the host's own: the modes are taken, one at most, and make no difference.
+Result<void> check_flags(const HookKind& kind, std::uint32_t flags) {
+  if (!kind.is_alone) return (flags & ~(kOrderFlags & ~std::uint32_t{uapi::BPF_F_REPLACE})) != 0 ? Result<void>(Errno::kInval) : Result<void>();
+  return (flags & ~kind.alone_flags) != 0 || std::popcount(flags) > 1 ? Result<void>(Errno::kInval) : Result<void>();
+}
 
 }  // namespace
 
@@ -129,8 +144,9 @@ bool Hooks::has_device(std::uint32_t ifindex) const {
 
 Result<Ref<Link>> create_hook_link(std::shared_ptr<HookPoint> point, Ref<prog::Program> program, OrderWish wish, Birth birth) {
   if (static_cast<std::uint32_t>(point->kind().program) != program->type()) return Errno::kInval;
-  if ((wish.flags & ~(kOrderFlags & ~std::uint32_t{uapi::BPF_F_REPLACE})) != 0) return Errno::kInval;
-  const LinkOps& ops = point->kind().link == uapi::BPF_LINK_TYPE_TCX ? kTcxLink : kNetkitLink;
+  RING3_TRY(check_flags(point->kind(), wish.flags));
+  if (point->kind().is_alone) wish = {};
+  const LinkOps& ops = ops_for(point->kind());
   ObjectTable& table = program->table();
   return Ref<Link>(
       Ref<HookLink>::adopt(new HookLink(ops, std::move(point), std::move(program), std::move(wish), birth, table)));

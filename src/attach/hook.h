@@ -1,4 +1,4 @@
-// Places of the host where clients attach programs in order: one HookPoint per device and direction, made by the host and
+// Places of the host where clients attach programs, in order or one alone: one HookPoint per device and direction, made by the host and
 // there until the host takes it away: links then are detached. What kinds of place there are, which programs they take and how a run goes on
 // from one program to the next are rows.
 #pragma once
@@ -22,6 +22,9 @@ struct HookKind {
   uapi::bpf_link_type link;
   const char* name;    // of the link kind
   std::uint32_t next;  // a program's answer that lets the following one run
+  /// One program, which a link holds; PROG_ATTACH and its like know nothing of it. Its links take flags of their own.
+  bool is_alone = false;
+  std::uint32_t alone_flags = 0;
 };
 
 /// Null: no ordered hook has this attach type.
@@ -30,7 +33,7 @@ const HookKind* find_hook_kind(std::uint32_t attach_type);
 class HookPoint {
  public:
   HookPoint(const HookKind& kind, std::uint32_t ifindex, std::string name)
-      : kind_(kind), ifindex_(ifindex), name_(std::move(name)) {}
+      : kind_(kind), ifindex_(ifindex), name_(std::move(name)), list_(kind.is_alone ? 1 : kMostOrdered) {}
   const HookKind& kind() const { return kind_; }
   std::uint32_t ifindex() const { return ifindex_; }
   const std::string& name() const { return name_; }
@@ -68,7 +71,8 @@ struct OrderWish {
   std::uint64_t revision = 0;
 };
 
-/// Unpublished, pending, one reference; attach() asks for the place. The program is of the point's type.
+/// Unpublished, pending, one reference; attach() asks for the place (kBusy: it is taken, where one program is alone).
+/// Errors: kInval the program is of another type than the point's, or flags that links do not take.
 Result<Ref<Link>> create_hook_link(std::shared_ptr<HookPoint> point, Ref<prog::Program> program, OrderWish wish, Birth birth);
 
 }  // namespace ring3::attach

@@ -58,14 +58,15 @@ Result<void> OrderedList::attach(Ref<prog::Program> program, const Link* link, c
   MutexLock lock(mutex_);
   if (closed_) return Errno::kNoDev;
   if (revision != 0 && revision != revision_) return Errno::kStale;
+  const bool replaces = (flags & uapi::BPF_F_REPLACE) != 0;
+  if (most_ == 1 && !replaces && !entries_.empty()) return Errno::kBusy;
   for (const OrderedEntry& entry : entries_)
     if (entry.program == program) return Errno::kExist;
-  const bool replaces = (flags & uapi::BPF_F_REPLACE) != 0;
   int place = kNowhere;
   if (replaces) {
     if (replaced == nullptr) return Errno::kInval;
     place = RING3_TRY(exact(*replaced, link));
-  } else if (entries_.size() == kMostOrdered) {
+  } else if (entries_.size() == most_) {
     return Errno::kRange;
   }
   place = RING3_TRY(directed(place, flags, to));

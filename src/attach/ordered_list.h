@@ -42,7 +42,8 @@ struct OrderedEntry {
 
 class OrderedList {
  public:
-  OrderedList() = default;
+  /// most: 1: whoever comes second gets kBusy.
+  explicit OrderedList(std::size_t most = kMostOrdered) : most_(most) {}
   /// Everything has been detached by links; what is left goes.
   ~OrderedList();
   OrderedList(const OrderedList&) = delete;
@@ -93,6 +94,7 @@ class OrderedList {
   mutable Mutex mutex_;
   std::vector<OrderedEntry> entries_ RING3_GUARDED_BY(mutex_);
   std::uint64_t revision_ RING3_GUARDED_BY(mutex_) = 1;
+  const std::size_t most_;
   bool closed_ RING3_GUARDED_BY(mutex_) = false;
   std::atomic<Published*> published_{nullptr};
 };

@@ -11,6 +11,7 @@
 
 namespace ring3 {
 
+static_assert(static_cast<int>(HookKind::kXdp) == uapi::BPF_XDP);
 static_assert(static_cast<int>(HookKind::kTcxIngress) == uapi::BPF_TCX_INGRESS);
 static_assert(static_cast<int>(HookKind::kTcxEgress) == uapi::BPF_TCX_EGRESS);
 static_assert(static_cast<int>(HookKind::kNetkitPrimary) == uapi::BPF_NETKIT_PRIMARY);
@@ -33,16 +34,33 @@ Result<void> Hook::remove() {
   }
 }
 
-Result<std::uint32_t> Hook::run(std::span<const std::byte> packet) const {
-  if (packet.size() < exec::kEthernetHeader) return Errno::kInval;
-  auto copy = RING3_TRY(exec::Packet::make(packet));
-  uapi::__sk_buff& skb = copy->record().abi.skb;
+namespace {
+
+void describe(std::span<const std::byte> packet, std::uint32_t ifindex, uapi::__sk_buff& skb) {
   skb.len = skb.wire_len = static_cast<std::uint32_t>(packet.size());
-  skb.ifindex = point_->ifindex();
+  skb.ifindex = ifindex;
   std::uint16_t protocol = 0;  // stays in network order
   std::memcpy(&protocol, packet.data() + exec::kEthernetHeader - sizeof protocol, sizeof protocol);
   skb.protocol = protocol;
-  return point_->run(&copy->record());
+}
+
+}  // namespace
+
+Result<std::uint32_t> Hook::run(std::span<const std::byte> packet, std::vector<std::byte>* left) const {
+  if (packet.size() < exec::kEthernetHeader) return Errno::kInval;
+  const bool is_frame = point_->kind().attach == uapi::BPF_XDP;
+  auto copy = RING3_TRY(is_frame ? exec::Packet::make_frame(packet, 0) : exec::Packet::make(packet));
+  if (is_frame) copy->record().abi.xdp.ingress_ifindex = point_->ifindex();
+  else describe(packet, point_->ifindex(), copy->record().abi.skb);
+  const std::uint32_t answer = point_->run(&copy->record());
+  if (left == nullptr) return answer;
+  try {
+    left->assign(copy->bytes().begin(), copy->bytes().end());
+    left->insert(left->end(), copy->more().begin(), copy->more().end());
+  } catch (const std::bad_alloc&) {
+    return Errno::kNoMem;
+  }
+  return answer;
 }
 
 std::size_t Hook::size() const { return point_->list().view().entries.size(); }

@@ -80,7 +80,7 @@ constexpr std::array kCommands = {
   full   (26, "MAP_UPDATE_BATCH",     "batch",  RING3_SUBFIELD(batch, flags),        kAnyone, map_update_batch, kBatchOut),
   full   (27, "MAP_DELETE_BATCH",     "batch",  RING3_SUBFIELD(batch, flags),        kAnyone, map_delete_batch, kBatchOut),
   partial(28, "LINK_CREATE",          "link_create", RING3_SUBFIELD(link_create, uprobe_multi.pid), kAnyone,
-           link_create, "struct_ops maps, iterators, and ordered hooks and trees of hooks where the host offers them"),
+           link_create, "struct_ops maps, iterators, and hooks (ordered, of frames, trees) where the host offers them"),
   full   (29, "LINK_UPDATE",          "link_update", RING3_SUBFIELD(link_update, old_prog_fd), kAnyone, link_update),
   full   (30, "LINK_GET_FD_BY_ID",    "id",     RING3_FIELD(link_id),                kAdmin,  link_get_fd_by_id),
   full   (31, "LINK_GET_NEXT_ID",     "id",     RING3_FIELD(next_id),                kAdmin,  link_get_next_id, kNextIdOut),

@@ -31,7 +31,18 @@ Result<std::shared_ptr<HookPoint>> find_point(Call& call, std::uint32_t attach_t
 Result<Ref<prog::Program>> program_of(Call& call, int fd, std::uint32_t type) {
   Ref<prog::Program> program = RING3_TRY(call.program(fd));
   if (program->type() != type) return Errno::kInval;
-  return program;
+  if (program->runnable()) return program;
+  call.explain("the program was verified, and cannot run here");
+  return Errno::kNotSupp;
+}
+
+/// What PROG_ATTACH and its like are about. Errors: kInval no ordered hook has this attach type, or links alone hold what is there.
+Result<const HookKind*> ordered_kind(Call& call, std::uint32_t attach_type) {
+  const HookKind* const kind = attach::find_hook_kind(attach_type);
+  if (kind == nullptr) return find_point(call, attach_type, 0).error();
+  if (!kind->is_alone) return kind;
+  call.explain(std::string("programs at ") + kind->name + " are held by links");
+  return Errno::kInval;
 }
 
 /// What a position is relative to: a link or a program, by descriptor or by id. type 0: any.
@@ -68,9 +79,14 @@ Result<Ref<attach::Link>> make_hook_link(Call& call, const uapi::bpf_attr& attr)
   const HookKind* kind = attach::find_hook_kind(create.attach_type);
   Ref<prog::Program> program = RING3_TRY(program_of(call, static_cast<int>(create.prog_fd), static_cast<std::uint32_t>(kind->program)));
   auto point = RING3_TRY(find_point(call, create.attach_type, create.target_ifindex));
-  if ((create.flags & uapi::BPF_F_REPLACE) != 0) return Errno::kInval;
   attach::OrderWish wish;
   wish.flags = create.flags;
+  if (kind->is_alone) {
+    // Programs for frames on their way out of a device map or to another CPU.
+    if (program->attach_type() == uapi::BPF_XDP_DEVMAP || program->attach_type() == uapi::BPF_XDP_CPUMAP) return Errno::kInval;
+    return attach::create_hook_link(std::move(point), std::move(program), std::move(wish), call.birth());
+  }
+  if ((create.flags & uapi::BPF_F_REPLACE) != 0) return Errno::kInval;
   wish.revision = create.tcx.expected_revision;
   wish.to = RING3_TRY(relative_to(call, create.flags, create.tcx.relative_fd, program->type()));
   return attach::create_hook_link(std::move(point), std::move(program), std::move(wish), call.birth());
@@ -78,8 +94,7 @@ Result<Ref<attach::Link>> make_hook_link(Call& call, const uapi::bpf_attr& attr)
 
 Result<long> prog_attach(Call& call, uapi::bpf_attr& attr) {
   if (is_tree_type(call, attr.attach_type)) return tree_attach(call, attr);
-  const HookKind* kind = attach::find_hook_kind(attr.attach_type);
-  if (kind == nullptr) return find_point(call, attr.attach_type, 0).error();
+  const HookKind* kind = RING3_TRY(ordered_kind(call, attr.attach_type));
   if ((attr.attach_flags & ~attach::kOrderFlags) != 0) return Errno::kInval;
   const auto type = static_cast<std::uint32_t>(kind->program);
   Ref<prog::Program> program = RING3_TRY(program_of(call, static_cast<int>(attr.attach_bpf_fd), type));
@@ -94,8 +109,7 @@ Result<long> prog_attach(Call& call, uapi::bpf_attr& attr) {
 
 Result<long> prog_detach(Call& call, uapi::bpf_attr& attr) {
   if (is_tree_type(call, attr.attach_type)) return tree_detach(call, attr);
-  const HookKind* kind = attach::find_hook_kind(attr.attach_type);
-  if (kind == nullptr) return find_point(call, attr.attach_type, 0).error();
+  const HookKind* kind = RING3_TRY(ordered_kind(call, attr.attach_type));
   if ((attr.attach_flags & ~attach::kOrderFlags) != 0) return Errno::kInval;
   const auto type = static_cast<std::uint32_t>(kind->program);
   Ref<prog::Program> program;
@@ -110,6 +124,7 @@ Result<long> prog_detach(Call& call, uapi::bpf_attr& attr) {
 Result<long> prog_query(Call& call, uapi::bpf_attr& attr) {
   if (!call.rights().net_admin && !call.rights().sys_admin) return Errno::kPerm;
   if (is_tree_type(call, attr.query.attach_type)) return tree_query(call, attr);
+  RING3_TRY(ordered_kind(call, attr.query.attach_type));
   const auto point = RING3_TRY(find_point(call, attr.query.attach_type, attr.query.target_ifindex));
   if (attr.query.query_flags != 0 || attr.query.attach_flags != 0) return Errno::kInval;
   const attach::OrderedList::View view = point->list().view();

@@ -2,7 +2,10 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <atomic>
+#include <random>
 #include <thread>
+#include <utility>
 
 #include "ring3/hook.h"
 #include "tests/integration/world.h"
@@ -305,26 +308,50 @@ TEST_F(OrderedHook, DevicesWithAHookAreTargetsOfDeviceMaps) {
 }
 
 TEST_F(OrderedHook, D_25_EveryRunSeesOneOrder) {
-  // Either the link's program decides, or the last one does; never nobody.
-  const long last = answers(3), now_and_then = answers(4);
+  // Whoever comes or goes in front of it, the last one is there and decides if nobody else has; so a run never answers anything else.
+  const long last = answers(3), passing = answers(-1), deciding[] = {answers(4), answers(5)};
   ASSERT_EQ(attach(last), 0);
   std::atomic<bool> stop{false};
   std::atomic<int> strange{0};
+  std::atomic<std::uint64_t> runs{0};
   std::thread traffic([&] {
     while (!stop) {
       const std::uint32_t answer = run();
-      if (answer != 3 && answer != 4) ++strange;
+      if (answer < 3 || answer > 5) ++strange;
+      ++runs;
     }
   });
-  for (int i = 0; i < 200; ++i) {
-    const long link = hook_link(now_and_then, uapi::BPF_F_BEFORE);
-    ASSERT_GT(link, 0);
-    ASSERT_EQ(bpf().link_detach(link), 0);
-    bpf().close(link);
+  std::minstd_rand random(25);
+  long link = -1;
+  bool passes = false;
+  for (int i = 0; i < 100'000; ++i) {
+    switch (random() % 3) {
+      case 0:
+        ASSERT_EQ(passes ? detach(passing) : attach(passing, uapi::BPF_F_BEFORE), 0);
+        passes = !passes;
+        break;
+      case 1:
+        if (link < 0) {
+          link = hook_link(deciding[0], uapi::BPF_F_BEFORE);
+          ASSERT_GT(link, 0);
+        } else {
+          ASSERT_EQ(bpf().link_detach(link), 0);
+          bpf().close(std::exchange(link, -1));
+        }
+        break;
+      default: {
+        if (link < 0) break;
+        uapi::bpf_attr attr = BpfClient::zero();
+        attr.link_update.link_fd = static_cast<std::uint32_t>(link);
+        attr.link_update.new_prog_fd = static_cast<std::uint32_t>(deciding[random() % 2]);
+        ASSERT_EQ(bpf().bpf(uapi::BPF_LINK_UPDATE, attr), 0);
+      }
+    }
   }
   stop = true;
   traffic.join();
   EXPECT_EQ(strange, 0);
+  EXPECT_GT(runs, 0u);
 }
 
 }  // namespace
