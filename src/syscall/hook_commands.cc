@@ -41,7 +41,7 @@ Result<const HookKind*> ordered_kind(Call& call, std::uint32_t attach_type) {
   const HookKind* const kind = attach::find_hook_kind(attach_type);
   if (kind == nullptr) return find_point(call, attach_type, 0).error();
   if (!kind->is_alone) return kind;
-  call.explain(std::string("programs at ") + kind->name + " are held by links");
+  call.explain("programs at " + attach_type_name(*call.kernel().services().program_host().host_btf()->btf(), attach_type) + " are held by links");
   return Errno::kInval;
 }
 

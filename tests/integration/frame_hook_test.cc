@@ -90,7 +90,7 @@ TEST_F(FrameHook, WhatDoesNotFitIsRefused) {
   attr.attach_type = uapi::BPF_XDP;
   log_.take();
   EXPECT_EQ(bpf().bpf(uapi::BPF_PROG_ATTACH, attr), -EINVAL);
-  EXPECT_NE(log_.take().find("programs at xdp are held by links"), std::string::npos);
+  EXPECT_NE(log_.take().find("programs at BPF_XDP are held by links"), std::string::npos);
   EXPECT_EQ(bpf().bpf(uapi::BPF_PROG_DETACH, attr), -EINVAL);
   EXPECT_EQ(hook_.size(), 0u);
   EXPECT_GT(link(program, kByStack), 0);

@@ -157,20 +157,22 @@ TEST_F(ProgTypes, WhereTheHostHasNoPlaceTheErrorNamesIt) {
   const auto& all = kinds();
   const ProgKindRow& socket_filter = **std::find_if(all.begin(), all.end(), [](const ProgKindRow* k) { return k->type == uapi::BPF_PROG_TYPE_SOCKET_FILTER; });
   const ProgKindRow& classifier = **std::find_if(all.begin(), all.end(), [](const ProgKindRow* k) { return k->type == uapi::BPF_PROG_TYPE_SCHED_CLS; });
-  const long any = load(socket_filter, 0), tc = load(classifier, 0);
+  const ProgKindRow& frames = **std::find_if(all.begin(), all.end(), [](const ProgKindRow* k) { return k->type == uapi::BPF_PROG_TYPE_XDP; });
+  const long any = load(socket_filter, 0), tc = load(classifier, 0), xdp = load(frames, 0);
   for (const btf::Enumerator& e : host_->enumerators(names)) {
     const auto attach_type = static_cast<std::uint32_t>(e.value);
     // Iterators and struct_ops have a place; __MAX is no place.
     if (attach_type == uapi::BPF_TRACE_ITER || attach_type == uapi::BPF_STRUCT_OPS || attach_type >= kAttachTypes) continue;
     const bool ordered = attach_type == uapi::BPF_TCX_INGRESS || attach_type == uapi::BPF_TCX_EGRESS ||
                          attach_type == uapi::BPF_NETKIT_PRIMARY || attach_type == uapi::BPF_NETKIT_PEER;
+    const bool alone = attach_type == uapi::BPF_XDP;  // links only
     const long expected = ordered ? -ENODEV : -EINVAL;
     uapi::bpf_attr attr = BpfClient::zero();
-    attr.link_create.prog_fd = static_cast<std::uint32_t>(ordered ? tc : any);
+    attr.link_create.prog_fd = static_cast<std::uint32_t>(ordered ? tc : alone ? xdp : any);
     attr.link_create.attach_type = attach_type;
     attr.link_create.target_ifindex = 77;
     log_.take();
-    EXPECT_EQ(client_->bpf(uapi::BPF_LINK_CREATE, attr), expected) << e.name;
+    EXPECT_EQ(client_->bpf(uapi::BPF_LINK_CREATE, attr), alone ? -ENODEV : expected) << e.name;
     EXPECT_NE(log_.take().find(e.name), std::string::npos) << e.name;
     attr = BpfClient::zero();
     attr.target_ifindex = 77;
