@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "bench/adder_host.h"
+#include "exec/detour.h"
 #include "exec/engine.h"
 #include "exec/jit.h"
 #include "exec/program_entry.h"
@@ -116,6 +117,54 @@ BENCHMARK_CAPTURE(enter_program, native, Tier::kNative, false);
 BENCHMARK_CAPTURE(enter_program, native_percpu, Tier::kNative, true);
 BENCHMARK_CAPTURE(enter_program, interpreter, Tier::kInterpreter, false);
 BENCHMARK_CAPTURE(enter_program, jit, Tier::kJit, false);
+
+/// r0 = add(ctx[0], ctx[1]): a program with a function.
+std::shared_ptr<const rewrite::XlatedProgram> calling_program() {
+  auto x = std::make_shared<rewrite::XlatedProgram>();
+  x->insns = {
+      Insn{.op = Op::kLoad, .bits = 64, .size = 8, .src_is_reg = true, .dst = 2, .src = 1, .off = 8},
+      Insn{.op = Op::kLoad, .bits = 64, .size = 8, .src_is_reg = true, .dst = 1, .src = 1, .off = 0},
+      Insn{.op = Op::kCallSubprog, .bits = 64, .jump = 1, .imm = 1},
+      Insn{.op = Op::kExit, .bits = 64},
+      Insn{.op = Op::kMov, .bits = 64, .src_is_reg = true, .dst = 0, .src = 1},
+      Insn{.op = Op::kAdd, .bits = 64, .src_is_reg = true, .dst = 0, .src = 2},
+      Insn{.op = Op::kExit, .bits = 64},
+  };
+  x->subprogs = {{.start_idx = 0, .end_idx = 4, .stack_bytes = 0}, {.start_idx = 4, .end_idx = 7, .stack_bytes = 0}};
+  x->original_idx = {0, 1, 2, 3, 4, 5, 6};
+  return x;
+}
+
+enum class Redirected { kNot, kNoMore, kReplaced, kTraced };
+
+/// What a link at the program's function adds to a run: nothing without one; kNoMore: the last has gone, and the code was kept.
+void call_a_function(benchmark::State& state, Redirected how) {
+  test::FakeHost host;
+  exec::Machine machine{host};
+  const auto engine = exec::make_best_engine(machine.code);
+  exec::Detour detour(2);
+  exec::ProgramEntry entry(machine, {}), other(machine, {});
+  const exec::Detour* const detours[] = {nullptr, &detour};
+  RING3_CHECK(entry.set_code(engine->compile(calling_program(), how == Redirected::kNot ? exec::Detours() : exec::Detours(detours)).value()).ok(), "code");
+  RING3_CHECK(other.set_code(engine->compile(adding_program(false)).value()).ok(), "code");
+  std::uint64_t slots[2] = {0, 1};
+  if (how == Redirected::kReplaced) {
+    auto replacing = std::make_shared<rewrite::XlatedProgram>(*calling_program());  // its function alone
+    replacing->insns.erase(replacing->insns.begin(), replacing->insns.begin() + 4);
+    replacing->subprogs = {{.start_idx = 0, .end_idx = 3, .stack_bytes = 0}};
+    replacing->original_idx = {0, 1, 2};
+    RING3_CHECK(other.set_code(engine->compile(replacing).value()).ok(), "code");
+    RING3_CHECK(detour.replace(other).ok(), "replaced");
+  }
+  if (how == Redirected::kTraced) RING3_CHECK(detour.trace(exec::TracePoint::kEntry, other, 0).ok(), "traced");
+  for (auto _ : state) benchmark::DoNotOptimize(slots[0] = entry.run(slots));
+  if (!detour.is_empty()) detour.remove(other);
+  rcu::drain();
+}
+BENCHMARK_CAPTURE(call_a_function, as_it_is, Redirected::kNot);
+BENCHMARK_CAPTURE(call_a_function, no_more, Redirected::kNoMore);
+BENCHMARK_CAPTURE(call_a_function, replaced, Redirected::kReplaced);
+BENCHMARK_CAPTURE(call_a_function, fentry, Redirected::kTraced);
 
 /// The whole way: guard, thunk, entry, program.
 void struct_ops_call(benchmark::State& state, Tier tier, bool touches_percpu) {

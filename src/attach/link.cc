@@ -42,6 +42,12 @@ Result<void> Link::attach() {
   return {};
 }
 
+void Link::give() noexcept {
+  MutexLock lock(mutex_);
+  given_.store(true, std::memory_order_relaxed);
+  if (ops_.given != nullptr) ops_.given(*this);
+}
+
 Result<void> Link::detach() {
   if (ops_.detach == nullptr) return Errno::kOpNotSupp;
   Ref<Object> target;  // dropped after the lock

@@ -31,6 +31,8 @@ struct LinkOps {
   Result<void> (*attach)(Link&) = nullptr;
   /// The last reference went while attached: detach.
   void (*release)(Link&) noexcept = nullptr;
+  /// Attached, and its maker's: nothing can go wrong any more (Link::give). Links of a load session may never hear of it.
+  void (*given)(Link&) noexcept = nullptr;
   /// attached → detached; called at most once. Empty: kOpNotSupp.
   Result<void> (*detach)(Link&) = nullptr;
   /// Empty: kInval. old_*: null when the client named none. On success the callback has stored the new target.
@@ -40,6 +42,8 @@ struct LinkOps {
   bool pollable = false;  // hang-up after detach
   /// A name that link info copies into the client's buffer (iterators).
   std::string_view (*target_name)(const Link&) = nullptr;
+  /// Lines of fdinfo behind those of all links.
+  std::string (*fdinfo)(const Link&) = nullptr;
 };
 
 enum class LinkState : std::uint8_t { kPending, kAttached, kDetached };
@@ -57,6 +61,8 @@ class Link : public Object {
 
   /// pending → attached. Errors: the kind's; kNoLink when not pending.
   Result<void> attach();
+  /// Its maker has it. One that is let go of before was never seen by anybody.
+  void give() noexcept;
   /// Leaves an empty link. A second detach succeeds. Errors: kOpNotSupp the kind has none.
   Result<void> detach();
   /// flags: BPF_F_REPLACE; old: only with it. Errors: behaviour.md A.5.3, D.4.2.
@@ -76,6 +82,8 @@ class Link : public Object {
   /// Calls ops().release.
   void last_ref() noexcept override;
 
+  bool abandoned() const { return !given_.load(std::memory_order_relaxed); }
+
   /// For kind callbacks, under the mutex.
   const Ref<Object>& target_locked() const RING3_REQUIRES(mutex_) { return target_; }
   void set_target_locked(Ref<Object> target) RING3_REQUIRES(mutex_) { target_ = std::move(target); }
@@ -87,6 +95,7 @@ class Link : public Object {
   const LinkOps& ops_;
   const std::uint32_t attach_type_;
   std::atomic<LinkState> state_{LinkState::kPending};
+  std::atomic<bool> given_{false};
   Ref<Object> target_ RING3_GUARDED_BY(mutex_);
   // A pipe, made when somebody first wants to poll; closing the write end is the event.
   int poll_read_fd_ RING3_GUARDED_BY(mutex_) = -1;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cstring>
 #include <limits>
 #include <utility>
 
@@ -92,6 +93,13 @@ void program_facts(FactList& out, const prog::Program& program) {
   out.add("btf_id", program.btf() ? program.btf()->id() : 0u);
 }
 
+uapi::bpf_link_info info_of(const attach::Link& link) {
+  uapi::bpf_link_info info;
+  std::memset(static_cast<void*>(&info), 0, sizeof info);
+  link.fill_info(info);
+  return info;
+}
+
 void link_facts(FactList& out, const attach::Link& link) {
   out.add("link_type", std::string(link.ops().name));
   out.add("link_id", link.id());
@@ -100,6 +108,10 @@ void link_facts(FactList& out, const attach::Link& link) {
   const Ref<Object> target = link.target();
   if (!target) return;
   out.add(target->kind() == ObjectKind::kMap ? "map_id" : "prog_id", target->id());
+  if (link.ops().type != uapi::BPF_LINK_TYPE_TRACING) return;
+  const uapi::bpf_link_info info = info_of(link);
+  out.add("target_obj_id", info.tracing.target_obj_id);
+  out.add("target_btf_id", info.tracing.target_btf_id);
 }
 
 void btf_facts(FactList& out, const prog::BtfObject& btf) {
@@ -133,8 +145,12 @@ std::vector<Ref<Object>> held_by(Object& object) {
     for (Ref<maps::Map>& map : program.maps()) out.push_back(std::move(map));
     if (program.btf()) out.push_back(program.btf());
     if (program.attach_target()) out.push_back(program.attach_target());
+    if (Ref<prog::Program> target = program.load_target()) out.push_back(std::move(target));
   } else if (object.kind() == ObjectKind::kLink) {
-    if (Ref<Object> target = as<attach::Link>(object).target()) out.push_back(std::move(target));
+    const auto& link = as<attach::Link>(object);
+    if (Ref<Object> target = link.target()) out.push_back(std::move(target));
+    if (link.ops().type == uapi::BPF_LINK_TYPE_TRACING)
+      if (auto onto = object.table().find(ObjectKind::kProg, info_of(link).tracing.target_obj_id); onto.ok()) out.push_back(*onto);
   } else if (object.kind() == ObjectKind::kMap) {
     const auto& map = as<maps::Map>(object);
     if (map.spec().type == uapi::BPF_MAP_TYPE_STRUCT_OPS)

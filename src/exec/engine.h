@@ -6,7 +6,9 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <utility>
 
+#include "exec/detour.h"
 #include "exec/fault.h"
 #include "exec/run_context.h"
 #include "ring3/result.h"
@@ -35,12 +37,21 @@ class Code {
   /// per-CPU state, holds a CPU slot (ProgramEntry does all three). Callable from a helper of a running program.
   std::uint64_t run(RunContext& run, void* ctx) const {
     const Code* const outer = run.code;
+    run.code = this;
+    std::uint64_t result = enter_direct(run, ctx);
+    if (__builtin_expect(run.tail_target != nullptr, 0)) result = std::exchange(run.tail_target, nullptr)->run_tail(run, ctx);
+    run.code = outer;
+    return result;
+  }
+
+  /// The same as the target of a tail call, which nobody sees but the program's body: what replaces or traces main is not entered.
+  std::uint64_t run_tail(RunContext& run, void* ctx) const {
+    const Code* const outer = run.code;
     std::uint64_t result = 0;
     for (const Code* code = this; code != nullptr;) {
       run.code = code;
-      result = code->enter_direct(run, ctx);
-      code = run.tail_target;
-      run.tail_target = nullptr;
+      result = code->enter_past(run, ctx);
+      code = std::exchange(run.tail_target, nullptr);
     }
     run.code = outer;
     return result;
@@ -88,12 +99,15 @@ class Code {
  protected:
   /// Runs this program alone. When a tail call succeeded in the main function, returns (any value) with
   /// run.tail_target still set and run() goes on there; in a subprogram the tier does
-  /// `exchange(run.tail_target, nullptr)->run(run, ctx)` itself and returns the result to the subprogram's
+  /// `exchange(run.tail_target, nullptr)->run_tail(run, ctx)` itself and returns the result to the subprogram's
   /// caller, as the target replaces that one frame.
   virtual std::uint64_t enter(RunContext& run, void* ctx) const = 0;
+  /// The same past main's detour.
+  virtual std::uint64_t enter_body(RunContext& run, void* ctx) const { return enter(run, ctx); }
 
   /// What enter() would only call, where a tier has one: saves the detour. An exception that leaves it is the caller's to end.
   rewrite::HelperFn direct_ = nullptr;
+  rewrite::HelperFn body_ = nullptr;  // of enter_body(), likewise
   std::uint32_t exception_callback_ = rewrite::kNoSubprog;
   std::span<const FaultEntry> faults_;
   LeafFn leaf_ = nullptr;
@@ -105,14 +119,23 @@ class Code {
     const std::uint64_t result = direct_(reinterpret_cast<std::uintptr_t>(ctx), 0, 0, 0, 0, run);
     return __builtin_expect(run.thrown, 0) ? thrown_result(run) : result;
   }
+  __attribute__((no_sanitize("undefined"))) std::uint64_t enter_past(RunContext& run, void* ctx) const {
+    if (body_ == nullptr) return enter_body(run, ctx);
+    const std::uint64_t result = body_(reinterpret_cast<std::uintptr_t>(ctx), 0, 0, 0, 0, run);
+    return __builtin_expect(run.thrown, 0) ? thrown_result(run) : result;
+  }
 };
+
+/// One per subprogram, null where it has none; or nothing at all. Each outlives the code made with it.
+using Detours = std::span<const Detour* const>;
 
 class Engine {
  public:
   virtual ~Engine() = default;
   /// Errors: kInval the program is not well formed (a jump, callee, helper or register out of range, calls
   /// that recurse or nest deeper than eight frames); kNoMem; kOpNotSupp an instruction this tier lacks.
-  virtual Result<std::unique_ptr<Code>> compile(std::shared_ptr<const rewrite::XlatedProgram>) = 0;
+  virtual Result<std::unique_ptr<Code>> compile(std::shared_ptr<const rewrite::XlatedProgram> program, Detours detours) = 0;
+  Result<std::unique_ptr<Code>> compile(std::shared_ptr<const rewrite::XlatedProgram> program) { return compile(std::move(program), {}); }
 };
 
 /// The reference tier: runs everything, everywhere.

@@ -382,10 +382,11 @@ TEST_P(EngineTest, RefusesExceptionsWithoutACallback) {
 }
 
 // Helper 12 of the tests: r2 is the address of the target's Code, 0 fails.
-std::uint64_t fake_tail_call(std::uint64_t, std::uint64_t target, std::uint64_t, std::uint64_t, std::uint64_t,
+std::uint64_t fake_tail_call(std::uint64_t ctx, std::uint64_t target, std::uint64_t, std::uint64_t, std::uint64_t,
                              RunContext& run) {
   if (target == 0 || run.tail_calls >= kMaxTailCalls) return static_cast<std::uint64_t>(-1);
   ++run.tail_calls;
+  run.tail_ctx = reinterpret_cast<void*>(static_cast<std::uintptr_t>(ctx));
   run.tail_target = reinterpret_cast<const Code*>(static_cast<std::uintptr_t>(target));
   return 0;
 }

@@ -78,9 +78,23 @@ void forget_fetched(std::size_t row, std::uint64_t& src, std::uint64_t& r0) {
 std::uint64_t run_nested_target(RunContext& run, const ProgramEntry* caller, std::uint64_t ctx) {
   const Code* const target = run.tail_target;
   run.tail_target = nullptr;
-  const std::uint64_t result = target->run(run, reinterpret_cast<void*>(static_cast<std::uintptr_t>(ctx)));
+  const std::uint64_t result = target->run_tail(run, reinterpret_cast<void*>(static_cast<std::uintptr_t>(ctx)));
   run.entry = caller;
   return result;
+}
+
+std::uint64_t interpret(const InterpProgram& program, std::uint32_t subprog, const std::uint64_t (&args)[5], bool is_main,
+                        RunContext& run);
+
+std::uint64_t interpret_body(const FunctionBody& body, const FunctionArgs& args, RunContext& run) {
+  return interpret(*static_cast<const InterpProgram*>(body.code), body.subprog, {args[0], args[1], args[2], args[3], args[4]}, false, run);
+}
+
+/// A function with a detour is an activation of its own, which ends its tail calls itself. Its address is that of its first step.
+std::uint64_t call_detoured(const InterpProgram& program, std::uint32_t subprog, const FunctionArgs& args, RunContext& run) {
+  const Step* const first = program.steps.data() + program.subprogs[subprog].start;
+  return program.detour(subprog)->enter(args, run,
+                                        {.enter = interpret_body, .code = &program, .subprog = subprog, .address = reinterpret_cast<std::uintptr_t>(first)});
 }
 
 #if defined(__clang__)
@@ -106,6 +120,7 @@ std::uint64_t interpret(const InterpProgram& program, std::uint32_t subprog, con
       &&step_atomic_or_skip,
       &&step_throw,
       &&step_helper_may_throw,
+      &&step_call_detoured,
   };
 
   alignas(16) std::byte stack[kMaxFrames * isa::kMaxStackBytes];
@@ -214,6 +229,11 @@ run_kCallSubprog: {
   NEXT();
 }
 
+step_call_detoured:
+  r[0] = call_detoured(program, static_cast<std::uint32_t>(s->imm), {r[1], r[2], r[3], r[4], r[5]}, run);
+  if (run.thrown) return 0;
+  NEXT();
+
 step_tail_call: {
   const ProgramEntry* const caller = run.entry;
   const std::uint64_t ctx = r[1];
@@ -278,6 +298,7 @@ class InterpCode final : public Code {
   std::uint64_t call_subprog(RunContext& run, std::uint32_t subprog, std::uint64_t r1, std::uint64_t r2,
                              std::uint64_t r3, std::uint64_t r4, std::uint64_t r5) const override {
     RING3_CHECK(subprog < program_.subprogs.size(), "callback of another program");
+    if (program_.detour(subprog) != nullptr) return call_detoured(program_, subprog, {r1, r2, r3, r4, r5}, run);
     const std::uint64_t args[5] = {r1, r2, r3, r4, r5};
     return interpret(program_, subprog, args, false, run);
   }
@@ -286,6 +307,11 @@ class InterpCode final : public Code {
 
  protected:
   std::uint64_t enter(RunContext& run, void* ctx) const override {
+    if (program_.detour(0) == nullptr) return enter_body(run, ctx);
+    const std::uint64_t result = call_detoured(program_, 0, {reinterpret_cast<std::uintptr_t>(ctx)}, run);
+    return run.thrown ? thrown_result(run) : result;
+  }
+  std::uint64_t enter_body(RunContext& run, void* ctx) const override {
     const std::uint64_t args[5] = {reinterpret_cast<std::uintptr_t>(ctx), 0, 0, 0, 0};
     const std::uint64_t result = interpret(program_, 0, args, true, run);
     return run.thrown ? thrown_result(run) : result;
@@ -297,8 +323,9 @@ class InterpCode final : public Code {
 
 class Interpreter final : public Engine {
  public:
-  Result<std::unique_ptr<Code>> compile(std::shared_ptr<const rewrite::XlatedProgram> program) override {
-    InterpProgram translated = RING3_TRY(translate(std::move(program)));
+  using Engine::compile;
+  Result<std::unique_ptr<Code>> compile(std::shared_ptr<const rewrite::XlatedProgram> program, Detours detours) override {
+    InterpProgram translated = RING3_TRY(translate(std::move(program), detours));
     return std::unique_ptr<Code>(new InterpCode(std::move(translated)));
   }
 };

@@ -60,7 +60,7 @@ bool set_faulting(const Insn& insn, Step& step) {
 
 }  // namespace
 
-Result<InterpProgram> translate(std::shared_ptr<const rewrite::XlatedProgram> program) {
+Result<InterpProgram> translate(std::shared_ptr<const rewrite::XlatedProgram> program, Detours detours) {
   InterpProgram out;
   out.source = std::move(program);
   const rewrite::XlatedProgram& in = *out.source;
@@ -73,6 +73,10 @@ Result<InterpProgram> translate(std::shared_ptr<const rewrite::XlatedProgram> pr
     if (!set_faulting(insn, out.steps[idx])) return Errno::kInval;
   }
   out.subprogs = std::move(checked.subprogs);
+  out.detours.assign(detours.begin(), detours.end());
+  for (std::uint32_t idx = 0; idx < in.insns.size(); ++idx)
+    if (in.insns[idx].op == Op::kCallSubprog && out.detour(static_cast<std::uint32_t>(out.steps[idx].imm)) != nullptr)
+      out.steps[idx].kind = kStepCallDetoured;
   return out;
 }
 

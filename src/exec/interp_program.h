@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "exec/engine.h"
 #include "exec/program_check.h"
 #include "isa/rows.h"
 #include "rewrite/xlated.h"
@@ -22,6 +23,7 @@ enum StepKind : std::uint16_t {
   kStepAtomicOrSkip,    // an atomic that may fault: imm = its row
   kStepThrow,
   kStepHelperMayThrow,  // a helper of a program that throws: it may have called back
+  kStepCallDetoured,    // a call of a function with a detour: imm = its index
   kStepCount,
 };
 
@@ -38,9 +40,12 @@ struct InterpProgram {
   std::shared_ptr<const rewrite::XlatedProgram> source;   // owns what kfunc steps point to
   std::vector<Step> steps;
   std::vector<CheckedSubprog> subprogs;
+  std::vector<const Detour*> detours;  // per subprogram, null where it has none; or empty
+
+  const Detour* detour(std::uint32_t subprog) const { return detours.empty() ? nullptr : detours[subprog]; }
 };
 
 /// Errors: as check_program().
-Result<InterpProgram> translate(std::shared_ptr<const rewrite::XlatedProgram> program);
+Result<InterpProgram> translate(std::shared_ptr<const rewrite::XlatedProgram> program, Detours detours);
 
 }  // namespace ring3::exec

@@ -83,6 +83,7 @@ inline RunContext ProgramEntry::context_of(const RunArgs& args, RunContext* oute
   run.outer = outer;
   run.attach_cookie = args.cookie;
   run.func_ip = args.func_ip;
+  run.traced = args.traced;
   run.client = args.client;
   run.seq = args.seq;
   run.packet = args.packet;
@@ -208,7 +209,7 @@ inline std::uint64_t ProgramEntry::run_ready(void* ctx) const noexcept {
 __attribute__((noinline, cold)) std::uint64_t ProgramEntry::finish(std::uint64_t result) noexcept {
   RunContext& run = t_runs.idle;
   if (run.thrown) result = run.code->thrown_result(run);
-  if (const Code* const target = std::exchange(run.tail_target, nullptr)) result = target->run(run, run.tail_ctx);
+  if (const Code* const target = std::exchange(run.tail_target, nullptr)) result = target->run_tail(run, run.tail_ctx);
   const bool owns_slot = run.owns_slot;
   const std::uint32_t cpu = run.cpu;
   Machine& machine = *run.machine;

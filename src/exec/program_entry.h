@@ -47,6 +47,7 @@ struct RunArgs {
   void* ctx = nullptr;            // r1
   std::uint64_t cookie = 0;       // bpf_get_attach_cookie
   std::uint64_t func_ip = 0;      // bpf_get_func_ip
+  const TracedCall* traced = nullptr;  // programs around a function (exec/detour.h)
   Client* client = nullptr;       // syscall programs
   SeqOutput* seq = nullptr;       // iterator programs
   rewrite::PacketRecord* packet = nullptr;  // programs whose context is not the packet itself: netfilter

@@ -21,6 +21,7 @@ class ProgramEntry;
 class SeqOutput;
 struct Machine;
 struct RunContext;
+struct TracedCall;
 
 /// What the runs of one program's code begin with. Made with the code; in the order of RunContext's first fields.
 struct RunStart {
@@ -73,6 +74,7 @@ struct RunContext {
 
   std::uint64_t attach_cookie = 0;
   std::uint64_t func_ip = 0;           // bpf_get_func_ip: address of the traced function, 0: none
+  const TracedCall* traced = nullptr;  // the call that a tracing program runs for; null: it runs for none
   Client* client = nullptr;            // whom a syscall program runs for; null: nobody
   SeqOutput* seq = nullptr;            // where an iterator program's output goes; null: it is none
   rewrite::PacketRecord* packet = nullptr;  // what sk_buff pointers mean; null: the context is the packet

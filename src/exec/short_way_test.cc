@@ -65,7 +65,7 @@ class ShortWayTest : public ::testing::TestWithParam<bool> {
   static bool is_as_made(const RunContext& idle) {
     return idle.tail_calls == 0 && !idle.unused && idle.tail_target == nullptr && !idle.holds_slot && !idle.owns_slot &&
            !idle.thrown && idle.outer == nullptr && idle.attach_cookie == 0 && idle.func_ip == 0 && idle.client == nullptr &&
-           idle.seq == nullptr;
+           idle.seq == nullptr && idle.traced == nullptr;
   }
   EntryOptions options() const { return {.touches_percpu = GetParam()}; }
 

@@ -29,9 +29,9 @@ namespace {
 
 /// The function that a program is for, or the program that it extends; "" none. As long as the program lives.
 const char* attached_name(const prog::Program& program) {
+  if (program.is_for_function()) return program.load_target_name().c_str();
   const Ref<Object>& target = program.attach_target();
   if (!target) return "";
-  if (target->kind() == ObjectKind::kProg) return static_cast<const prog::Program&>(*target).name().c_str();
   if (target->kind() != ObjectKind::kBtf) return "";
   const btf::Type* type = static_cast<const prog::BtfObject&>(*target).btf()->type(program.about().attach_btf_id);
   return type != nullptr ? type->name.data() : "";  // of a string section: it ends with a NUL

@@ -59,8 +59,10 @@ class MapHost {
   virtual std::uint32_t possible_cpus() const = 0;
   /// Slot of the calling thread, valid while it runs a program that touches per-CPU state.
   virtual std::uint32_t current_cpu() const = 0;
-  /// May a program enter this program array? (behaviour.md D.1.6)
+  /// A program enters this program array. Errors: it may not (behaviour.md D.1.6, D.2.6).
   virtual Result<void> check_prog_array_entry(Map& array, Object& prog) = 0;
+  /// One that entered has left a slot again. Called once for each that entered.
+  virtual void left_prog_array(Object& /*prog*/) noexcept {}
   /// How a reference stored in such a field is given back; empty: such a field cannot be stored.
   virtual Releaser releaser(const model::Field&) { return {}; }
   /// How weak slots of such a field's type work; null: there are none.

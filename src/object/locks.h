@@ -8,6 +8,7 @@
 //     struct_ops map                      src/struct_ops: state machine of one map
 //       attach point                      src/attach: order of programs at one hook
 //         link                            src/attach: what one link points at
+//           functions of a program        src/prog/function_hooks.h: what replaces and traces them; program arrays take it too
 //     map control                         src/maps: freeze, program array owner
 //       element shard                     src/maps: buckets of a hash, slots of an fd-valued array
 //         eviction, element pool          src/maps: LRU hand, free lists

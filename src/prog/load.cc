@@ -137,6 +137,7 @@ using ObjectTypes = std::vector<std::shared_ptr<const maps::AllocatedType>>;
 
 struct Compiled {
   std::unique_ptr<exec::ProgramEntry> entry;
+  std::shared_ptr<const rewrite::XlatedProgram> code;
   std::uint64_t code_bytes;
   ObjectTypes objects;
 };
@@ -186,7 +187,7 @@ Result<Compiled> compile(const verifier::ProgramInput& in, const verifier::Verif
   std::unique_ptr<exec::Code> code = RING3_TRY(host.engine().compile(xlated));
   const std::uint64_t code_bytes = xlated->insns.size() * sizeof(isa::Insn) + code->listing().bytes.size();
   RING3_TRY(entry->set_code(std::move(code)));
-  return Compiled{std::move(entry), code_bytes, std::move(objects)};
+  return Compiled{std::move(entry), std::move(xlated), code_bytes, std::move(objects)};
 }
 
 /// Errors: what the host lacks for it, with words in the log; kNoMem.
@@ -197,8 +198,6 @@ Result<Compiled> make_runnable(const verifier::ProgramInput& in, const verifier:
     log.write(std::string(verified.not_runnable) + " is not provided by this host\n");
     return Errno::kNotSupp;
   }
-  // Programs' functions have no place yet where another one could be entered: such a program waits for its link without code.
-  if (in.target.kind == model::AttachTarget::Kind::kProgramFunction) return Compiled{};
   return compile(in, verified, p, host, log);
 }
 
@@ -233,6 +232,8 @@ Result<Ref<Program>> load_relocated(const LoadRequest& request, DescriptorSource
   parts.ops_type = p.target.facts.ops;
   parts.host_btf = p.facts->host_btf;
   parts.entry = std::move(compiled.entry);
+  parts.code = std::move(compiled.code);
+  parts.engine = &host.engine();
   parts.code_bytes = compiled.code_bytes;
   Ref<Program> program = ProgramMaker::make(host.objects(), request.birth, std::move(parts));
   RING3_TRY(enter_program_arrays(*program, log));

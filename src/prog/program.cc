@@ -20,11 +20,30 @@ std::uint64_t Program::memory_bytes() const {
          about_.line_info.size();
 }
 
+Ref<Program> Program::load_target() const {
+  MutexLock lock(target_mutex_);
+  return load_target_;
+}
+
+void Program::forget_load_target() noexcept { restore_load_target(nullptr); }
+
+void Program::restore_load_target(Ref<Program> target) noexcept {
+  MutexLock lock(target_mutex_);
+  load_target_.swap(target);
+}
+
 Ref<Program> ProgramMaker::make(ObjectTable& table, Birth birth, Parts parts) {
   auto program = Ref<Program>::adopt(new Program(table, birth));
   program->about_ = std::move(parts.about);
   program->btf_ = std::move(parts.btf);
-  program->attach_target_ = std::move(parts.attach_target);
+  program->for_function_ = parts.attach_target && parts.attach_target->kind() == ObjectKind::kProg;
+  if (program->for_function_) {
+    Ref<Program> target = ref_cast<Program>(std::move(parts.attach_target));
+    program->load_target_name_ = target->name();
+    program->restore_load_target(std::move(target));
+  } else {
+    program->attach_target_ = std::move(parts.attach_target);
+  }
   program->facts_ = std::move(parts.facts);
   if (!program->facts_) {
     auto plain = std::make_shared<model::ProgramFacts>();
@@ -39,6 +58,8 @@ Ref<Program> ProgramMaker::make(ObjectTable& table, Birth birth, Parts parts) {
   program->code_bytes_ = parts.code_bytes;
   program->entry_ = std::move(parts.entry);
   if (program->entry_) program->entry_->set_holder(*program);
+  if (program->entry_ && parts.code)
+    program->functions_ = std::make_unique<FunctionHooks>(*program->entry_, *parts.engine, std::move(parts.code), program->facts_);
   {
     MutexLock lock(program->maps_mutex_);
     program->maps_ = std::move(parts.maps);

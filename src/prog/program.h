@@ -20,6 +20,7 @@
 #include "model/tail_call_kind.h"
 #include "object/object.h"
 #include "prog/btf_object.h"
+#include "prog/function_hooks.h"
 #include "prog/tag.h"
 
 namespace ring3::prog {
@@ -64,9 +65,21 @@ class Program final : public exec::Runnable {
   const std::shared_ptr<const model::ProgramFacts>& facts() const { return facts_; }
   /// Programs of which kind it may tail call, and be tail called by.
   const model::TailCallKind& tail_call_kind() const { return tail_call_kind_; }
-  /// The object that holds what it attaches to (BTF or program); null: none. A program it replaces or traces a function of is
-  /// held by it, never the other way round.
+  /// The BTF object that holds what it attaches to; null: none, or a function of a program.
   const Ref<Object>& attach_target() const { return attach_target_; }
+
+  /// It was loaded to replace or to trace a function of a program.
+  bool is_for_function() const { return for_function_; }
+  /// The program whose function it was loaded for, until a link has used it up (behaviour.md D.2.5); null afterwards. It is held by
+  /// this one, never the other way round.
+  Ref<Program> load_target() const;
+  /// Its name, which stays.
+  const std::string& load_target_name() const { return load_target_name_; }
+  /// A link was made, or was not kept after all.
+  void forget_load_target() noexcept;
+  void restore_load_target(Ref<Program> target) noexcept;
+  /// Its own functions as places for other programs; null: it does not run.
+  FunctionHooks* functions() const { return functions_.get(); }
 
   /// A member's: the type it is for; null: no struct_ops program.
   const model::StructOpsType* ops_type() const { return ops_type_; }
@@ -87,6 +100,11 @@ class Program final : public exec::Runnable {
   ProgramAbout about_;
   Ref<BtfObject> btf_;
   Ref<Object> attach_target_;
+  bool for_function_ = false;
+  std::string load_target_name_;
+  mutable Mutex target_mutex_;  // a leaf
+  Ref<Program> load_target_ RING3_GUARDED_BY(target_mutex_);
+  std::unique_ptr<FunctionHooks> functions_;
   std::shared_ptr<const model::ProgramFacts> facts_;
   model::TailCallKind tail_call_kind_;
   std::shared_ptr<const void> keep_;  // facts the code was made from
@@ -111,6 +129,8 @@ class ProgramMaker {
     const model::StructOpsType* ops_type = nullptr;  // in `keep`
     std::shared_ptr<const btf::Btf> host_btf;
     std::unique_ptr<exec::ProgramEntry> entry;
+    std::shared_ptr<const rewrite::XlatedProgram> code;  // what `engine` made the entry's code of; null: its functions take no others
+    exec::Engine* engine = nullptr;
     std::uint64_t code_bytes = 0;
   };
   static Ref<Program> make(ObjectTable& table, Birth birth, Parts parts);

@@ -2,8 +2,9 @@
 #include <array>
 
 #include "base/try.h"
-#include "model/kernel_kfuncs.h"
 #include "model/hidden_args.h"
+#include "model/kernel_kfuncs.h"
+#include "model/program_facts.h"
 #include "rewrite/packet_record.h"
 #include "rewrite/passes.h"
 
@@ -30,7 +31,9 @@ std::uint32_t of_type(std::uint32_t id, std::uint32_t prog_type) {
 }  // namespace
 
 Result<std::uint32_t> helper_index(Rewriting& r, std::uint32_t idx, std::uint32_t id) {
-  id = of_type(id, r.in.program.prog_type);
+  const model::AttachTarget& target = r.in.program.target;
+  const bool replaces = r.in.program.prog_type == uapi::BPF_PROG_TYPE_EXT && target.program != nullptr;
+  id = of_type(id, replaces ? target.program->acts_as : r.in.program.prog_type);
   std::vector<HelperCall>& helpers = r.out.helpers;
   for (std::uint32_t i = 0; i < helpers.size(); ++i)
     if (helpers[i].id == id) return i;

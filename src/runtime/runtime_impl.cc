@@ -130,7 +130,12 @@ Result<void> RuntimeImpl::check_struct_ops_member(const model::StructOpsType& ty
 Result<void> RuntimeImpl::check_prog_array_entry(maps::Map& array, Object& prog) {
   const auto& program = static_cast<const prog::Program&>(prog);
   if (program.type() == uapi::BPF_PROG_TYPE_EXT) return Errno::kInval;
-  return maps::admit(array, program.tail_call_kind()) ? Result<void>() : Errno::kInval;
+  if (!maps::admit(array, program.tail_call_kind())) return Errno::kInval;
+  return program.functions() != nullptr ? program.functions()->enter_array() : Result<void>();
+}
+
+void RuntimeImpl::left_prog_array(Object& prog) noexcept {
+  if (prog::FunctionHooks* const functions = static_cast<const prog::Program&>(prog).functions()) functions->leave_array();
 }
 
 /// Clients reach the storage of the runtime's own threads; other objects have no number. The caller is in a read section, which

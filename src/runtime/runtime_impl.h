@@ -114,6 +114,7 @@ class RuntimeImpl final : public maps::MapHost, public prog::ProgramHost, public
   Result<void> start_deferred() override { return machine_.timers.start(); }
   std::vector<std::shared_ptr<const btf::Btf>> host_btfs() override { return {facts()->host_btf}; }
   Result<void> check_prog_array_entry(maps::Map& array, Object& prog) override;
+  void left_prog_array(Object& prog) noexcept override;
 
   // prog::ProgramHost
   std::shared_ptr<const model::Facts> facts() override;

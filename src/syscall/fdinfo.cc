@@ -6,6 +6,7 @@
 
 #include "attach/link.h"
 #include "maps/map.h"
+#include "object/rcu.h"
 #include "prog/btf_object.h"
 #include "prog/program.h"
 
@@ -30,6 +31,7 @@ std::string tag_text(const prog::ProgramTag& tag) {
 std::string program_lines(const prog::Program& program) {
   const prog::ProgramAbout& about = program.about();
   const exec::RunTotals totals = program.run_totals();
+  rcu::ReadSection readers;  // code is replaced while functions are
   const bool jited = program.runnable() && program.entry()->code() != nullptr && !program.entry()->code()->listing().bytes.empty();
   return fmt::format(
       "prog_type:\t{}\nprog_jited:\t{}\nprog_tag:\t{}\nmemlock:\t{}\nprog_id:\t{}\nrun_time_ns:\t{}\nrun_cnt:\t{}\n"
@@ -46,7 +48,8 @@ std::string fdinfo_text(const Object& object) {
     case ObjectKind::kProg: return program_lines(static_cast<const prog::Program&>(object));
     case ObjectKind::kLink: {
       const auto& link = static_cast<const attach::Link&>(object);
-      return fmt::format("link_type:\t{}\nlink_id:\t{}\n", static_cast<std::uint32_t>(link.ops().type), link.id());
+      const std::string own = link.ops().fdinfo != nullptr ? link.ops().fdinfo(link) : std::string();
+      return fmt::format("link_type:\t{}\nlink_id:\t{}\n{}", static_cast<std::uint32_t>(link.ops().type), link.id(), own);
     }
     case ObjectKind::kBtf: return fmt::format("btf_id:\t{}\n", object.id());
     default: return {};

@@ -59,6 +59,12 @@ Result<long> link_update(Call& call, uapi::bpf_attr& attr);
 Result<long> link_detach(Call& call, uapi::bpf_attr& attr);
 Result<long> iter_create(Call& call, uapi::bpf_attr& attr);
 Result<long> raw_tracepoint_open(Call& call, uapi::bpf_attr& attr);
+/// Attaches and makes visible: pending in a load session, at once outside of one. The descriptor.
+Result<long> attach_and_give(Call& call, Ref<attach::Link> link);
+
+// function_links.cc: LINK_CREATE and RAW_TRACEPOINT_OPEN of a program that is for a function of a program.
+Result<long> create_function_link(Call& call, const uapi::bpf_attr& attr, Ref<prog::Program> program);
+Result<long> open_function_link(Call& call, const uapi::bpf_attr& attr, Ref<prog::Program> program);
 
 // hook_commands.cc
 Result<long> prog_attach(Call& call, uapi::bpf_attr& attr);

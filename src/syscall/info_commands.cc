@@ -130,7 +130,8 @@ Result<void> prog_identity(Call& call, uapi::bpf_prog_info& info, const prog::Pr
   info.netns_dev = info.netns_ino = 0;
   info.btf_id = id_of(program.btf());
   info.attach_btf_id = about.attach_btf_id;
-  info.attach_btf_obj_id = about.attach_btf_object_id;
+  // Of a program's function, as long as the target is held.
+  info.attach_btf_obj_id = program.is_for_function() && !program.load_target() ? 0 : about.attach_btf_object_id;
   info.verified_insns = about.verified_insns;
   const exec::RunTotals totals = program.run_totals();
   info.run_cnt = totals.runs;

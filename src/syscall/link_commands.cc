@@ -10,7 +10,8 @@
 namespace ring3::syscall {
 namespace {
 
-/// Attaches and makes visible: pending in a load session, at once outside of one.
+}  // namespace
+
 Result<long> attach_and_give(Call& call, Ref<attach::Link> link) {
   RING3_TRY(call.admit(*link));
   if (LoadSession* session = call.caller().session(); session != nullptr && session->open()) {
@@ -22,8 +23,11 @@ Result<long> attach_and_give(Call& call, Ref<attach::Link> link) {
   RING3_TRY(link->attach());
   const long number = RING3_TRY(call.caller().files().install(std::move(fd)));
   RING3_TRY(call.kernel().objects().publish(*link));
+  link->give();
   return number;
 }
+
+namespace {
 
 Result<long> create_struct_ops_link(Call& call, const uapi::bpf_attr& attr) {
   Call::OpenMap open = RING3_TRY(call.map(static_cast<int>(attr.link_create.map_fd)));
@@ -74,25 +78,13 @@ Result<long> create_iter_link(Call& call, const uapi::bpf_attr& attr) {
   return attach_and_give(call, RING3_TRY(iter::create_link(std::move(program), std::move(scope), call.birth())));
 }
 
-/// Functions of programs are replaced and traced by links (behaviour.md D.2.5, D.3.2), of which this host makes none yet.
-Errno refuse_program_function(Call& call, const prog::Program& program) {
-  const bool replaces = program.type() == uapi::BPF_PROG_TYPE_EXT;
-  call.explain(replaces ? "functions of programs cannot be replaced on this host yet: the replacement was verified, and is not entered"
-                        : "functions of programs cannot be traced on this host yet: the program was verified, and is not entered");
-  return Errno::kOpNotSupp;
-}
-
-bool is_for_program_function(const prog::Program& program) {
-  return program.attach_target() && program.attach_target()->kind() == ObjectKind::kProg;
-}
-
 }  // namespace
 
 Result<long> link_create(Call& call, uapi::bpf_attr& attr) {
   // What a replacement or a tracer attaches to, it says itself, whatever the attach type.
   if (attr.link_create.attach_type != uapi::BPF_STRUCT_OPS) {
-    const Result<Ref<prog::Program>> program = call.program(static_cast<int>(attr.link_create.prog_fd));
-    if (program.ok() && is_for_program_function(*program.value())) return refuse_program_function(call, *program.value());
+    Result<Ref<prog::Program>> program = call.program(static_cast<int>(attr.link_create.prog_fd));
+    if (program.ok() && program.value()->is_for_function()) return create_function_link(call, attr, std::move(program).value());
   }
   if (attr.link_create.attach_type == uapi::BPF_TRACE_ITER) return create_iter_link(call, attr);
   if (attach::find_hook_kind(attr.link_create.attach_type) != nullptr)
@@ -157,7 +149,7 @@ Result<long> raw_tracepoint_open(Call& call, uapi::bpf_attr& attr) {
     }
     case uapi::BPF_PROG_TYPE_EXT:
     case uapi::BPF_PROG_TYPE_TRACING:
-      if (is_for_program_function(*program)) return refuse_program_function(call, *program);
+      if (program->is_for_function()) return open_function_link(call, attr, program);
       [[fallthrough]];
     default: call.explain("the host offers no attach point for programs of this type"); return Errno::kInval;
   }

@@ -70,6 +70,8 @@ Result<void> LoadSession::commit() {
     done.push_back(links[attached]);
   }
   if (status.ok()) status = transaction_.commit();
+  if (status.ok())
+    for (const Ref<attach::Link>& link : done) link->give();
   if (!status.ok()) {
     for (auto it = done.rbegin(); it != done.rend(); ++it) (void)(*it)->detach().ok();
     const PinIdentity undo{0, 0, {}, true};

@@ -16,12 +16,13 @@
 #include "runtime/runtime_impl.h"
 #include "tests/integration/allocation_faults.h"
 #include "tests/integration/kptr_world.h"
+#include "tests/integration/link_world.h"
 #include "tests/integration/world.h"
 
 namespace ring3::test {
 namespace {
 
-class AllocationFailures : public World {
+class AllocationFailures : public LinkWorld {
  protected:
   void unlink(const char* path) {
     syscall::PinIdentity who;
@@ -103,6 +104,53 @@ TEST_F(AllocationFailures, LoadAProgram) {
   fail_each_way({.what = "program load",
                  .run = [&](long) { return send(*runtime_, uapi::BPF_PROG_LOAD, load.attr); },
                  .undo = close_result()});
+}
+
+TEST_F(AllocationFailures, ReplaceAndTraceAFunction) {
+  const long main = target(), other = target();
+  const long program = replacement(main, number_, "r0 = r1\nr0 *= 1000\nexit\n");
+  const auto send_link = [&](long of, std::uint32_t attach_type, long onto, std::uint32_t function) {
+    uapi::bpf_attr attr = BpfClient::zero();
+    attr.link_create.prog_fd = static_cast<std::uint32_t>(of);
+    attr.link_create.target_fd = static_cast<std::uint32_t>(onto);
+    attr.link_create.attach_type = attach_type;
+    attr.link_create.tracing.target_btf_id = function;
+    return send(*runtime_, uapi::BPF_LINK_CREATE, attr);
+  };
+  fail_each_way({.what = "replacement",
+                 .run = [&](long) { return send_link(program, 0, other, number_); },
+                 .undo = [&](long, long link) {
+                   EXPECT_EQ(run(other), kPlain - 7 + 7000);
+                   bpf().close(link);
+                   EXPECT_EQ(run(other), kPlain);
+                 }});
+  fail_each_way({.what = "tracer",
+                 .prepare = [&] { return tracer(main, two_, true, counts(0)); },
+                 .run = [&](long tracing) { return send_link(tracing, uapi::BPF_TRACE_FEXIT, 0, 0); },
+                 .undo = [&](long, long link) {
+                   EXPECT_EQ(run(main), kPlain);
+                   bpf().close(link);
+                 },
+                 .clean_up = [&](long tracing) { bpf().close(tracing); }});
+}
+
+/// A link goes without memory as well: the function is itself again at once.
+TEST_F(AllocationFailures, LinksOfFunctionsLeaveWithoutMemory) {
+  const long main = target();
+  const long program = replacement(main, number_, "r0 = r1\nr0 *= 1000\nexit\n");
+  long link = attach(program);
+  for (std::int64_t n = 0; n < 50; ++n) {
+    ASSERT_GT(link, 0);
+    bpf().keep(link);
+    EXPECT_EQ(run(main), kPlain - 7 + 7000);
+    {
+      AllocationFault fault(n);
+      ::close(static_cast<int>(link));
+      (void)bpf().next_id(uapi::BPF_LINK_GET_NEXT_ID, 0);
+    }
+    EXPECT_EQ(run(main), kPlain) << n;
+    link = attach(program, 0, main, number_);
+  }
 }
 
 TEST_F(AllocationFailures, MapsThatHoldReferences) {

@@ -1,4 +1,4 @@
-// The loading half of the D checks: programs that replace or trace functions of loaded programs, compiled by clang and loaded by
+// The D checks of programs that replace or trace functions of loaded programs, compiled by clang, loaded and attached by
 // libbpf. Verdicts and lines are those of a 6.12 kernel for the same objects, but where a test says why not.
 #include <gtest/gtest.h>
 
@@ -262,26 +262,69 @@ TEST_F(ProgramFunctions, TracersOfPrograms) {
   refuses("i_nothing", tc, "two", -EINVAL, "");
 }
 
-/// Loaded, listed, and not entered: this host makes no such link yet.
-TEST_F(ProgramFunctions, AttachingIsRefusedInWords) {
+/// behaviour.md D.2.5 through libbpf: bpf_program__attach_freplace with another target than at load, and bpf_program__attach.
+TEST_F(ProgramFunctions, D_01_ReplacedByLibbpf) {
+  const int tc = target("tc_main"), other = target("tc_main");
+  const long plain = bpf().run_on_packet(tc);
+  constexpr long kTwo = 3 + 64, kReplaced = 3 - 64;
+  accepts("r_two", tc, "two");
+  ObjectFile& object = *objects_.back();
+  LibbpfLink first = object.attach_program("r_two");
+  ASSERT_NE(first, nullptr) << door_->take_text();
+  EXPECT_EQ(bpf().run_on_packet(tc), plain - kTwo + kReplaced);
+  EXPECT_EQ(bpf().run_on_packet(other), plain);
+  LibbpfLink second = object.replace("r_two", other, "two");
+  ASSERT_NE(second, nullptr) << door_->take_text();
+  EXPECT_EQ(bpf().run_on_packet(other), plain - kTwo + kReplaced);
+  EXPECT_EQ(object.replace("r_two", other, "two"), nullptr);
+  EXPECT_EQ(errno, EBUSY);
+  EXPECT_EQ(object.replace("r_two", other, "number"), nullptr);
+  EXPECT_EQ(errno, EINVAL);
+  EXPECT_EQ(object.replace("r_two", target("xdp_main"), "component"), nullptr);
+  EXPECT_EQ(errno, EINVAL);
+  first.reset();
+  EXPECT_EQ(bpf().run_on_packet(tc), plain);
+  second.reset();
+  EXPECT_EQ(bpf().run_on_packet(other), plain);
+}
+
+TEST_F(ProgramFunctions, D_08_AnotherTargetPromisesAsMuch) {
+  const int tc = target("tc_main"), other = target("tc_main");
+  accepts("r_sure_pair", tc, "takes_sure_pair");
+  ObjectFile& object = *objects_.back();
+  EXPECT_EQ(object.replace("r_sure_pair", other, "takes_pair"), nullptr);
+  EXPECT_EQ(errno, EINVAL);
+  EXPECT_NE(log_.take().find("arg0 of r_sure_pair() relies on more than takes_pair() is entered with"), std::string::npos);
+  EXPECT_NE(object.replace("r_sure_pair", other, "takes_sure_pair"), nullptr);
+  accepts("r_pulls", tc, "pulls");
+  EXPECT_EQ(objects_.back()->replace("r_pulls", other, "looks"), nullptr);
+  EXPECT_EQ(errno, EINVAL);
+}
+
+TEST_F(ProgramFunctions, TracedByLibbpf) {
   const int tc = target("tc_main");
-  struct { int program; std::uint32_t attach_type; const char* words; } const rows[] = {
-      {accepts("r_two", tc, "two"), 0, "cannot be replaced"},
-      {accepts("e_nothing", tc, "two"), uapi::BPF_TRACE_FENTRY, "cannot be traced"}};
-  for (const auto& row : rows) {
-    uapi::bpf_attr attr = BpfClient::zero();
-    attr.link_create.prog_fd = static_cast<std::uint32_t>(row.program);
-    attr.link_create.attach_type = row.attach_type;
-    log_.take();
-    EXPECT_EQ(bpf().bpf(uapi::BPF_LINK_CREATE, attr), -EOPNOTSUPP);
-    EXPECT_NE(log_.take().find(row.words), std::string::npos);
-    attr = BpfClient::zero();
-    attr.raw_tracepoint.prog_fd = static_cast<std::uint32_t>(row.program);
-    EXPECT_EQ(bpf().bpf(uapi::BPF_RAW_TRACEPOINT_OPEN, attr), -EOPNOTSUPP);
-    attr = BpfClient::zero();
-    attr.test.prog_fd = static_cast<std::uint32_t>(row.program);
-    EXPECT_LE(bpf().bpf(uapi::BPF_PROG_TEST_RUN, attr), 0);
-  }
+  const long plain = bpf().run_on_packet(tc);
+  struct { std::uint64_t entries = 0, arg = 0, result = 0, cookie = 0; } seen;
+  accepts("e_counts", tc, "two");
+  ObjectFile& entry = *objects_.back();
+  LibbpfLink in = entry.attach_program("e_counts");
+  ASSERT_NE(in, nullptr) << door_->take_text();
+  accepts("x_counts", tc, "two");
+  ObjectFile& exit = *objects_.back();
+  LibbpfLink out = exit.attach_program("x_counts");
+  ASSERT_NE(out, nullptr) << door_->take_text();
+  EXPECT_EQ(bpf().run_on_packet(tc), plain);
+  ASSERT_EQ(bpf().lookup(entry.bss(), &seen), 0);
+  EXPECT_EQ(seen.entries, 1u);
+  EXPECT_EQ(seen.arg, 3u);
+  ASSERT_EQ(bpf().lookup(exit.bss(), &seen), 0);
+  EXPECT_EQ(seen.entries, 100u);
+  EXPECT_EQ(seen.result, 67u);
+  in.reset();
+  out.reset();
+  EXPECT_EQ(bpf().run_on_packet(tc), plain);
+  ASSERT_EQ(bpf().lookup(entry.bss(), &seen), 0);
+  EXPECT_EQ(seen.entries, 1u);
 }
 
 }  // namespace

@@ -90,6 +90,16 @@ int ObjectFile::load_onto(const char* program, int target, const char* function)
   return found != 0 ? found : load_only(program);
 }
 
+void DestroyLink::operator()(bpf_link* link) const { bpf_link__destroy(link); }
+
+LibbpfLink ObjectFile::attach_program(const char* program) {
+  return LibbpfLink(bpf_program__attach(bpf_object__find_program_by_name(object_.get(), program)));
+}
+
+LibbpfLink ObjectFile::replace(const char* program, int target, const char* function) {
+  return LibbpfLink(bpf_program__attach_freplace(bpf_object__find_program_by_name(object_.get(), program), target, function));
+}
+
 int ObjectFile::map(const char* name) const {
   return bpf_map__fd(bpf_object__find_map_by_name(object_.get(), name));
 }

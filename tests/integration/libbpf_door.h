@@ -12,6 +12,7 @@
 
 // The machine's <linux/bpf.h> and uapi/bpf.h say the same names, so libbpf's headers stay in libbpf_door.cc.
 struct bpf_object;
+struct bpf_link;
 
 namespace ring3::test {
 
@@ -38,6 +39,12 @@ struct CloseObject {
   void operator()(bpf_object* object) const;
 };
 
+struct DestroyLink {
+  void operator()(bpf_link* link) const;
+};
+/// A link of libbpf's; null: errno says why there is none. Its end closes the descriptor.
+using LibbpfLink = std::unique_ptr<bpf_link, DestroyLink>;
+
 /// An object file, opened and nothing more. A newer object is made readable for libbpf 1.1 the way the ring3 command
 /// does it, and its struct_ops maps get the flavour their section names.
 class ObjectFile {
@@ -52,6 +59,10 @@ class ObjectFile {
   int load_only(const char* program);
   /// The same with one that replaces or traces a function of a loaded program.
   int load_onto(const char* program, int target, const char* function);
+  /// bpf_program__attach: where the program says itself.
+  LibbpfLink attach_program(const char* program);
+  /// bpf_program__attach_freplace, onto another function than at load, or the same.
+  LibbpfLink replace(const char* program, int target, const char* function);
   /// Descriptors; negative when not created.
   int map(const char* name) const;
   int program(const char* name) const;

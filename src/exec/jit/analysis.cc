@@ -107,7 +107,7 @@ std::uint32_t known_callback(const rewrite::XlatedProgram& program, const Checke
   return rewrite::kNoSubprog;
 }
 
-ProgramShape analyse(const rewrite::XlatedProgram& program, const CheckedProgram& checked) {
+ProgramShape analyse(const rewrite::XlatedProgram& program, const CheckedProgram& checked, Detours detours) {
   ProgramShape out;
   out.is_target.resize(program.insns.size());
   const bool throwing = throws(program);
@@ -116,6 +116,8 @@ ProgramShape analyse(const rewrite::XlatedProgram& program, const CheckedProgram
     shape.start = sub.start;
     shape.end = sub.end;
     shape.stack_bytes = sub.stack_bytes;
+    if (!detours.empty()) shape.detour = detours[out.functions.size() - 1];
+    shape.needs_run = shape.detour != nullptr;
     out.is_target[sub.start] = 1;
     unsigned touched = 0;
     for (std::uint32_t idx = sub.start; idx < sub.end; ++idx) {

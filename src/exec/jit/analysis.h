@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "exec/engine.h"
 #include "exec/program_check.h"
 #include "isa/reg_use.h"
 #include "rewrite/xlated.h"
@@ -22,6 +23,7 @@ struct FunctionShape {
   bool may_goto = false;
   bool may_throw = false;         // an exception may leave it
   bool tail_calls = false;
+  const Detour* detour = nullptr;
 };
 
 /// A jump back, `end`, and where it leads.
@@ -49,7 +51,8 @@ InlineHelper inline_helper(const rewrite::XlatedProgram& program, const isa::Ins
 std::uint32_t known_callback(const rewrite::XlatedProgram& program, const CheckedProgram& checked, const ProgramShape& shape,
                              std::uint32_t idx);
 
-ProgramShape analyse(const rewrite::XlatedProgram& program, const CheckedProgram& checked);
+/// A function with a detour needs the run, whatever it does itself.
+ProgramShape analyse(const rewrite::XlatedProgram& program, const CheckedProgram& checked, Detours detours = {});
 
 /// What registers an instruction touches, by its row (reg_use() without the search for it).
 isa::RegMask touched_registers(const isa::Insn& insn, const isa::Row& row);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "base/check.h"
 #include "base/fault_point.h"
 #include "exec/jit/tail_call.h"
 
@@ -130,9 +131,34 @@ void Emitter::function(const FunctionShape& shape) {
   flags_ = {};
   upper_zero_ = 0;
   a_.bind(entry_of(shape));
+  if (shape.detour != nullptr) detour(*shape.detour);
   prologue();
   for (std::uint32_t idx = shape.start; idx < shape.end; ++idx) insn(idx);
   cold_code();
+}
+
+/// What stands at the entry of a function that may be replaced or traced: into the body, unless there is a record. The arguments stay
+/// where they are; two more go on the stack, as the calling convention has them.
+void Emitter::detour(const Detour& detour) {
+  const std::size_t start = a_.offset();
+  const Label entry = a_.newLabel(), body = a_.newLabel();
+  a_.bind(entry);
+  a_.endbr64();
+  a_.mov(x86::rax, asmjit::Imm(reinterpret_cast<std::uintptr_t>(&detour)));
+  a_.cmp(x86::qword_ptr(x86::rax, static_cast<int>(Detour::record_offset())), 0);
+  a_.short_().je(body);
+  a_.push(x86::rbp);
+  a_.mov(x86::rbp, x86::rsp);
+  a_.lea(x86::r11, x86::ptr(entry));
+  a_.push(x86::r11);
+  a_.push(x86::rax);
+  call_address(reinterpret_cast<const void*>(&enter_detour));
+  a_.mov(x86::rsp, x86::rbp);
+  a_.pop(x86::rbp);
+  a_.ret();
+  while (a_.offset() < start + kDetourBytes) a_.int3();
+  RING3_CHECK(a_.offset() == start + kDetourBytes, "a detour's place is of a fixed size");
+  a_.bind(body);
 }
 
 /// Takes the next 8-byte slot below the program's stack.

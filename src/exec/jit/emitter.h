@@ -27,6 +27,9 @@ struct FaultPair {
   std::uint32_t fixup;
 };
 
+/// A function with a detour: from its entry to its body.
+inline constexpr std::uint32_t kDetourBytes = 64;
+
 struct MachineCode {
   std::vector<std::byte> bytes;
   std::vector<std::uint32_t> insn_offset;      // per instruction: where its code starts
@@ -63,6 +66,7 @@ class Emitter {
 
   // emitter.cc: the walk, frames, cold code
   void function(const FunctionShape& shape);
+  void detour(const Detour& detour);
   void prologue();
   void epilogue();
   void insn(std::uint32_t idx);

@@ -21,9 +21,28 @@ namespace jit {
 std::uint64_t run_tail_target(std::uint64_t ctx, RunContext* run, const ProgramEntry* caller) {
   const Code* const target = run->tail_target;
   run->tail_target = nullptr;
-  const std::uint64_t result = target->run(*run, reinterpret_cast<void*>(static_cast<std::uintptr_t>(ctx)));
+  const std::uint64_t result = target->run_tail(*run, reinterpret_cast<void*>(static_cast<std::uintptr_t>(ctx)));
   run->entry = caller;
   return result;
+}
+
+namespace {
+
+/// The main function leaves a tail call to whoever called it.
+__attribute__((no_sanitize("undefined"))) std::uint64_t enter_body(const FunctionBody& body, const FunctionArgs& args, RunContext& run) {
+  const auto* const code = static_cast<const std::byte*>(body.code);
+  const auto fn = reinterpret_cast<rewrite::HelperFn>(reinterpret_cast<std::uintptr_t>(code));
+  const ProgramEntry* const entry = run.entry;
+  const std::uint64_t result = fn(args[0], args[1], args[2], args[3], args[4], run);
+  return run.tail_target == nullptr ? result : run_tail_target(reinterpret_cast<std::uintptr_t>(run.tail_ctx), &run, entry);
+}
+
+}  // namespace
+
+std::uint64_t enter_detour(std::uint64_t r1, std::uint64_t r2, std::uint64_t r3, std::uint64_t r4, std::uint64_t r5, RunContext* run,
+                           const Detour* detour, const std::byte* entry) {
+  return detour->enter({r1, r2, r3, r4, r5}, *run,
+                       {.enter = enter_body, .code = entry + kDetourBytes, .address = reinterpret_cast<std::uintptr_t>(entry)});
 }
 
 }  // namespace jit
@@ -43,7 +62,7 @@ bool needs_no_run(const rewrite::XlatedProgram& program) {
 
 class JitCode final : public Code {
  public:
-  JitCode(std::shared_ptr<const rewrite::XlatedProgram> source, CodeBlock block, jit::MachineCode code)
+  JitCode(std::shared_ptr<const rewrite::XlatedProgram> source, CodeBlock block, jit::MachineCode code, Detours detours)
       : source_(std::move(source)), block_(std::move(block)), insn_offset_(std::move(code.insn_offset)),
         function_offset_(std::move(code.function_offset)) {
     const auto* const base = static_cast<const std::byte*>(block_.executable());
@@ -54,8 +73,10 @@ class JitCode final : public Code {
     faults_ = fault_table_;
     plain_ = !may_tail_call(*source_);
     direct_ = functions_[0];
+    const std::uint32_t past = !detours.empty() && detours[0] != nullptr ? jit::kDetourBytes : 0;
+    body_ = reinterpret_cast<HelperFn>(reinterpret_cast<std::uintptr_t>(base + function_offset_[0] + past));
     exception_callback_ = source_->exception_callback;
-    if (faults_.empty() && !throws(*source_) && needs_no_run(*source_))
+    if (faults_.empty() && !throws(*source_) && needs_no_run(*source_) && detours.empty())
       leaf_ = reinterpret_cast<LeafFn>(reinterpret_cast<std::uintptr_t>(base + function_offset_[0]));
   }
 
@@ -65,7 +86,7 @@ class JitCode final : public Code {
     const ProgramEntry* const entry = run.entry;
     const std::uint64_t result = call(functions_[subprog], r1, r2, r3, r4, r5, run);
     // The main function leaves a tail call to its caller.
-    return run.tail_target == nullptr ? result : jit::run_tail_target(r1, &run, entry);
+    return run.tail_target == nullptr ? result : jit::run_tail_target(reinterpret_cast<std::uintptr_t>(run.tail_ctx), &run, entry);
   }
 
   rewrite::HelperFn plain_function(std::uint32_t subprog) const noexcept override {
@@ -108,14 +129,15 @@ class Jit final : public Engine {
  public:
   Jit(CodeMemory& memory, JitOptions options) : memory_(memory), options_(options) {}
 
-  Result<std::unique_ptr<Code>> compile(std::shared_ptr<const rewrite::XlatedProgram> program) override {
+  using Engine::compile;
+  Result<std::unique_ptr<Code>> compile(std::shared_ptr<const rewrite::XlatedProgram> program, Detours detours) override {
     const CheckedProgram checked = RING3_TRY(check_program(*program));
-    jit::ProgramShape shape = jit::analyse(*program, checked);
+    jit::ProgramShape shape = jit::analyse(*program, checked, detours);
     const jit::Plan plan = jit::make_plan(*program, checked, shape);
     jit::MachineCode code = RING3_TRY(emit(*program, checked, shape, plan));
     CodeBlock block = RING3_TRY(memory_.allocate(code.bytes.size()));
     block.write(0, code.bytes);
-    return std::unique_ptr<Code>(new JitCode(std::move(program), std::move(block), std::move(code)));
+    return std::unique_ptr<Code>(new JitCode(std::move(program), std::move(block), std::move(code), detours));
   }
 
  private:
@@ -162,9 +184,10 @@ class CompilerWithFallback final : public Engine {
  public:
   explicit CompilerWithFallback(std::unique_ptr<Engine> jit) : jit_(std::move(jit)) {}
 
-  Result<std::unique_ptr<Code>> compile(std::shared_ptr<const rewrite::XlatedProgram> program) override {
-    auto code = jit_->compile(program);
-    return !code && code.error() == Errno::kNoMem ? interpreter_->compile(std::move(program)) : std::move(code);
+  using Engine::compile;
+  Result<std::unique_ptr<Code>> compile(std::shared_ptr<const rewrite::XlatedProgram> program, Detours detours) override {
+    auto code = jit_->compile(program, detours);
+    return !code && code.error() == Errno::kNoMem ? interpreter_->compile(std::move(program), detours) : std::move(code);
   }
 
  private:

@@ -30,8 +30,14 @@ Result<void> fd_array_lookup(Map& m, std::span<const std::byte> key, std::span<s
 Result<void> fd_array_erase(Map& m, std::span<const std::byte> key) {
   const std::uint32_t index = array_index(key.data());
   if (index >= m.max_entries()) return Errno::kTooBig;
-  if (!as_fd_array(m).slots.exchange(index, nullptr)) return Errno::kNoEnt;
+  Ref<Object> held = as_fd_array(m).slots.exchange(index, nullptr);
+  if (!held) return Errno::kNoEnt;
+  let_go(m, std::move(held));
   return {};
+}
+
+void FdArray::let_all_go() noexcept {
+  for (std::uint32_t i = 0; i < slots.count(); ++i) let_go(*this, slots.exchange(i, nullptr));
 }
 
 std::uint64_t fd_array_bytes(const Map& m) { return sizeof(FdArray) + static_cast<const FdArray&>(m).slots.bytes(); }

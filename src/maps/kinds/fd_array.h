@@ -24,7 +24,11 @@ class FdArray final : public Map {
   Mutex owner_mutex;
   std::optional<model::TailCallKind> owner RING3_GUARDED_BY(owner_mutex);  // program arrays
 
+  /// Empties all slots.
+  void let_all_go() noexcept;
+
  private:
+  ~FdArray() override { let_all_go(); }
   FdArray(const MapOps& ops, const MapSpec& spec, MapHost& host, ObjectSlots&& made)
       : Map(ops, spec, host), slots(std::move(made)) {}
 };
@@ -34,6 +38,11 @@ inline FdArray& as_fd_array(Map& map) { return static_cast<FdArray&>(map); }
 /// Values are descriptors; a program neither reads nor writes them, so access flags for programs mean nothing.
 /// more_flags: those that the kind knows beside the common ones.
 Result<void> check_fd_array(const MapSpec& spec, std::uint32_t more_flags);
+
+/// What was in a slot leaves it.
+inline void let_go(Map& m, Ref<Object> held) noexcept {
+  if (held && held->kind() == ObjectKind::kProg) m.host().left_prog_array(*held);
+}
 
 // Rows of MapOps::control.
 Result<void> fd_array_lookup(Map& m, std::span<const std::byte> key, std::span<std::byte> value, std::uint64_t flags);
@@ -47,7 +56,7 @@ Result<void> fd_array_update(Map& m, std::span<const std::byte> key, std::span<c
   const std::uint32_t index = array_index(key.data());
   if (flags != uapi::BPF_ANY) return Errno::kInval;
   if (index >= m.max_entries()) return Errno::kTooBig;
-  as_fd_array(m).slots.exchange(index, RING3_TRY(Resolve(m, value, fds)));
+  let_go(m, as_fd_array(m).slots.exchange(index, RING3_TRY(Resolve(m, value, fds))));
   return {};
 }
 

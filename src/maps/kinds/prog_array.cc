@@ -19,7 +19,7 @@ Result<Ref<Object>> resolve(Map& m, std::span<const std::byte> value, FdSource& 
   return prog;
 }
 
-void last_user_ref(Map& m) noexcept { as_fd_array(m).slots.clear(); }
+void last_user_ref(Map& m) noexcept { as_fd_array(m).let_all_go(); }
 
 void* lookup(Map& m, const void* key) noexcept { return as_fd_array(m).slots.get(array_index(key)); }
 

@@ -14,6 +14,7 @@
 #include "btf/records.h"
 #include "uapi/bpf.h"
 #include "verifier/flow/flow.h"
+#include "verifier/other_target.h"
 
 namespace ring3::verifier {
 namespace {
@@ -94,15 +95,14 @@ bool is_promised(const GlobalArg& relied, const GlobalArg& promised) {
   return false;
 }
 
-Result<void> check_promises(const Program& prog, Diag& diag, const ProgramFunction& original, std::string_view its_name) {
-  const SubprogInfo& main = prog.subprogs[0];
-  if (!main.prototype_ok) return diag.refuse(Rule::kReplacePrototype, {main.name});
-  if (main.args.size() != original.args.size()) return diag.refuse(Rule::kReplaceArgPromise, {0, main.name, its_name});
-  const bool same_host = prog.in.target.program->host_btf == prog.facts.host_btf;
-  for (std::size_t i = 0; i < main.args.size(); ++i) {
-    const bool of_host = main.args[i].kind == GlobalArg::Kind::kHostStruct;
-    if (!is_promised(main.args[i], original.args[i]) || (of_host && !same_host))
-      return diag.refuse(Rule::kReplaceArgPromise, {i, main.name, its_name});
+/// same_host: both were verified with the same types of the host.
+Result<void> check_promises(Diag& diag, std::string_view my_name, const std::vector<GlobalArg>& relied, std::string_view its_name,
+                            const std::vector<GlobalArg>& promised, bool same_host) {
+  if (relied.size() != promised.size()) return diag.refuse(Rule::kReplaceArgPromise, {0, my_name, its_name});
+  for (std::size_t i = 0; i < relied.size(); ++i) {
+    const bool of_host = relied[i].kind == GlobalArg::Kind::kHostStruct;
+    if (!is_promised(relied[i], promised[i]) || (of_host && !same_host))
+      return diag.refuse(Rule::kReplaceArgPromise, {i, my_name, its_name});
   }
   return {};
 }
@@ -116,13 +116,13 @@ Result<void> check_replacement(const Program& prog, Diag& diag, const btf::Type&
   if (!original.is_global) return diag.refuse(Rule::kReplaceNotGlobal, {func.name});
   const Signature mine{*prog.in.btf, main.name, prog.in.btf->type(main.func)->type};
   RING3_TRY(match_prototypes(diag, mine, {*target.btf, func.name, func.type}));
-  return check_promises(prog, diag, original, func.name);
+  if (!main.prototype_ok) return diag.refuse(Rule::kReplacePrototype, {main.name});
+  return check_promises(diag, main.name, main.args, func.name, original.args, target.host_btf == prog.facts.host_btf);
 }
 
 /// How replacements and tracers nest.
-Result<void> check_nesting(const Program& prog, Diag& diag) {
-  const ProgramFacts& target = *prog.in.target.program;
-  if (!prog.replaces) return target.traces_tracing ? diag.refuse(Rule::kTargetNested) : Result<void>{};
+Result<void> check_nesting(bool replaces, const ProgramFacts& target, Diag& diag) {
+  if (!replaces) return target.traces_tracing ? diag.refuse(Rule::kTargetNested) : Result<void>{};
   if (target.type == uapi::BPF_PROG_TYPE_EXT) return diag.refuse(Rule::kTargetReplacement);
   const bool tracer = target.attach_type == uapi::BPF_TRACE_FENTRY || target.attach_type == uapi::BPF_TRACE_FEXIT;
   if (target.type == uapi::BPF_PROG_TYPE_TRACING && tracer) return diag.refuse(Rule::kTargetTracer);
@@ -149,24 +149,64 @@ const ProgramFunction* find_function(const ProgramFacts& target, btf::TypeId fun
 
 }  // namespace
 
+namespace {
+
+/// The function as a place for a program; changes_packet: of the program.
+Result<const ProgramFunction*> find_place(const ProgramFacts& target, btf::TypeId id, bool replaces, bool changes_packet, Diag& diag) {
+  if (id == 0) return diag.refuse(Rule::kTargetNoId);
+  if (target.btf == nullptr) return diag.refuse(Rule::kTargetNoBtf);
+  const btf::Type* func = target.btf->type(id);
+  if (func == nullptr) return diag.refuse(Rule::kTargetInvalid, {id});
+  if (func->name.empty()) return diag.refuse(Rule::kTargetNoName, {id});
+  const ProgramFunction* function = find_function(target, id);
+  if (function == nullptr) return diag.refuse(Rule::kTargetNoSubprog, {func->name});
+  if (function->is_exception_callback) return diag.refuse(Rule::kTargetExceptionCallback, {replaces ? "Extension" : "FENTRY/FEXIT"});
+  if (replaces && !function->is_typed) return diag.refuse(Rule::kTargetStatic);
+  if (replaces && changes_packet && !function->changes_packet) return diag.refuse(Rule::kTargetPacket);
+  RING3_TRY(check_nesting(replaces, target, diag));
+  return function;
+}
+
+Result<void> check_reach(const ProgramFacts& target, std::uint32_t ctx, std::uint32_t rdonly, std::uint32_t rdwr, Diag& diag) {
+  const auto within = [&](std::uint32_t mine, std::uint32_t its, std::string_view what) {
+    return mine <= its ? Result<void>{} : diag.refuse(Rule::kReplaceReach, {mine, what, its});
+  };
+  RING3_TRY(within(ctx, target.max_ctx_offset, "its context"));
+  RING3_TRY(within(rdonly, target.max_rdonly_access, "a buffer to read"));
+  return within(rdwr, target.max_rdwr_access, "a buffer to write");
+}
+
+}  // namespace
+
 Result<void> check_program_target(Program& prog, Diag& diag) {
   const model::AttachTarget& t = prog.in.target;
   if (t.kind != model::AttachTarget::Kind::kProgramFunction || t.program == nullptr)
     return prog.in.prog_type == uapi::BPF_PROG_TYPE_EXT ? diag.refuse(Rule::kTargetHostFunction) : Result<void>{};
-  if (t.type == 0) return diag.refuse(Rule::kTargetNoId);
-  if (t.program->btf == nullptr) return diag.refuse(Rule::kTargetNoBtf);
-  const btf::Type* func = t.program->btf->type(t.type);
-  if (func == nullptr) return diag.refuse(Rule::kTargetInvalid, {t.type});
-  if (func->name.empty()) return diag.refuse(Rule::kTargetNoName, {t.type});
-  const ProgramFunction* function = find_function(*t.program, t.type);
-  if (function == nullptr) return diag.refuse(Rule::kTargetNoSubprog, {func->name});
-  if (function->is_exception_callback) return diag.refuse(Rule::kTargetExceptionCallback, {prog.replaces ? "Extension" : "FENTRY/FEXIT"});
-  if (prog.replaces) {
-    if (!function->is_typed) return diag.refuse(Rule::kTargetStatic);
-    if (prog.subprogs[0].changes_packet && !function->changes_packet) return diag.refuse(Rule::kTargetPacket);
+  const ProgramFunction& function = *RING3_TRY(find_place(*t.program, t.type, prog.replaces, prog.subprogs[0].changes_packet, diag));
+  const btf::Type& func = *t.program->btf->type(t.type);
+  return prog.replaces ? check_replacement(prog, diag, func, function) : check_tracer(prog, diag, func, function);
+}
+
+Result<void> check_other_target(const ProgramFacts& replacement, const ProgramFacts& target, btf::TypeId id, LogSink& log) {
+  Diag diag(log);
+  const ProgramFunction& mine = replacement.functions[0];
+  const ProgramFunction& its = *RING3_TRY(find_place(target, id, true, mine.changes_packet, diag));
+  const btf::Type& func = *target.btf->type(id);
+  if (func.kind != Kind::kFunc) return diag.refuse(Rule::kTargetNotFunction, {id});
+  if (!its.is_global) return diag.refuse(Rule::kReplaceNotGlobal, {func.name});
+  const btf::Type& my_func = *replacement.btf->type(mine.func);
+  RING3_TRY(match_prototypes(diag, {*replacement.btf, my_func.name, my_func.type}, {*target.btf, func.name, func.type}));
+  RING3_TRY(check_promises(diag, my_func.name, mine.args, func.name, its.args, replacement.host_btf == target.host_btf));
+  RING3_TRY(check_reach(target, replacement.max_ctx_offset, replacement.max_rdonly_access, replacement.max_rdwr_access, diag));
+  if (replacement.acts_as != target.type || replacement.acts_at != target.attach_type) {
+    diag.write("the replacement was verified for a program of another type\n");
+    return Errno::kInval;
   }
-  RING3_TRY(check_nesting(prog, diag));
-  return prog.replaces ? check_replacement(prog, diag, *func, *function) : check_tracer(prog, diag, *func, *function);
+  if (its.entered_outside_sections && !mine.entered_outside_sections) {
+    diag.write("the function is entered outside of read sections, and the replacement was verified inside of one\n");
+    return Errno::kInval;
+  }
+  return {};
 }
 
 bool replaced_outside_sections(const Program& prog) {
@@ -177,13 +217,7 @@ bool replaced_outside_sections(const Program& prog) {
 
 Result<void> check_replacement_reach(const Program& prog, const VerifiedProgram& verified, Diag& diag) {
   if (!prog.replaces) return {};
-  const ProgramFacts& target = *prog.in.target.program;
-  const auto within = [&](std::uint32_t mine, std::uint32_t its, std::string_view what) {
-    return mine <= its ? Result<void>{} : diag.refuse(Rule::kReplaceReach, {mine, what, its});
-  };
-  RING3_TRY(within(verified.max_ctx_offset, target.max_ctx_offset, "its context"));
-  RING3_TRY(within(verified.max_rdonly_access, target.max_rdonly_access, "a buffer to read"));
-  return within(verified.max_rdwr_access, target.max_rdwr_access, "a buffer to write");
+  return check_reach(*prog.in.target.program, verified.max_ctx_offset, verified.max_rdonly_access, verified.max_rdwr_access, diag);
 }
 
 namespace {

@@ -76,6 +76,11 @@ SEC("iter") int i_nothing(__u64 *ctx) { return 0; }
 FUNCTION int inside(int a) { volatile int r = a; return r; }
 ENTRY int e_calls(__u64 *ctx) { inside(3); return 0; }
 
+/* What ran, and what it saw. */
+__u64 entries, arg, result, cookie_seen;
+ENTRY int e_counts(__u64 *ctx) { entries += 1; arg = ctx[1]; return 0; }
+EXIT int x_counts(__u64 *ctx) { entries += 100; result = ctx[2]; return 0; }
+
 #define READS(n) \
   ENTRY int e_arg##n(__u64 *ctx) { (void)*(volatile __u64 *)&ctx[n]; return 0; } \
   EXIT int x_arg##n(__u64 *ctx) { (void)*(volatile __u64 *)&ctx[n]; return 0; }
