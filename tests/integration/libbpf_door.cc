@@ -62,6 +62,7 @@ ObjectFile::ObjectFile(const char* path) {
     open_error_ = -errno;
     return;
   }
+  cli::mark_sleepable(object_.get(), notes);
   bpf_map* map = nullptr;
   bpf_object__for_each_map(map, object_.get()) {
     if (bpf_map__type(map) != BPF_MAP_TYPE_STRUCT_OPS) continue;
