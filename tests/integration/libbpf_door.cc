@@ -78,6 +78,14 @@ int ObjectFile::load() {
   return object_ != nullptr ? bpf_object__load(object_.get()) : open_error_;
 }
 
+void* ObjectFile::initial(const char* name, std::size_t& bytes) {
+  const std::string_view wanted = name;
+  bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, object_.get())
+    if (std::string_view(bpf_map__name(map)).ends_with(wanted)) return const_cast<void*>(bpf_map__initial_value(map, &bytes));
+  return nullptr;
+}
+
 int ObjectFile::load_only(const char* program) {
   bpf_program* one = nullptr;
   bpf_object__for_each_program(one, object_.get())

@@ -52,6 +52,8 @@ class ObjectFile {
   int load_only(const char* program);
   /// The same with one that replaces or traces a function of a loaded program.
   int load_onto(const char* program, int target, const char* function);
+  /// What a variable's map (".rodata", ".data") holds, before load(). Null: no such map.
+  void* initial(const char* map, std::size_t& bytes);
   /// Descriptors; negative when not created.
   int map(const char* name) const;
   int program(const char* name) const;
