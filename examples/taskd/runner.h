@@ -33,6 +33,9 @@ struct ExitRecord {
   std::string scheduler;
   taskd_exit_info info;
 };
+/// What a scheduler may not say of itself: kInval no name, or unknown flags; kTooBig a long timeout.
+ring3::Result<void> check_ops(const taskd_ops& ops);
+
 /// As it is printed: a line, and the dump's.
 std::string to_text(const ExitRecord& record);
 

@@ -23,13 +23,13 @@ Errno refusal(std::int64_t exit_code) {
   return exit_code < 0 && exit_code > -4096 ? static_cast<Errno>(-exit_code) : Errno::kInval;
 }
 
-Result<void> validate(void*, const taskd_ops& ops) {
+}  // namespace
+
+Result<void> check_ops(const taskd_ops& ops) {
   if (ops.name[0] == 0 || (ops.flags & ~std::uint64_t{TASKD_OPS_ALL_FLAGS}) != 0) return Errno::kInval;
   if (ops.timeout_ms > TASKD_TIMEOUT_MAX_MS) return Errno::kTooBig;
   return {};
 }
-
-}  // namespace
 
 Result<void> Runner::offer(const RunnerOptions& options) {
   auto runtime = ring3::Runtime::create({.name = options.name, .btf = taskd_btf, .log = options.log, .clock = options.clock});
@@ -43,7 +43,7 @@ Result<void> Runner::offer(const RunnerOptions& options) {
   ops.writable = {ring3::writable(&task::slice), ring3::writable(&task::vtime)};
   ops.stubs = ops.fallback = &kBuiltin;
   ops.context = this;
-  ops.validate = &validate;
+  ops.validate = [](void*, const taskd_ops& table) { return check_ops(table); };
   ops.activating = [](void* runner, const taskd_ops& table) { return static_cast<Runner*>(runner)->take_over(table); };
   ops.deactivated = [](void* runner, const taskd_ops& table) { static_cast<Runner*>(runner)->leave(table); };
   auto point = runtime_->struct_ops(ops);

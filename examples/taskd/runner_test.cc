@@ -68,6 +68,20 @@ TEST_F(RunnerTest, SleepersRunWhenTheyAreWoken) {
   EXPECT_FALSE(runner_->wake(1000));
 }
 
+TEST(CheckOpsTest, NameFlagsAndTimeout) {
+  taskd_ops ops{};
+  EXPECT_EQ(check_ops(ops).error(), ring3::Errno::kInval) << "no name";
+  ops.name[0] = 'x';
+  EXPECT_TRUE(check_ops(ops).ok());
+  ops.flags = 1u << 31;
+  EXPECT_EQ(check_ops(ops).error(), ring3::Errno::kInval);
+  ops.flags = TASKD_OPS_DUMP_ALWAYS;
+  ops.timeout_ms = TASKD_TIMEOUT_MAX_MS + 1;
+  EXPECT_EQ(check_ops(ops).error(), ring3::Errno::kTooBig);
+  ops.timeout_ms = TASKD_TIMEOUT_MAX_MS;
+  EXPECT_TRUE(check_ops(ops).ok());
+}
+
 struct SelfWaker {
   Runner* runner;
   std::uint64_t runs = 0;

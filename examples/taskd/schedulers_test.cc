@@ -6,6 +6,7 @@
 #include <mutex>
 
 #include "load.h"
+#include "schedulers/wrong_ways.h"
 #include "taskd_btf.h"
 #include "taskd_exit.h"
 #include "tests/integration/libbpf_door.h"
@@ -92,6 +93,12 @@ class SchedulersTest : public ::testing::Test {
     attr.value = reinterpret_cast<std::uintptr_t>(&record);
     EXPECT_EQ(runner_->runtime().bpf(uapi::BPF_MAP_LOOKUP_ELEM, &attr, sizeof attr), 0);
     return record;
+  }
+  static void choose(ring3::test::ObjectFile& object, wrong_way way) {
+    std::size_t bytes = 0;
+    void* const rodata = object.initial(".rodata", bytes);
+    ASSERT_GE(bytes, sizeof way);
+    std::memcpy(rodata, &way, sizeof way);
   }
   ExitRecord last_exit(std::size_t so_many) {
     EXPECT_TRUE(runner_->wait_for_exits(so_many, seconds(60))) << log_.text();
@@ -256,6 +263,84 @@ TEST_F(SchedulersTest, F_04_8_TheWatchdogEjects) {
   run_all();
   EXPECT_EQ(runner_->counts().done, 6u);
   close(link);
+}
+
+struct WrongWay {
+  wrong_way way;
+  std::uint32_t kind;
+  const char* message;
+  std::int64_t code = 0;
+};
+void PrintTo(const WrongWay& way, std::ostream* to) { *to << way.message; }
+constexpr WrongWay kWrongWays[] = {
+    {WRONG_QUEUE, TASKD_EXIT_ERROR, "enqueue() inserted task[1] into queue 77, which is not there"},
+    {WRONG_LOCAL_CPU, TASKD_EXIT_ERROR, "enqueue() inserted task[1] on CPU 77 of 2"},
+    {WRONG_TASK, TASKD_EXIT_ERROR, "enqueue() inserted task[1], which it was not about"},
+    {WRONG_ORDER, TASKD_EXIT_ERROR, "enqueue() inserted task[2] into a queue of the other order"},
+    {WRONG_KICK, TASKD_EXIT_ERROR, "taskd_kick_cpu() kicked CPU -1 of 2"},
+    {WRONG_LEAVES, TASKD_EXIT_BPF, "enough of task", 7},
+    {WRONG_LOOK, TASKD_EXIT_ERROR, "dispatch() looked into queue 77, which is not there"},
+    {WRONG_PLACE, TASKD_EXIT_ERROR, "taskd_dsq_insert() was called in stopping"},
+    {WRONG_TIMER, TASKD_EXIT_ERROR_BPF, "its time has come"},
+};
+
+class WrongWays : public SchedulersTest, public ::testing::WithParamInterface<WrongWay> {};
+
+TEST_P(WrongWays, F_04_8_Eject) {
+  const WrongWay& wrong = GetParam();
+  ring3::test::ObjectFile object(SCHEDULER("wrong_ways"));
+  choose(object, wrong.way);
+  const int link = attach(object, "wrong_ways");
+  ASSERT_GT(link, 0) << door_->take_text() << log_.text();
+  std::deque<Counter> counters;
+  for (int i = 0; i < 3; ++i) runner_->spawn("task", 100, &count, &counters.emplace_back(Counter{.until = 50}));
+  clock_.advance_ms(1);
+  runner_->runtime().run_timers();
+  run_all();
+  const ExitRecord ended = last_exit(1);
+  EXPECT_EQ(ended.info.kind, wrong.kind);
+  EXPECT_STREQ(ended.info.message, wrong.message);
+  EXPECT_EQ(ended.info.exit_code, wrong.code);
+  EXPECT_EQ(linked_map(link), 0u);
+  EXPECT_EQ(record_of(object).exit_code, wrong.code);
+  EXPECT_STREQ(record_of(object).message, wrong.message);
+  EXPECT_EQ(runner_->scheduler(), "built-in");
+  run_all();
+  EXPECT_EQ(runner_->counts().done, 3u);
+  close(link);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, WrongWays, ::testing::ValuesIn(kWrongWays));
+
+TEST_F(SchedulersTest, F_04_8_WhoDoesNotGetThereLeavesTheOtherInCharge) {
+  ring3::test::ObjectFile simple(SCHEDULER("simple"));
+  const int link = attach(simple, "simple");
+  ASSERT_GT(link, 0) << door_->take_text() << log_.text();
+  Counter counter{.until = 100};
+  runner_->spawn("task", 100, &count, &counter);
+  constexpr struct {
+    wrong_way way;
+    int result;
+    const char* message;
+  } kWays[] = {
+      {WRONG_INIT, -ENOSPC, "init() failed with -28"},
+      {WRONG_INIT_SAYS, -EINVAL, "not today"},
+      {WRONG_INIT_TASK, -ENOSPC, "init_task() failed with -28 for task[1]"},
+  };
+  std::size_t ended = 0;
+  for (const auto& wrong : kWays) {
+    ring3::test::ObjectFile object(SCHEDULER("wrong_ways"));
+    choose(object, wrong.way);
+    ASSERT_EQ(object.load(), 0) << door_->take_text() << log_.text();
+    ASSERT_EQ(object.fill("wrong_ways"), 0);
+    EXPECT_EQ(replace(link, object.map("wrong_ways")), wrong.result) << wrong.message;
+    EXPECT_STREQ(last_exit(++ended).info.message, wrong.message);
+    EXPECT_STREQ(record_of(object).message, wrong.message);
+    EXPECT_EQ(runner_->scheduler(), "simple");
+  }
+  run_all();
+  EXPECT_EQ(counter.steps, 100u);
+  detach(link);
 }
 
 TEST_F(SchedulersTest, F_04_8_AnotherOneIsBusyAndReplacingIsNot) {

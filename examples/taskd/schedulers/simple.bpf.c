@@ -80,9 +80,10 @@ void TASKD_MEMBER(simple_stopping, struct task *task, __u32 runnable)
   task->vtime += (TASKD_SLICE_DFL - task->slice) * 100 / task->weight;
 }
 
+/* A new one waits for a slice: who spawns one after the other would else be served for ever. */
 void TASKD_MEMBER(simple_enable, struct task *task)
 {
-  task->vtime = vtime_now;
+  task->vtime = vtime_now + TASKD_SLICE_DFL * 100 / task->weight;
 }
 
 __s32 TASKD_SLEEPABLE_MEMBER(simple_init)
