@@ -1,9 +1,9 @@
-# ring3_add_module(NAME SOURCE.bpf.c [INCLUDES dir …] [CPU v1|v2|v3|v4]): compiles a BPF plug-in to NAME.bpf.o in the
+# ring3_add_module(NAME SOURCE.bpf.c [INCLUDES dir …] [DEFINES macro …] [CPU v1|v2|v3|v4]): compiles a BPF plug-in to NAME.bpf.o in the
 # build folder (target NAME_bpf). Used inside the project and by hosts out of tree.
 find_program(RING3_BPF_CLANG NAMES clang-19 clang-18 clang-17 clang-16 clang-15 clang clang-14 DOC "compiler of BPF plug-ins")
 
 function(ring3_add_module name source)
-  cmake_parse_arguments(arg "" "CPU" "INCLUDES" ${ARGN})
+  cmake_parse_arguments(arg "" "CPU" "INCLUDES;DEFINES" ${ARGN})
   if(NOT arg_CPU)
     set(arg_CPU v3)
   endif()
@@ -14,6 +14,9 @@ function(ring3_add_module name source)
   set(includes "")
   foreach(dir ${arg_INCLUDES} ${RING3_INCLUDE_DIR} /usr/include/${CMAKE_LIBRARY_ARCHITECTURE})
     list(APPEND includes -I${dir})
+  endforeach()
+  foreach(macro ${arg_DEFINES})
+    list(APPEND includes -D${macro})
   endforeach()
   set(object ${CMAKE_CURRENT_BINARY_DIR}/${name}.bpf.o)
   add_custom_command(

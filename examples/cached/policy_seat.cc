@@ -94,7 +94,7 @@ void PolicySeat::rebind(const cache_policy_ops* table) {
   tenure_ = tenure != nullptr ? std::move(tenure) : std::make_shared<Tenure>();
   ++takeovers_;
   if (table->init(store_.view()) != 0) {
-    point_.eject();
+    point_.eject(*table);
     used_ = &kNativeLru;
     tenure_ = std::make_shared<Tenure>();
   }

@@ -49,6 +49,7 @@ class SingleInstance : public StructOpsHost {
   /// A held instance, or null when the fallback is in charge.
   StructOpsInstance* hold_active() const noexcept;
   bool eject() noexcept;
+  bool eject(const void* ops) noexcept;
 
   void set_members(std::vector<OpsMember> members) { members_ = std::move(members); }
 
@@ -243,6 +244,9 @@ class StructOpsPoint {
   /// Takes the client's instance out; its link hangs up. May be called by a thread that is inside one of its members.
   /// False: there was none.
   bool eject() const noexcept { return policy_->eject(); }
+  /// The same if `ops` is in charge: whoever was found at fault may have been replaced meanwhile. `ops` was had by enter() or a
+  /// callback, and is still there: inside the guard or the callback, or a ReadSection that began before its `deactivated`.
+  bool eject(const T& ops) const noexcept { return policy_->eject(&ops); }
 
  private:
   detail::SingleInstance* policy_ = nullptr;

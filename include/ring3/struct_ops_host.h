@@ -41,6 +41,9 @@ class StructOpsAttachment {
   /// False when it had ended already. Must not be called from a callback of the same type; may be called from a
   /// thread that runs one of its members.
   virtual bool eject() noexcept = 0;
+  /// The same if it is `instance` that is registered by it now: a client may have replaced the one a host found fault with. False
+  /// when it is another one's, or none's.
+  virtual bool eject(const StructOpsInstance& instance) noexcept = 0;
 
  protected:
   ~StructOpsAttachment() = default;

@@ -50,12 +50,24 @@ void Link::give() noexcept {
 
 Result<void> Link::detach() {
   if (ops_.detach == nullptr) return Errno::kOpNotSupp;
-  Ref<Object> target;  // dropped after the lock
+  Ref<Object> held;
   MutexLock lock(mutex_);
   if (state() == LinkState::kDetached) return {};
+  return detach_locked(held);
+}
+
+Result<void> Link::detach_from(const Object& target) {
+  if (ops_.detach == nullptr) return Errno::kOpNotSupp;
+  Ref<Object> held;
+  MutexLock lock(mutex_);
+  if (state() != LinkState::kAttached || target_.get() != &target) return Errno::kNoEnt;
+  return detach_locked(held);
+}
+
+Result<void> Link::detach_locked(Ref<Object>& held) {
   if (state() == LinkState::kAttached) RING3_TRY(ops_.detach(*this));
   state_.store(LinkState::kDetached, std::memory_order_release);
-  target = std::move(target_);
+  held = std::move(target_);
   hang_up();
   return {};
 }

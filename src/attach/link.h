@@ -65,6 +65,8 @@ class Link : public Object {
   void give() noexcept;
   /// Leaves an empty link. A second detach succeeds. Errors: kOpNotSupp the kind has none.
   Result<void> detach();
+  /// The same if it is attached and holds `target`; kNoEnt otherwise.
+  Result<void> detach_from(const Object& target);
   /// flags: BPF_F_REPLACE; old: only with it. Errors: behaviour.md A.5.3, D.4.2.
   Result<void> update_prog(Ref<Object> new_prog, Ref<Object> old_prog, std::uint32_t flags);
   Result<void> update_map(Ref<Object> new_map, Ref<Object> old_map, std::uint32_t flags);
@@ -90,6 +92,8 @@ class Link : public Object {
   mutable Mutex mutex_;
 
  private:
+  /// What it held goes to `held`, to be dropped without the mutex.
+  Result<void> detach_locked(Ref<Object>& held) RING3_REQUIRES(mutex_);
   void hang_up() noexcept RING3_REQUIRES(mutex_);
 
   const LinkOps& ops_;

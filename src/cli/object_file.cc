@@ -94,6 +94,12 @@ bool read_name(std::string_view name, bool& link, bool& autocreate) {
   return link || name == kPlainSection;
 }
 
+/// struct_ops.s/foo → struct_ops/s_foo, wherever in the text it begins.
+void rename_sleepable(std::span<char> text) {
+  const std::size_t at = view(text).find(kSleepablePrefix);
+  if (at != std::string_view::npos) std::memcpy(text.data() + at + kSleepablePrefix.size() - 3, "/s_", 3);
+}
+
 /// BTF names data sections after the ELF ones: the same strings once more, in the string section of .BTF.
 template <typename Rename>
 void rename_in_btf(std::span<std::byte> btf, Rename&& rename) {
@@ -142,14 +148,13 @@ std::string prepare_object(std::vector<std::byte>& object, ObjectNotes& notes) {
     std::span<char> name = elf.name(i);
     bool link, autocreate;
     if (read_name(view(name), link, autocreate)) shorten(name);
-    std::size_t at = view(name).find(kSleepablePrefix);
-    if (at == std::string_view::npos) continue;
-    // struct_ops.s/foo → struct_ops/s_foo; a relocation section shares or repeats the text.
-    std::memcpy(name.data() + at + kSleepablePrefix.size() - 3, "/s_", 3);
+    rename_sleepable(name);  // a relocation section shares or repeats the text
   }
   rename_in_btf(btf, [](std::span<char> text) {
     bool link, autocreate;
     if (read_name(view(text), link, autocreate)) shorten(text);
+    // The lines and types of a section's functions are found by its name.
+    if (view(text).starts_with(kSleepablePrefix)) rename_sleepable(text);
   });
   return {};
 }

@@ -46,6 +46,14 @@ bool SingleInstance::eject() noexcept {
   return via != nullptr && via->eject();
 }
 
+bool SingleInstance::eject(const void* ops) noexcept {
+  rcu::ReadSection readers;
+  StructOpsAttachment* via = via_.load(std::memory_order_acquire);
+  StructOpsInstance* instance = instance_.load(std::memory_order_acquire);
+  // Both may be changing hands: the attachment itself knows whether it is this instance's.
+  return via != nullptr && instance != nullptr && instance->ops() == ops && via->eject(*instance);
+}
+
 /// Data members are the client's to choose; text must end inside its array. Required functions must be there.
 Result<bool> SingleInstance::init_member(std::uint32_t member, const void* src, void* dst) {
   const OpsMember& m = members_[member];

@@ -18,6 +18,7 @@ class OpsLink final : public attach::Link, public StructOpsAttachment {
     if (state() != attach::LinkState::kAttached) return false;
     return detach().ok();
   }
+  bool eject(const StructOpsInstance& instance) noexcept override { return detach_from(static_cast<const OpsMap&>(instance)).ok(); }
 
   Result<void> attach_map() RING3_REQUIRES(mutex_);
   Result<void> detach_map() RING3_REQUIRES(mutex_);

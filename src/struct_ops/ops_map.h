@@ -67,6 +67,7 @@ class OpsMap final : public maps::Map, public StructOpsInstance {
     explicit ClassicAttachment(OpsMap& map) : map_(map) {}
     std::uint32_t link_id() const noexcept override { return 0; }
     bool eject() noexcept override { return map_.unregister().ok(); }
+    bool eject(const StructOpsInstance& instance) noexcept override { return &instance == &map_ && eject(); }
 
    private:
     OpsMap& map_;

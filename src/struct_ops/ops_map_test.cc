@@ -191,7 +191,7 @@ TEST_F(OpsMapTest, HostEjectsAClassicInstance) {
   auto map = classic();
   ASSERT_EQ(update(*map, both()), Errno{});
   StructOpsAttachment* via = calc_host_.attachment;
-  EXPECT_TRUE(via->eject());
+  EXPECT_TRUE(via->eject(*calc_host_.current));
   EXPECT_EQ(lookup(*map).state, 2u);
   EXPECT_FALSE(via->eject());
   EXPECT_EQ(calc_host_.unregistered, 1);

@@ -135,5 +135,34 @@ TEST_F(StructOps, TypedPointFallsBackAndComesBack) {
   EXPECT_EQ(policy_.enter()->choose(5), 5u);
 }
 
+/// A host that found fault with one instance does not take out the next one.
+TEST_F(StructOps, TypedPointEjectsTheOneThatIsMeant) {
+  struct alignas(64) {
+    std::uint64_t header[8] = {}, choose = 0, optional = 0;
+    char name[TEST_NAME_LEN] = "seven";
+    std::uint64_t tail[4] = {};
+  } value;
+  const long program = bpf().load({.text = "r0 = *(u64 *)(r1 +0)\nr0 *= 7\nexit", .type = "policy_ops"});
+  ASSERT_GT(program, 0) << bpf().log();
+  value.choose = static_cast<std::uint64_t>(program);
+  const long old_map = bpf().ops_map("policy_ops", uapi::BPF_F_LINK), new_map = bpf().ops_map("policy_ops", uapi::BPF_F_LINK);
+  ASSERT_EQ(bpf().update(old_map, &value), 0) << log_.take();
+  ASSERT_EQ(bpf().update(new_map, &value), 0) << log_.take();
+  const long link = bpf().link(old_map);
+  ASSERT_GT(link, 0);
+  {
+    auto old_one = policy_.enter();
+    ASSERT_EQ(bpf().link_update(link, new_map), 0) << log_.take();
+    EXPECT_FALSE(policy_.eject(*old_one));
+    EXPECT_TRUE(policy_.has_instance());
+  }
+  auto new_one = policy_.enter();
+  EXPECT_TRUE(policy_.eject(*new_one));
+  EXPECT_FALSE(policy_.has_instance());
+  EXPECT_FALSE(policy_.eject(*new_one));
+  EXPECT_EQ(bpf().link_info(link).struct_ops.map_id, 0u);
+  EXPECT_FALSE(policy_.eject(*policy_.enter())) << "the fallback";
+}
+
 }  // namespace
 }  // namespace ring3::test

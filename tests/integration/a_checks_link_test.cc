@@ -130,7 +130,9 @@ TEST_F(StructOps, A_19_DetachAndPoll) {
 TEST_F(StructOps, A_20_HostEjects) {
   const long link = bpf().link(ready_map());
   const int fd = poll_fd(*runtime_, bpf().link_info(link).id);
-  EXPECT_TRUE(calc_.attachment.load()->eject());
+  StructOpsAttachment& via = *calc_.attachment.load();
+  EXPECT_TRUE(via.eject(*calc_.instance.load()));
+  EXPECT_FALSE(via.eject());
   EXPECT_EQ(events(fd), POLLHUP);
   const uapi::bpf_link_info info = bpf().link_info(link);
   EXPECT_EQ(info.struct_ops.map_id, 0u);

@@ -62,6 +62,7 @@ ObjectFile::ObjectFile(const char* path) {
     open_error_ = -errno;
     return;
   }
+  cli::mark_sleepable(object_.get(), notes);
   bpf_map* map = nullptr;
   bpf_object__for_each_map(map, object_.get()) {
     if (bpf_map__type(map) != BPF_MAP_TYPE_STRUCT_OPS) continue;
@@ -75,6 +76,14 @@ void CloseObject::operator()(bpf_object* object) const { bpf_object__close(objec
 
 int ObjectFile::load() {
   return object_ != nullptr ? bpf_object__load(object_.get()) : open_error_;
+}
+
+void* ObjectFile::initial(const char* name, std::size_t& bytes) {
+  const std::string_view wanted = name;
+  bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, object_.get())
+    if (std::string_view(bpf_map__name(map)).ends_with(wanted)) return const_cast<void*>(bpf_map__initial_value(map, &bytes));
+  return nullptr;
 }
 
 int ObjectFile::load_only(const char* program) {

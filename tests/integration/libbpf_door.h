@@ -63,6 +63,8 @@ class ObjectFile {
   LibbpfLink attach_program(const char* program);
   /// bpf_program__attach_freplace, onto another function than at load, or the same.
   LibbpfLink replace(const char* program, int target, const char* function);
+  /// What a variable's map (".rodata", ".data") holds, before load(). Null: no such map.
+  void* initial(const char* map, std::size_t& bytes);
   /// Descriptors; negative when not created.
   int map(const char* name) const;
   int program(const char* name) const;
