@@ -1,11 +1,11 @@
 #include "maps/memory_account.h"
 
+#include "maps/thread_number.h"
+
 namespace ring3::maps {
 
 MemoryAccount::Cell& MemoryAccount::own_cell() noexcept {
-  static std::atomic<std::size_t> next{0};
-  thread_local const std::size_t mine = next.fetch_add(1, std::memory_order_relaxed) % kCells;
-  return cells_[mine];
+  return cells_[thread_number() % kCells];
 }
 
 bool MemoryAccount::take(std::uint64_t bytes) noexcept {

@@ -7,29 +7,12 @@
 
 #include <ctime>
 
+#include "maps/spin.h"
+
 namespace ring3::maps {
 namespace {
 
 constexpr std::uint32_t kHeld = 1, kAsleep = 0x100;
-constexpr int kSpins = 64;
-constexpr long kShortSleepNs = 200'000;
-
-void pause_cpu() noexcept {
-#if defined(__x86_64__)
-  __builtin_ia32_pause();
-#elif defined(__aarch64__)
-  asm volatile("yield" ::: "memory");
-#endif
-}
-
-/// A full barrier on every thread of the process that runs. False: the machine does not do that.
-bool barrier_everywhere() noexcept {
-  if (syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) == 0) return true;
-  // Not registered yet, or forgotten over an execve().
-  return syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0 &&
-         syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) == 0;
-}
-
 bool try_take(std::atomic_ref<std::uint32_t> w) noexcept {
   std::uint32_t seen = w.load(std::memory_order_relaxed);
   return (seen & kHeld) == 0 &&
@@ -37,6 +20,13 @@ bool try_take(std::atomic_ref<std::uint32_t> w) noexcept {
 }
 
 }  // namespace
+
+bool barrier_everywhere() noexcept {
+  if (syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) == 0) return true;
+  // Not registered yet, or forgotten over an execve().
+  return syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0 &&
+         syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) == 0;
+}
 
 namespace detail {
 

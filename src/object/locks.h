@@ -10,8 +10,8 @@
 //         link                            src/attach: what one link points at
 //           functions of a program        src/prog/function_hooks.h: what replaces and traces them; program arrays take it too
 //     map control                         src/maps: freeze, program array owner
-//       element shard                     src/maps: buckets of a hash, slots of an fd-valued array
-//         eviction, element pool          src/maps: LRU hand, free lists
+//       chain, slot                       src/maps: one bucket of a hash (link_lock.h), slots of an fd-valued array
+//         element cell                    src/maps/kinds/element_store.h: places and free elements; several in the order of their numbers
 //         value lock (bpf_spin_lock)      src/maps/word_lock.h: inside one map value
 //     id table (ObjectTable)              src/object/object_table.h
 //       reference origins (debug)         src/object/ref_origin.cc
@@ -23,6 +23,6 @@
 //    the id table's lock, last_ref() takes no lock, and destruction happens on the reclaim thread.
 //  * No lock is held while a program, a host callback or a log sink runs, except the value lock, which a
 //    program takes and releases itself.
-//  * Two shards are never held together. An LRU victim is taken out of its own shard before the shard of
+//  * Two chains are never held together. An LRU victim is taken out of its own chain before the chain of
 //    the new element is locked.
 #pragma once

@@ -38,10 +38,10 @@ bool EvictionClock::try_take(Element* e) noexcept {
   if ((seq & 1) != 0 || seq == 0) return false;
   const std::uint32_t hash = e->hash.load(std::memory_order_relaxed);
   if (!HashTable::unchanged(e, seq)) return false;
-  WordLockGuard guard(table_.shard(hash).lock);
+  ChainGuard chain(table_, hash);
   // Unchanged under the lock of its chain: it is in the table, and stays until we take it out.
   if (e->seq.load(std::memory_order_relaxed) != seq) return false;
-  table_.unlink(e);
+  chain.unlink(e);
   return true;
 }
 

@@ -7,7 +7,7 @@
 // used again and again.
 //
 // Nothing here is exact and nothing needs to be: the queue holds hints (an element may have left the table since, or
-// have come in again), the table says what is true. Lock free but for the shard of the element that goes.
+// have come in again), the table says what is true. Lock free but for the chain of the element that goes.
 #pragma once
 
 #include <atomic>
@@ -38,7 +38,7 @@ class EvictionClock {
   void takes_place(Element* old, Element* e) noexcept;
 
   /// Takes one element out of the table: the caller owns it and its place in the count. Null: nothing could be
-  /// taken (all elements are on their way in or out). Holds one shard for a moment, so the caller holds none.
+  /// taken (all elements are on their way in or out). Holds one chain for a moment, so the caller holds none.
   Element* evict() noexcept;
 
   std::uint64_t memory_bytes() const noexcept { return (std::uint64_t{queue_mask_} + 1) * sizeof(std::uint32_t); }

@@ -19,12 +19,12 @@ Result<void> as_result(long code) {
 }  // namespace
 
 HashMap::HashMap(const MapOps& ops, const MapSpec& spec, MapHost& host, const HashValues& values, Parts parts)
-    : Map(ops, spec, host), values_(values), parts_(std::move(parts)), recycles_(parts_.store->recycles()) {}
+    : Map(ops, spec, host), values_(values), parts_(std::move(parts)) {}
 
 HashMap::~HashMap() {
   // No readers and no writers any more. What is in no table may still hold what a late program put in.
   for (std::uint32_t i = 0; owns_objects() && i < parts_.store->used(); ++i)
-    values_.released(*this, parts_.store->at(i));
+    if (Element* e = parts_.store->used_at(i)) values_.released(*this, e);
   for (std::uint32_t b = 0; b < table().buckets(); ++b) {
     for (Element* e = table().first(b); e;) {
       Element* next = table().following(e);
@@ -43,21 +43,16 @@ Result<Ref<Map>> HashMap::make(const MapOps& ops, const MapSpec& spec, MapHost& 
 Result<Ref<Map>> HashMap::make(const MapOps& ops, const MapSpec& spec, MapHost& host, const HashValues& values,
                                bool evicting, const Sizes& sizes) {
   Parts parts;
-  parts.limit = sizes.limit;
   parts.layout = values.layout(spec, host);
   parts.layout.referenced_mark = evicting;
   const std::uint64_t seed = spec.flags & uapi::BPF_F_ZERO_SEED ? 0 : random_seed();
   parts.table = RING3_TRY(HashTable::make(sizes.key_bytes, sizes.expected, seed));
   if (spec.flags & uapi::BPF_F_NO_PREALLOC) {
-    if (fault_point()) return Errno::kNoMem;
     NullSink log;  // the fields were checked before
-    parts.store = std::make_unique<ElementHeap>(
-        parts.layout, *parts.table,
-        ElementHeap::Options{RING3_TRY(FieldOwners::make(spec.fields, host, log)), host.memory(), values.recycled});
+    auto owners = RING3_TRY(FieldOwners::make(spec.fields, host, log));
+    parts.store = RING3_TRY(ElementHeap::make(parts.layout, sizes.limit, {std::move(owners), host.memory(), values.recycled}));
   } else {
-    const std::uint64_t elements = std::uint64_t{spec.max_entries} + parts.table->shards();
-    if (elements >= 0xffffffff) return Errno::kTooBig;
-    auto pool = RING3_TRY(ElementPool::make(parts.layout, static_cast<std::uint32_t>(elements)));
+    auto pool = RING3_TRY(ElementPool::make(parts.layout, sizes.limit, !evicting));
     if (fault_point()) return Errno::kNoMem;
     if (evicting) {
       parts.clock = EvictionClock::make(*pool, *parts.table, parts.layout, spec.max_entries);
@@ -74,100 +69,68 @@ void HashMap::last_ref() noexcept {
 
 void HashMap::cancel_deferred() noexcept {
   Map::cancel_deferred();
-  for (std::uint32_t i = 0; i < parts_.store->used(); ++i) cancel_deferred_in(layout().value(parts_.store->at(i)));
+  for (std::uint32_t i = 0; i < parts_.store->used(); ++i)
+    if (Element* e = parts_.store->used_at(i)) cancel_deferred_in(layout().value(e));
 }
 
-bool HashMap::reserve() noexcept {
-  if (count_.fetch_add(1, std::memory_order_relaxed) < parts_.limit) return true;
-  count_.fetch_sub(1, std::memory_order_relaxed);
-  return false;
-}
-
-void HashMap::give_back(Element* e, std::uint32_t hash) noexcept {
-  parts_.store->give(e, hash);
-  count_.fetch_sub(1, std::memory_order_relaxed);
-}
-
-/// With the shard held; the key is not in the table. room: an element with its place in the count, or null.
-long HashMap::insert(const void* key, std::uint32_t hash, const void* value, WriteValue write,
-                     Element* room, Element*& spare, Reclaimed& out) noexcept {
-  Element* e = room;
-  if (!e) {
-    e = take(hash, spare);
-    if (!e) {
-      count_.fetch_sub(1, std::memory_order_relaxed);
-      return to_syscall(Errno::kNoMem);
-    }
-  }
+/// e is in no table.
+void HashMap::insert(ChainGuard& chain, Element* e, const void* key, std::uint32_t hash, const void* value, WriteValue write,
+                     Reclaimed& out) noexcept {
   table().write_key(e, key, hash);
   write(*this, e, value, true, out);
-  table().link(e);
+  chain.link(e);
   if (parts_.clock) parts_.clock->came_in(e);
-  return 0;
 }
 
-/// With the shard held.
-long HashMap::replace(Element* old, const void* key, std::uint32_t hash, const void* value,
-                      WriteValue write, Element*& spare, Reclaimed& out) noexcept {
-  Element* e = take(hash, spare);
+long HashMap::replace(ChainGuard& chain, Element* old, const void* key, std::uint32_t hash, const void* value, WriteValue write,
+                      Reclaimed& out) noexcept {
+  Element* e = parts_.store->replacement();
   if (!e) return to_syscall(Errno::kNoMem);
   table().write_key(e, key, hash);
   write(*this, e, value, true, out);
   if (parts_.clock) parts_.clock->takes_place(old, e);
-  table().replace(old, e);
+  chain.replace(old, e);
   values_.replaced(*this, old, out);
-  if (recycles_)
-    parts_.store->recycle(old, hash);
-  else
-    parts_.store->give(old, hash);
+  parts_.store->replaced(old);
   return 0;
 }
 
 long HashMap::put(const void* key, const void* value, std::uint64_t flags, bool in_place, WriteValue write,
                   Reclaimed& out) noexcept {
   const std::uint32_t hash = table().hash(key);
-  Element* room = nullptr;   // evicted for us: not in the table, counted
-  Element* spare = nullptr;  // was kept for a key of another shard: not counted
-  bool searched = false;
+  Element* room = nullptr;  // evicted for us: not in the table
   long code = 0;
   for (;;) {
     bool full = false;
     {
-      WordLockGuard guard(table().shard(hash).lock);
-      Element* e = table().find(key, hash);
+      ChainGuard chain(table(), hash);
+      Element* e = chain.find(key, hash);
       if (e && (flags & uapi::BPF_NOEXIST)) {
         code = to_syscall(Errno::kExist);
       } else if (e && in_place) {
         write(*this, e, value, false, out);
         if (parts_.clock) parts_.clock->mark_used(e);
       } else if (e) {
-        code = replace(e, key, hash, value, write, spare, out);
+        code = replace(chain, e, key, hash, value, write, out);
       } else if (flags & uapi::BPF_EXIST) {
         code = to_syscall(Errno::kNoEnt);
-      } else if (room || reserve()) {
-        code = insert(key, hash, value, write, std::exchange(room, nullptr), spare, out);
-      } else {
-        full = true;
+      } else if (Element* fresh = room ? std::exchange(room, nullptr) : parts_.store->take(full)) {
+        insert(chain, fresh, key, hash, value, write, out);
+      } else if (!full) {
+        code = to_syscall(Errno::kNoMem);
       }
-    }
-    if (code == to_syscall(Errno::kNoMem) && recycles_ && !std::exchange(searched, true)) {
-      spare = parts_.store->take_kept();
-      code = 0;
-      if (spare) continue;
-      return to_syscall(Errno::kNoMem);
     }
     if (!full) break;
     if (!parts_.clock) {
       code = to_syscall(Errno::kTooBig);
       break;
     }
-    // Without our shard: the victim is in another one.
+    // Without our chain: the victim is in another one.
     room = parts_.clock->evict();
     if (!room) return to_syscall(Errno::kNoMem);
     values_.released(*this, room);
   }
-  if (room) give_back(room, hash);
-  if (spare) parts_.store->give(spare, hash);
+  if (room) parts_.store->give(room);
   return code;
 }
 
@@ -175,18 +138,13 @@ long HashMap::remove(const void* key) noexcept {
   const std::uint32_t hash = table().hash(key);
   Element* e;
   {
-    WordLockGuard guard(table().shard(hash).lock);
-    e = table().find(key, hash);
+    ChainGuard chain(table(), hash);
+    e = chain.find(key, hash);
     if (!e) return to_syscall(Errno::kNoEnt);
-    table().unlink(e);
-    if (recycles_) parts_.store->recycle(e, hash);
+    chain.unlink(e);
   }
-  if (recycles_) {
-    count_.fetch_sub(1, std::memory_order_relaxed);
-  } else {
-    values_.released(*this, e);
-    give_back(e, hash);
-  }
+  values_.released(*this, e);
+  parts_.store->give(e);
   return 0;
 }
 
@@ -203,10 +161,10 @@ Result<void> HashMap::read(std::span<const std::byte> key, std::span<std::byte> 
 }
 
 Result<void> HashMap::read_locked(std::span<const std::byte> key, std::span<std::byte> value) {
-  // The shard keeps the element, and so the lock in its value, from being used for another key meanwhile.
+  // The chain keeps the element, and so the lock in its value, from being used for another key meanwhile.
   const std::uint32_t hash = table().hash(key.data());
-  WordLockGuard guard(table().shard(hash).lock);
-  Element* e = table().find(key.data(), hash);
+  ChainGuard chain(table(), hash);
+  Element* e = chain.find(key.data(), hash);
   if (!e) return Errno::kNoEnt;
   shape().read_locked(value.data(), layout().value(e));
   return {};
@@ -216,14 +174,14 @@ Result<void> HashMap::take(std::span<const std::byte> key, std::span<std::byte> 
   const std::uint32_t hash = table().hash(key.data());
   Element* e;
   {
-    WordLockGuard guard(table().shard(hash).lock);
-    e = table().find(key.data(), hash);
+    ChainGuard chain(table(), hash);
+    e = chain.find(key.data(), hash);
     if (!e) return Errno::kNoEnt;
     values_.read(*this, e, value.data());
-    table().unlink(e);
+    chain.unlink(e);
   }
   values_.released(*this, e);
-  give_back(e, hash);
+  parts_.store->give(e);
   return {};
 }
 
@@ -231,10 +189,10 @@ Result<void> HashMap::next(std::span<const std::byte> key, std::span<std::byte> 
   std::uint32_t bucket = 0;
   if (!key.empty()) {
     const std::uint32_t hash = table().hash(key.data());
-    WordLockGuard guard(table().shard(hash).lock);
+    ChainGuard chain(table(), hash);
     // A key that is gone starts the walk again, as in Linux.
-    if (Element* e = table().find(key.data(), hash)) {
-      if (Element* following = table().following(e)) {
+    if (Element* e = chain.find(key.data(), hash)) {
+      if (Element* following = chain.following(e)) {
         load_shared(next.data(), following->key(), next.size());
         return {};
       }
@@ -243,8 +201,8 @@ Result<void> HashMap::next(std::span<const std::byte> key, std::span<std::byte> 
   }
   for (; bucket < table().buckets(); ++bucket) {
     if (!table().first(bucket)) continue;
-    WordLockGuard guard(table().shard_of_bucket(bucket).lock);
-    if (Element* e = table().first(bucket)) {
+    ChainGuard chain(table(), bucket);
+    if (Element* e = chain.first()) {
       load_shared(next.data(), e->key(), next.size());
       return {};
     }
@@ -261,21 +219,21 @@ Result<void> HashMap::part(std::uint32_t cursor, std::uint32_t room, bool erase,
   const std::size_t value_size = value_bytes();
   const std::size_t one = key_size() + value_size;
   {
-    WordLockGuard guard(table().shard_of_bucket(cursor).lock);
+    ChainGuard chain(table(), cursor);
     std::uint32_t n = 0;
-    for (Element* e = table().first(cursor); e; e = table().following(e)) ++n;
+    for (Element* e = chain.first(); e; e = chain.following(e)) ++n;
     if (n > room) return Errno::kNoSpc;
     if (n != 0 && fault_point()) return Errno::kNoMem;
     copies.resize(n * one);
     if (erase) erased.reserve(n);
     std::byte* to = copies.data();
-    for (Element* e = table().first(cursor); e; to += one) {
-      Element* following = table().following(e);
+    for (Element* e = chain.first(); e; to += one) {
+      Element* following = chain.following(e);
       load_shared(to, e->key(), key_size());
       if (locked) shape().read_locked(to + key_size(), layout().value(e));
       else values_.read(*this, e, to + key_size());
       if (erase) {
-        table().unlink(e);
+        chain.unlink(e);
         erased.push_back(e);
       }
       e = following;
@@ -283,7 +241,7 @@ Result<void> HashMap::part(std::uint32_t cursor, std::uint32_t room, bool erase,
   }
   for (Element* e : erased) {
     values_.released(*this, e);
-    give_back(e, e->hash.load(std::memory_order_relaxed));
+    parts_.store->give(e);
   }
   for (std::size_t at = 0; at < copies.size(); at += one)
     RING3_TRY(emit.element({copies.data() + at, key_size()}, {copies.data() + at + key_size(), value_size}));
@@ -306,9 +264,9 @@ long HashMap::for_each(std::uint64_t (*fn)(const void*, void*, void*), void* dat
       if (!table().first(bucket)) break;
       n = 0;
       {
-        WordLockGuard guard(table().shard_of_bucket(bucket).lock);
+        ChainGuard chain(table(), bucket);
         std::uint32_t position = 0;
-        for (Element* e = table().first(bucket); e && n < kNoted; e = table().following(e))
+        for (Element* e = chain.first(); e && n < kNoted; e = chain.following(e))
           if (position++ >= skip) notes[n++] = {e, e->seq.load(std::memory_order_relaxed)};
       }
       for (std::uint32_t i = 0; i < n; ++i) {

@@ -1,9 +1,8 @@
 // What all hash kinds share: table, element store, count, and the algorithms over them. A kind adds what its
 // values are (HashValues) and, for LRU, the clock that makes room.
 //
-// Locking: lookups take none; updates and deletes hold the shard of the key. The count is raised before an
-// element is taken and lowered after it is given back, so the pool (max_entries plus one per shard, for the
-// new copy an update makes) never runs dry.
+// Locking: lookups take none; updates and deletes hold the chain of the key, and below it, for a moment, cells of the store, which
+// knows how many elements there may be.
 #pragma once
 
 #include <atomic>
@@ -50,7 +49,6 @@ class HashMap final : public Map {
     std::unique_ptr<HashTable> table;
     std::unique_ptr<ElementStore> store;
     std::unique_ptr<EvictionClock> clock;  // null: a full map refuses
-    std::uint32_t limit = 0;               // most elements at a time
   };
   /// Where the table differs from what the map's attributes say.
   struct Sizes {
@@ -70,7 +68,8 @@ class HashMap final : public Map {
   const HashTable& table() const { return *parts_.table; }
   HashTable& table() { return *parts_.table; }
   std::uint64_t cpu_stride() const { return parts_.store->cpu_stride(); }
-  std::uint32_t count() const { return count_.load(std::memory_order_relaxed); }
+  /// Elements that are in the map, or on their way in or out: exact while nobody changes it.
+  std::uint32_t count() const { return parts_.store->taken(); }
 
   /// Inside a read section.
   Element* find(const void* key) const noexcept {
@@ -107,21 +106,13 @@ class HashMap final : public Map {
   ~HashMap() override;
   void last_ref() noexcept override;
   void cancel_deferred() noexcept override;
-  bool reserve() noexcept;
-  void give_back(Element* e, std::uint32_t hash) noexcept;
-  /// `spare`, if there is one. With the shard held.
-  Element* take(std::uint32_t hash, Element*& spare) noexcept {
-    return spare ? std::exchange(spare, nullptr) : parts_.store->take(hash);
-  }
-  long insert(const void* key, std::uint32_t hash, const void* value, WriteValue write, Element* room, Element*& spare,
+  void insert(ChainGuard& chain, Element* e, const void* key, std::uint32_t hash, const void* value, WriteValue write,
               Reclaimed& out) noexcept;
-  long replace(Element* old, const void* key, std::uint32_t hash, const void* value, WriteValue write, Element*& spare,
+  long replace(ChainGuard& chain, Element* old, const void* key, std::uint32_t hash, const void* value, WriteValue write,
                Reclaimed& out) noexcept;
 
   const HashValues& values_;
   Parts parts_;
-  const bool recycles_;
-  alignas(64) std::atomic<std::uint32_t> count_{0};
 };
 
 inline HashMap& as_hash(Map& map) { return static_cast<HashMap&>(map); }

@@ -5,7 +5,6 @@
 
 #include <bit>
 #include <cstring>
-#include <new>
 
 #include "base/check.h"
 #include "base/fault_point.h"
@@ -16,7 +15,6 @@ namespace ring3::maps {
 namespace {
 
 constexpr std::uint32_t kMaxBuckets = 1u << 31;
-constexpr std::uint32_t kMaxShards = 64;
 
 template <typename Word>
 Word read_word(const void* p) noexcept {
@@ -27,30 +25,20 @@ Word read_word(const void* p) noexcept {
 
 }  // namespace
 
-HashTable::HashTable(std::uint32_t key_size, std::uint32_t buckets, std::uint64_t seed, MapMemory heads,
-                     std::unique_ptr<Shard[]> shards, std::uint32_t shards_count)
-    : key_size_(key_size),
-      bucket_mask_(buckets - 1),
-      shard_mask_(shards_count - 1),
-      seed_(seed),
-      heads_(std::move(heads)),
-      shards_(std::move(shards)) {}
+HashTable::HashTable(std::uint32_t key_size, std::uint32_t buckets, std::uint64_t seed, MapMemory heads)
+    : key_size_(key_size), bucket_mask_(buckets - 1), seed_(seed), heads_(std::move(heads)) {}
 
 Result<std::unique_ptr<HashTable>> HashTable::make(std::uint32_t key_size, std::uint32_t entries, std::uint64_t seed) {
   if (entries > kMaxBuckets) return Errno::kTooBig;
   // Half full at most: a lookup's branches are foretold where most chains are one element long.
   const std::uint32_t buckets = entries > kMaxBuckets / 2 ? kMaxBuckets : std::bit_ceil(entries) * 2;
-  const std::uint32_t shards_count = buckets < kMaxShards ? buckets : kMaxShards;
   MapMemory heads = RING3_TRY(MapMemory::anonymous(std::uint64_t{buckets} * sizeof(std::atomic<Element*>)));
   if (fault_point()) return Errno::kNoMem;
-  std::unique_ptr<Shard[]> shards(new (std::nothrow) Shard[shards_count]);
-  if (!shards) return Errno::kNoMem;
-  return std::unique_ptr<HashTable>(
-      new HashTable(key_size, buckets, seed, std::move(heads), std::move(shards), shards_count));
+  return std::unique_ptr<HashTable>(new HashTable(key_size, buckets, seed, std::move(heads)));
 }
 
 std::uint64_t HashTable::memory_bytes() const noexcept {
-  return heads_.bytes() + std::uint64_t{shards()} * sizeof(Shard) + sizeof *this;
+  return heads_.bytes() + sizeof *this;
 }
 
 std::uint32_t HashTable::hash(const void* key) const noexcept {
@@ -82,9 +70,9 @@ start:
   const Element* at = nullptr;  // the element we stand on, `at_seq` its life; null: the head
   std::uint32_t at_seq = 0;
   for (;;) {
-    Element* e = link->load(std::memory_order_acquire);
+    Element* e = Lock::address(link->load(std::memory_order_acquire));
     const std::uint32_t life = e ? e->seq.load(std::memory_order_acquire) : 0;
-    if ((life & 1) != 0 || link->load(std::memory_order_relaxed) != e || (at && !unchanged(at, at_seq))) goto start;
+    if ((life & 1) != 0 || Lock::address(link->load(std::memory_order_relaxed)) != e || (at && !unchanged(at, at_seq))) goto start;
     if (!e) return nullptr;
     if (e->hash.load(std::memory_order_relaxed) == hash && key_equal(e, key)) {
       if (!unchanged(e, life)) goto start;
@@ -131,37 +119,48 @@ void step_seq(Element* e) noexcept {
 
 }  // namespace
 
-std::atomic<Element*>& HashTable::link_to(Element* e) noexcept {
-  std::atomic<Element*>* link = &head(bucket_of(e->hash.load(std::memory_order_relaxed)));
-  for (Element* x = link->load(std::memory_order_relaxed); x != e; x = link->load(std::memory_order_relaxed)) {
-    RING3_CHECK(x != nullptr, "an element is not in its chain");
-    link = &x->next;
+Element* ChainGuard::find(const void* key, std::uint32_t hash) const noexcept {
+  // Nothing in the chain changes: no element's life has to be looked at. What is found is written.
+  Element* e = first_;
+  fetch_to_write(e);
+  if (with_hash_key(table_.key_size(), [&]<typename Key>() {
+        for (const Key wanted(key); e != nullptr && !wanted.is_at(e->key());) e = following(e);
+      }))
+    return e;
+  while (e != nullptr && (e->hash.load(std::memory_order_relaxed) != hash || !table_.key_equal(e, key))) e = following(e);
+  return e;
+}
+
+void ChainGuard::lead_past(Element* e, Element* to) noexcept {
+  if (first_ == e) {
+    first_ = to;
+    head_.store(HashTable::Lock::with_lock(to), std::memory_order_release);
+    return;
   }
-  return *link;
+  for (Element* at = first_;;) {
+    RING3_CHECK(at != nullptr, "an element is not in its chain");
+    Element* const next = following(at);
+    if (next == e) return at->next.store(to, std::memory_order_release);
+    at = next;
+  }
 }
 
-void HashTable::link(Element* e) noexcept {
-  std::atomic<Element*>& first = head(bucket_of(e->hash.load(std::memory_order_relaxed)));
-  e->next.store(first.load(std::memory_order_relaxed), std::memory_order_relaxed);
+void ChainGuard::link(Element* e) noexcept {
+  e->next.store(first_, std::memory_order_relaxed);
   step_seq(e);
-  first.store(e, std::memory_order_release);
+  first_ = e;
 }
 
-void HashTable::replace(Element* old, Element* e) noexcept {
-  std::atomic<Element*>& link = link_to(old);
-  e->next.store(old->next.load(std::memory_order_relaxed), std::memory_order_relaxed);
+void ChainGuard::replace(Element* old, Element* e) noexcept {
+  e->next.store(following(old), std::memory_order_relaxed);
   step_seq(e);
-  link.store(e, std::memory_order_release);
+  lead_past(old, e);
   step_seq(old);
 }
 
-void HashTable::unlink(Element* e) noexcept {
-  link_to(e).store(e->next.load(std::memory_order_relaxed), std::memory_order_release);
+void ChainGuard::unlink(Element* e) noexcept {
+  lead_past(e, following(e));
   step_seq(e);
 }
-
-Element* HashTable::first(std::uint32_t bucket) const noexcept { return head(bucket).load(std::memory_order_acquire); }
-
-Element* HashTable::following(const Element* e) const noexcept { return e->next.load(std::memory_order_acquire); }
 
 }  // namespace ring3::maps

@@ -1,7 +1,8 @@
 // The chained hash table behind every hash kind: keys and chains only; what a value is, where elements
 // come from and which one makes room when the table is full is the kind's.
 //
-// Readers take no lock. Writers of one chain hold its shard.
+// Readers take no lock. Writers of one chain hold its lock, which is in the word that leads to its first element (link_lock.h): two
+// threads that change different chains write no common line but those of neighbours in the table of heads.
 //
 // Why find() is right although elements may be reused at once (ElementPool). Call the time an element spends
 // in the table under one key a life; `seq` is even during a life, odd between lives, and never repeats.
@@ -25,33 +26,22 @@
 
 #include "maps/kinds/element.h"
 #include "maps/kinds/hash_key.h"
+#include "maps/link_lock.h"
 #include "maps/map_memory.h"
-#include "maps/word_lock.h"
 #include "ring3/result.h"
 
 namespace ring3::maps {
 
 class HashTable {
  public:
-  struct alignas(64) Shard {
-    WordLock lock;
-    // Elements kept for the next that come in (ElementHeap), linked by `next`.
-    std::uint32_t kept RING3_GUARDED_BY(lock) = 0;
-    Element* first_kept RING3_GUARDED_BY(lock) = nullptr;
-  };
-
   /// entries: how many elements to expect. Errors: kNoMem; kTooBig more than 2^31 buckets.
   static Result<std::unique_ptr<HashTable>> make(std::uint32_t key_size, std::uint32_t entries, std::uint64_t seed);
 
   std::uint32_t hash(const void* key) const noexcept;
-  Shard& shard(std::uint32_t hash) noexcept { return shards_[hash & shard_mask_]; }
   std::uint32_t buckets() const noexcept { return bucket_mask_ + 1; }
-  std::uint32_t shards() const noexcept { return shard_mask_ + 1; }
   std::uint64_t memory_bytes() const noexcept;
-  /// The lock of a bucket's chain.
-  Shard& shard_of_bucket(std::uint32_t bucket) noexcept { return shards_[bucket & shard_mask_]; }
 
-  /// Inside a read section, or with the shard held. seq: what the element's was, for unchanged().
+  /// Inside a read section. seq: what the element's was, for unchanged().
   Element* find(const void* key, std::uint32_t hash, std::uint32_t* seq = nullptr) const noexcept;
   /// find() for a Key of hash_key.h that has this size.
   template <typename Key>
@@ -67,36 +57,60 @@ class HashTable {
   /// Writes key and hash into an element that is in no table. Comes before the value is written.
   void write_key(Element* e, const void* key, std::uint32_t hash) const noexcept;
 
-  // With the shard of e's hash held (not expressible to the analysis: the shard is computed).
-  void link(Element* e) noexcept;
-  /// Puts e in the place of old, which has the same key and leaves the table.
-  void replace(Element* old, Element* e) noexcept;
-  /// e is in the table.
-  void unlink(Element* e) noexcept;
-  /// First and following elements of a bucket's chain; null at the end.
-  Element* first(std::uint32_t bucket) const noexcept;
-  Element* following(const Element* e) const noexcept;
+  /// First element of a bucket's chain at this moment, and the one behind another; null at the end. Who looks at them holds the map alone.
+  Element* first(std::uint32_t bucket) const noexcept { return Lock::address(head(bucket).load(std::memory_order_acquire)); }
+  static Element* following(const Element* e) noexcept { return e->next.load(std::memory_order_acquire); }
 
   std::uint32_t bucket_of(std::uint32_t hash) const noexcept { return hash & bucket_mask_; }
   std::uint32_t key_size() const noexcept { return key_size_; }
 
  private:
-  HashTable(std::uint32_t key_size, std::uint32_t buckets, std::uint64_t seed, MapMemory heads,
-            std::unique_ptr<Shard[]> shards, std::uint32_t shards_count);
+  friend class ChainGuard;
+  using Lock = LinkLock<Element>;
+
+  HashTable(std::uint32_t key_size, std::uint32_t buckets, std::uint64_t seed, MapMemory heads);
 
   std::atomic<Element*>& head(std::uint32_t bucket) const noexcept {
     return reinterpret_cast<std::atomic<Element*>*>(heads_.data())[bucket];
   }
-  /// The link that leads to e. The shard is held and e is in the table.
-  std::atomic<Element*>& link_to(Element* e) noexcept;
   bool key_equal(const Element* e, const void* key) const noexcept;
 
   const std::uint32_t key_size_;
   const std::uint32_t bucket_mask_;
-  const std::uint32_t shard_mask_;
   const std::uint64_t seed_;
   MapMemory heads_;
-  const std::unique_ptr<Shard[]> shards_;
+  LockWaiters waiters_;
+};
+
+/// Holds the chain of a hash, or of a bucket. Two chains are never held together.
+class ChainGuard {
+ public:
+  ChainGuard(HashTable& table, std::uint32_t hash) noexcept
+      : table_(table), head_(table.head(table.bucket_of(hash))), first_(HashTable::Lock::take(head_, table.waiters_)) {}
+  ~ChainGuard() { HashTable::Lock::give_back(head_, first_, table_.waiters_); }
+  ChainGuard(const ChainGuard&) = delete;
+  ChainGuard& operator=(const ChainGuard&) = delete;
+
+  /// Null: there is none.
+  Element* find(const void* key, std::uint32_t hash) const noexcept;
+  /// First and following elements; null at the end.
+  Element* first() const noexcept { return first_; }
+  static Element* following(const Element* e) noexcept { return e->next.load(std::memory_order_relaxed); }
+
+  /// Lets in an element of this chain's hash; readers find it when the chain is given back.
+  void link(Element* e) noexcept;
+  /// Puts e in the place of old, which has the same key and leaves the table.
+  void replace(Element* old, Element* e) noexcept;
+  /// e is in the chain.
+  void unlink(Element* e) noexcept;
+
+ private:
+  /// Lets what leads to e lead to `to`.
+  void lead_past(Element* e, Element* to) noexcept;
+
+  HashTable& table_;
+  std::atomic<Element*>& head_;
+  Element* first_;
 };
 
 // Most keys are in the first two elements of their chain. Which of the two is chosen by arithmetic: chains differ from key to
@@ -111,6 +125,8 @@ Element* HashTable::find_as(const void* key) const noexcept {
   const std::atomic<Element*>& start = head(bucket_of(hash));
   Element* const first = start.load(std::memory_order_acquire);
   if (first == nullptr) return nullptr;
+  if (Lock::held(first)) [[unlikely]]
+    return find(key, hash);
   const std::uint32_t first_life = first->seq.load(std::memory_order_acquire);
   const auto behind = reinterpret_cast<std::uintptr_t>(first->next.load(std::memory_order_acquire));
   const std::uintptr_t is_first = key_is(first) ? ~std::uintptr_t{0} : 0;
