@@ -21,6 +21,7 @@
 #include "object/object.h"
 #include "prog/btf_object.h"
 #include "prog/tag.h"
+#include "ring3/signing.h"
 
 namespace ring3::prog {
 
@@ -31,6 +32,8 @@ struct ProgramAbout {
   std::uint32_t flags = 0;             // as loaded
   std::string name;
   ProgramTag tag{};
+  sign::Sha256 digest{};
+  Provenance provenance;
   bool gpl_compatible = false;
   bool sleepable = false;
   std::uint32_t verified_insns = 0;    // instructions processed by the verifier
