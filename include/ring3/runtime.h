@@ -11,6 +11,7 @@
 #include "ring3/log.h"
 #include "ring3/result.h"
 #include "ring3/rights.h"
+#include "ring3/signing.h"
 #include "ring3/struct_ops.h"
 #include "ring3/struct_ops_host.h"
 #include "ring3/test_run.h"
@@ -58,6 +59,7 @@ struct RuntimeOptions {
                                        ///< is. Beyond it: kNoMem, kTooBig a map that alone needs more; the log names the map
   FrameTaker* frames = nullptr;        ///< takes the frames of clients' live XDP test runs; outlives the runtime. Null: nobody does, they are
                                        ///< dropped and counted
+  SigningOptions signing = {};         ///< whose signatures are good, and what becomes of programs without one (docs/signing.md)
   bool blind_constants = false;        ///< machine code holds no constant as a program's author chose it; costs speed
 };
 

@@ -40,6 +40,7 @@ Result<Ref<attach::Link>> load(RuntimeImpl& runtime, const PreloadedIterator& wh
   request.insns = RING3_TRY(isa::assemble(text));
   request.attach_btf_id = function;
   request.rights = model::Rights::all();
+  request.provenance.verdict = Provenance::Verdict::kHost;
   request.birth = Birth{.uid = ::geteuid(), .pid = ::getpid(), .time_ns = runtime.now_ns()};
   NoDescriptors none;
   Ref<prog::Program> program = RING3_TRY(prog::load(request, none, runtime, log));

@@ -43,5 +43,6 @@ void add_run(CLI::App& app, Commands& commands);
 void add_dump(CLI::App& app, Commands& commands);
 void add_mount(CLI::App& app, Commands& commands);
 void add_verify(CLI::App& app, Commands& commands);
+void add_sign(CLI::App& app, Commands& commands);
 
 }  // namespace ring3::cli

@@ -15,6 +15,7 @@
 #include "cli/libbpf_words.h"
 #include "cli/object_file.h"
 #include "cli/ops_link.h"
+#include "cli/signed_loader.h"
 #include "control/libbpf_door.h"
 
 namespace ring3::cli {
@@ -43,7 +44,10 @@ ExitCode exit_code_of_libbpf(int error, std::string_view words) {
     return ExitCode::kIncompatible;
   switch (error) {
     case EPERM:
-    case EACCES: return ExitCode::kDenied;
+    case EACCES:
+    case EBADMSG:  // signatures
+    case EKEYREJECTED:
+    case ENOKEY: return ExitCode::kDenied;
     case ESRCH:
     case ENOTSUP:
     case static_cast<int>(Errno::kNotSupp): return ExitCode::kIncompatible;
@@ -63,6 +67,8 @@ std::string module_name_of(std::string_view path) {
 
 Loader::~Loader() {
   for (const int link : links_) ::close(link);
+  for (const int map : maps_) ::close(map);
+  for (const auto& [name, program] : programs_) ::close(program);
   bpf_object__close(object_);
   (void)control::route_libbpf(nullptr);
 }
@@ -97,6 +103,7 @@ Loader::Step Loader::open(const LoadRequest& request) {
   if (!file.ok()) return LoadFailure{exit_code_of_file(file.error()), why};
   std::vector<std::byte> bytes = *file;
   digest_ = sha256_hex(bytes);
+  if (is_signed_loader(bytes)) return run_signed(bytes);
   ObjectNotes notes;
   if (const std::string wrong = prepare_object(bytes, notes); !wrong.empty())
     return LoadFailure{ExitCode::kFailed, fmt::format("{}: {}\n", request.object_path, wrong)};
@@ -119,15 +126,28 @@ Loader::Step Loader::open(const LoadRequest& request) {
 }
 
 Loader::Step Loader::create() {
+  if (object_ == nullptr) return std::nullopt;
   const int result = bpf_object__load(object_);
   if (result == 0) return std::nullopt;
   return refused_step("load", -result);
 }
 
+Loader::Step Loader::run_signed(std::span<const std::byte> file) {
+  const Result<SignedLoader> loader = unpack(file);
+  if (!loader.ok()) return LoadFailure{ExitCode::kFailed, "the signed loader is damaged\n"};
+  LoadedObjects made;
+  std::string step;
+  const long done = run_signed_loader(client_, *loader, made, step);
+  maps_ = std::move(made.maps);
+  for (std::size_t i = 0; i < made.programs.size(); ++i) programs_.emplace_back(loader->programs[i], made.programs[i]);
+  if (done < 0) return refused_step(step, static_cast<int>(-done));
+  return std::nullopt;
+}
+
 /// Fills each table and makes a link that waits for the commit.
 Loader::Step Loader::attach() {
   bpf_map* map = nullptr;
-  while ((map = bpf_object__next_map(object_, map)) != nullptr) {
+  while (object_ != nullptr && (map = bpf_object__next_map(object_, map)) != nullptr) {
     if (!is_ops(map) || !bpf_map__autocreate(map)) continue;
     const std::string table = bpf_map__name(map);
     // Writes the table into the map, and no more: libbpf 1.1 knows nothing of links for struct_ops.
@@ -148,8 +168,9 @@ Loader::Step Loader::pin(const LoadRequest& request) {
   if (request.lifetime != module::Lifetime::kPinned) return std::nullopt;
   std::vector<std::pair<std::string, int>> pinned;
   for (std::size_t i = 0; i < links_.size(); ++i) pinned.emplace_back(link_names_[i], links_[i]);
+  if (object_ == nullptr) pinned = programs_;
   bpf_program* program = nullptr;
-  while (links_.empty() && (program = bpf_object__next_program(object_, program)) != nullptr)
+  while (object_ != nullptr && links_.empty() && (program = bpf_object__next_program(object_, program)) != nullptr)
     pinned.emplace_back(bpf_program__name(program), bpf_program__fd(program));
   const std::string path = request.pin.empty() ? "/sys/fs/bpf/" + name_ : request.pin;
   for (const auto& [name, fd] : pinned) {

@@ -2,12 +2,16 @@
 // struct_ops tables filled, their links pending, commit. Until the commit nothing is visible, and when this
 // process ends early the host forgets it all.
 //
+// The object may be a signed loader as well (signed_loader.h), which makes maps and programs itself.
+//
 // Every struct_ops map is made for a link (BPF_F_LINK), whatever section it stands in: the other flavour would
 // take effect before the commit.
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cli/exit_code.h"
@@ -51,6 +55,8 @@ class Loader {
   using Step = std::optional<LoadFailure>;
   Step open(const LoadRequest& request);
   Step create();
+  /// In the place of open(), create() and attach().
+  Step run_signed(std::span<const std::byte> file);
   Step attach();
   Step pin(const LoadRequest& request);
   Step commit(const LoadRequest& request);
@@ -61,7 +67,8 @@ class Loader {
   control::Client& client_;
   const LibbpfWords* words_ = nullptr;  // while load() runs
   bpf_object* object_ = nullptr;
-  std::vector<int> links_;
+  std::vector<int> links_, maps_;
+  std::vector<std::pair<std::string, int>> programs_;  // with maps_: what a signed loader made
   std::vector<std::string> link_names_;
   std::string name_;
   std::string digest_;

@@ -85,9 +85,10 @@ void print_facts(const ModuleInfo& m) {
 }
 
 std::string program_table(const ModuleInfo& m) {
-  Table table({{"PROGRAM"}, {"ID", Align::kRight}, {"TAG"}, {"INSNS", Align::kRight}, {"RUNS", Align::kRight}, {"MEMORY", Align::kRight}});
+  Table table({{"PROGRAM"}, {"ID", Align::kRight}, {"TAG"}, {"INSNS", Align::kRight}, {"RUNS", Align::kRight}, {"MEMORY", Align::kRight}, {"SIGNED"}});
   for (const module::ProgramRow& p : m.programs)
-    table.row({p.name, std::to_string(p.id), p.tag, std::to_string(p.insns), std::to_string(p.runs), bytes_text(p.memory_bytes)});
+    table.row({p.name, std::to_string(p.id), p.tag, std::to_string(p.insns), std::to_string(p.runs), bytes_text(p.memory_bytes),
+               p.signer.empty() ? p.verdict : p.verdict + ": " + p.signer});
   return table.text();
 }
 

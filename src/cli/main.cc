@@ -29,6 +29,7 @@ void add_commands(CLI::App& app, Commands& commands) {
   add_dump(app, commands);
   add_mount(app, commands);
   add_verify(app, commands);
+  add_sign(app, commands);
 }
 
 }  // namespace

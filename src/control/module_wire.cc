@@ -9,7 +9,7 @@ namespace {
 template <typename Visitor>
 void fields(Visitor& v, module::ProgramRow& row) {
   v(row.id), v(row.name), v(row.type), v(row.tag), v(row.insns), v(row.runs), v(row.run_time_ns);
-  v(row.sampled_runs), v(row.sampled_ns), v(row.memory_bytes);
+  v(row.sampled_runs), v(row.sampled_ns), v(row.memory_bytes), v(row.verdict), v(row.signer), v(row.key);
 }
 template <typename Visitor>
 void fields(Visitor& v, module::MapRow& row) {

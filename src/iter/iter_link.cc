@@ -73,6 +73,7 @@ bool walks_elements(const maps::Map& map) {
 /// Kinds whose elements have a key and a value that stays in its place, and what the program touches of them is there.
 /// Of per-CPU kinds the program gets every CPU's copy.
 Result<void> check_map(const maps::Map& map, const prog::ProgramAbout& program) {
+  if (map.spec().exclusive_to) return Errno::kPerm;
   if (!walks_elements(map)) return Errno::kInval;
   if (program.max_rdonly_access > map.key_size() || program.max_rdwr_access > map.value_bytes()) return Errno::kAcces;
   return {};

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -21,6 +22,7 @@
 #include "object/object.h"
 #include "object/object_table.h"
 #include "object/weak_table.h"
+#include "sign/sha256.h"
 
 namespace ring3::maps {
 
@@ -40,6 +42,7 @@ struct MapSpec {
   btf::TypeId kernel_value_type = 0;    // struct_ops: id of the value wrapper in the host's BTF
   Ref<Map> inner;                       // map-in-map, while it is created: the template
   std::shared_ptr<const MapSpec> inner_spec;  // map-in-map, afterwards: the template's, which itself may go
+  std::optional<sign::Sha256> exclusive_to;  // digest of the only program that may use it; none: any may
   model::FieldTable fields;             // special fields of the value; empty: none
   Birth birth;
 };

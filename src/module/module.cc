@@ -40,6 +40,10 @@ ProgramRow program_row(const prog::Program& program) {
   row.sampled_runs = totals.sampled_runs;
   row.sampled_ns = totals.sampled_ns;
   row.memory_bytes = program.memory_bytes();
+  const Provenance& provenance = program.about().provenance;
+  row.verdict = verdict_name(provenance.verdict);
+  row.signer = provenance.signer;
+  row.key = provenance.key;
   return row;
 }
 

@@ -34,7 +34,8 @@ void write_row(JsonWriter& json, const ProgramRow& row) {
   json.begin_object().field("id", row.id).field("name", row.name).field("type", program_type_name(row.type)).field("tag", row.tag);
   json.field("insns", row.insns).field("runs", row.runs).field("run_time_ns", row.run_time_ns);
   json.field("sampled_runs", row.sampled_runs).field("sampled_ns", row.sampled_ns);
-  json.field("memory_bytes", row.memory_bytes).end_object();
+  json.field("memory_bytes", row.memory_bytes).field("verdict", row.verdict);
+  json.field("signer", row.signer).field("key", row.key).end_object();
 }
 
 void write_row(JsonWriter& json, const MapRow& row) {

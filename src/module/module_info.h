@@ -34,6 +34,9 @@ struct ProgramRow {
   std::uint64_t sampled_runs = 0; // that were timed in any case
   std::uint64_t sampled_ns = 0;   // … and how long they took
   std::uint64_t memory_bytes = 0;
+  std::string verdict;     // verdict_name(): who vouches for it
+  std::string signer;      // subject of the certificate; "" for none
+  std::string key;         // SHA-256 of the certificate, in hexadecimal
 };
 
 struct MapRow {

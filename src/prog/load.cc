@@ -12,6 +12,7 @@
 #include "prog/core_relocate.h"
 #include "prog/debug_info.h"
 #include "prog/resolve.h"
+#include "prog/signature.h"
 #include "prog/target.h"
 #include "rewrite/rewrite.h"
 #include "rewrite/shown.h"
@@ -20,6 +21,32 @@
 
 namespace ring3::prog {
 namespace {
+
+/// What is known before the instructions are looked at.
+struct Admitted {
+  sign::Sha256 digest;
+  BoundArray bound;
+  Provenance provenance;
+};
+
+/// Maps are bound, the signature is checked over them, and the host says whether the program may go on.
+Result<Admitted> admit(const LoadRequest& request, DescriptorSource& descriptors, ProgramHost& host, verifier::LogSink& log) {
+  Admitted a{.digest = RING3_TRY(program_digest(request.insns)), .bound = {}, .provenance = request.provenance};
+  a.bound = RING3_TRY(bind_fd_array(request, a.digest, descriptors, log));
+  if (request.signature) {
+    Result<Provenance> signer = check_signature(request, a.bound, host.keyrings(), log);
+    if (!signer.ok()) {
+      (void)host.admit({request, a.digest, a.provenance, signer.error()});
+      return signer.error();
+    }
+    a.provenance = std::move(signer).value();
+  }
+  if (const Result<void> allowed = host.admit({request, a.digest, a.provenance}); !allowed.ok()) {
+    log.write("the host loads signed programs only\n");
+    return allowed.error();
+  }
+  return a;
+}
 
 /// Everything the steps before verification find out.
 struct Prepared {
@@ -35,7 +62,7 @@ bool ends_well(const isa::RawInsn& last) {
   return last.code == kExit || last.code == kJa || last.code == kLongJa;
 }
 
-Result<Prepared> prepare(const LoadRequest& request, DescriptorSource& descriptors, ProgramHost& host,
+Result<Prepared> prepare(const LoadRequest& request, Admitted& admitted, DescriptorSource& descriptors, ProgramHost& host,
                          verifier::LogSink& log) {
   Prepared p;
   isa::FieldError error;
@@ -49,7 +76,7 @@ Result<Prepared> prepare(const LoadRequest& request, DescriptorSource& descripto
   p.insns = std::move(decoded).value();
   p.facts = host.facts();
   p.debug = RING3_TRY(read_debug_info(request, p.insns, log));
-  p.resolved = RING3_TRY(resolve(request, p.insns, descriptors, log));
+  p.resolved = RING3_TRY(resolve(request, admitted.digest, std::move(admitted.bound), p.insns, descriptors, log));
   p.target = RING3_TRY(find_target(request, *p.facts, host, log));
   return p;
 }
@@ -211,9 +238,9 @@ Result<void> enter_program_arrays(const Program& program, verifier::LogSink& log
   return {};
 }
 
-Result<Ref<Program>> load_relocated(const LoadRequest& request, DescriptorSource& descriptors, ProgramHost& host,
+Result<Ref<Program>> load_relocated(const LoadRequest& request, Admitted admitted, DescriptorSource& descriptors, ProgramHost& host,
                                     verifier::LogSink& log) {
-  Prepared p = RING3_TRY(prepare(request, descriptors, host, log));
+  Prepared p = RING3_TRY(prepare(request, admitted, descriptors, host, log));
   const verifier::ProgramInput in = verifier_input(request, p);
   const verifier::VerifiedProgram verified = RING3_TRY(verifier::verify(in, *p.facts, host.limits(), log));
   Result<Compiled> made = make_runnable(in, verified, p, host, log);
@@ -225,6 +252,8 @@ Result<Ref<Program>> load_relocated(const LoadRequest& request, DescriptorSource
   parts.facts = facts_of(request, p, verified);
   parts.target = in.target;
   parts.about = describe(request, p, in, verified);
+  parts.about.digest = admitted.digest;
+  parts.about.provenance = std::move(admitted.provenance);
   parts.btf = request.btf;
   parts.attach_target = std::move(p.target.holder);
   parts.maps = std::move(p.resolved.maps);
@@ -245,10 +274,11 @@ Result<Ref<Program>> load_relocated(const LoadRequest& request, DescriptorSource
 Result<Ref<Program>> load(const LoadRequest& request, DescriptorSource& descriptors, ProgramHost& host,
                           verifier::LogSink& log) {
   RING3_TRY(check_request(request, log));
-  if (request.core_relos.empty()) return load_relocated(request, descriptors, host, log);
+  Admitted admitted = RING3_TRY(admit(request, descriptors, host, log));
+  if (request.core_relos.empty()) return load_relocated(request, std::move(admitted), descriptors, host, log);
   LoadRequest relocated = request;
   RING3_TRY(relocate_core(relocated, *host.facts()->host_btf, log));
-  return load_relocated(relocated, descriptors, host, log);
+  return load_relocated(relocated, std::move(admitted), descriptors, host, log);
 }
 
 }  // namespace ring3::prog

@@ -1,6 +1,9 @@
 // The load pipeline, one file a step:
 //
 //   check_request     what the attribute alone decides                       check.cc
+//   bind_fd_array     a counted fd_array: all of it belongs to the program   resolve.cc
+//   check_signature   over the instructions and those maps                   signature.cc
+//   admit             the host's policy                                      runtime/
 //   decode            slots become instructions, field rules                 isa/
 //   read_debug_info   function and line records                              debug_info.cc
 //   resolve           descriptors in instructions become maps and facts      resolve.cc
@@ -20,9 +23,18 @@
 #include "object/object_table.h"
 #include "prog/load_request.h"
 #include "prog/program.h"
+#include "sign/keyring.h"
 #include "verifier/verifier.h"
 
 namespace ring3::prog {
+
+/// A program before anything is known of it but where it comes from.
+struct Candidate {
+  const LoadRequest& request;
+  const sign::Sha256& digest;
+  const Provenance& provenance;
+  Errno error{};  // of its signature; 0: it is good, or there is none
+};
 
 /// What loading needs of the runtime that will own the program. Called from any thread.
 class ProgramHost {
@@ -41,6 +53,10 @@ class ProgramHost {
                                                bool sleepable) = 0;
   /// Programs that can be verified but not run here load all the same, without an entry (Program::runnable()).
   virtual bool accepts_unrunnable() { return false; }
+  /// Whose signatures are good; null: nobody's.
+  virtual const sign::Keyrings* keyrings() { return nullptr; }
+  /// The host's policy. One with a bad signature is told as well, for the record: it fails by that error. Errors: kPerm.
+  virtual Result<void> admit(const Candidate&) { return {}; }
 
  protected:
   ~ProgramHost() = default;

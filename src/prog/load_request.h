@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include "object/object.h"
 #include "prog/btf_object.h"
 #include "ring3/result.h"
+#include "ring3/signing.h"
 
 namespace ring3::prog {
 
@@ -37,6 +39,11 @@ class DescriptorSource {
   ~DescriptorSource() = default;
 };
 
+struct LoadSignature {
+  std::vector<std::byte> bytes;
+  std::int32_t ring = 0;  // keyring_id
+};
+
 struct LoadRequest {
   std::uint32_t prog_type = 0;    // enum bpf_prog_type
   std::uint32_t attach_type = 0;  // expected_attach_type; struct_ops: member index
@@ -54,6 +61,8 @@ struct LoadRequest {
   model::Rights rights;
   bool unprivileged_allowed = false;  // clients without CAP_BPF may load what needs no rights
   Birth birth;
+  std::optional<LoadSignature> signature;
+  Provenance provenance;          // who vouches for it before its own signature is looked at
 };
 
 }  // namespace ring3::prog

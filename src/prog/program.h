@@ -22,6 +22,7 @@
 #include "prog/btf_object.h"
 #include "prog/function_hooks.h"
 #include "prog/tag.h"
+#include "ring3/signing.h"
 
 namespace ring3::prog {
 
@@ -32,6 +33,8 @@ struct ProgramAbout {
   std::uint32_t flags = 0;             // as loaded
   std::string name;
   ProgramTag tag{};
+  sign::Sha256 digest{};
+  Provenance provenance;
   bool gpl_compatible = false;
   bool sleepable = false;
   std::uint32_t verified_insns = 0;    // instructions processed by the verifier

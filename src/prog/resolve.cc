@@ -15,12 +15,18 @@ constexpr std::uint32_t kMaxFdArrayCount = UINT32_MAX >> 2;
 
 class Resolver {
  public:
-  Resolver(const LoadRequest& request, std::span<const isa::Insn> decoded, DescriptorSource& descriptors,
-           verifier::LogSink& log)
-      : request_(request), decoded_(decoded), descriptors_(descriptors), log_(log) {}
+  Resolver(const LoadRequest& request, const sign::Sha256& digest, DescriptorSource& descriptors, verifier::LogSink& log)
+      : request_(request), digest_(digest), descriptors_(descriptors), log_(log) {}
 
-  Result<ResolvedProgram> run() {
+  Result<BoundArray> bind() {
     RING3_TRY(bind_fd_array());
+    return BoundArray{std::move(out_), std::move(map_at_)};
+  }
+
+  Result<ResolvedProgram> run(BoundArray bound, std::span<const isa::Insn> decoded) {
+    out_ = std::move(bound.program);
+    map_at_ = std::move(bound.map_at);
+    decoded_ = decoded;
     for (std::uint32_t idx = 0; idx < decoded_.size(); ++idx) {
       const isa::Insn& insn = decoded_[idx];
       if (insn.op == isa::Op::kLdImm64 && insn.pseudo() != isa::Pseudo::kImm) RING3_TRY(resolve_wide(idx));
@@ -36,20 +42,30 @@ class Resolver {
     return e;
   }
 
-  /// A counted fd_array: every entry is a map or BTF, and all of them belong to the program.
   Result<void> bind_fd_array() {
-    if (request_.fd_array_count >= kMaxFdArrayCount) return fail(Errno::kInval, "fd_array_cnt is too large");
+    if (request_.fd_array_count >= kMaxFdArrayCount)
+      return fail(Errno::kInval, fmt::format("fd_array_cnt is too big ({})", request_.fd_array_count));
     for (std::uint32_t i = 0; i < request_.fd_array_count; ++i) {
-      const std::int32_t fd = RING3_TRY(descriptors_.fd_array(i));
-      const DescribedObject entry = RING3_TRY(descriptors_.object(fd));
-      if (entry.object->kind() == ObjectKind::kBtf) {
-        out_.btfs.push_back(Ref<BtfObject>::share(static_cast<BtfObject*>(entry.object.get())));
-      } else if (entry.object->kind() == ObjectKind::kMap) {
-        RING3_TRY(add_map(entry, fd));
-      } else {
-        return fail(Errno::kInval, fmt::format("fd {} in fd_array is neither a map nor BTF", fd));
-      }
+      const Result<std::int32_t> fd = descriptors_.fd_array(i);
+      // Counted, an array that is not there is one that cannot be read.
+      if (!fd.ok()) return fd.error() == Errno::kProto ? Errno::kFault : fd.error();
+      RING3_TRY(bind_entry(*fd));
     }
+    return {};
+  }
+
+  Result<void> bind_entry(std::int32_t fd) {
+    const Result<DescribedObject> entry = descriptors_.object(fd);
+    if (!entry.ok()) return fail(entry.error(), fmt::format("fd {} is not pointing to valid bpf_map or btf", fd));
+    if (entry->object->kind() == ObjectKind::kBtf) {
+      if (request_.signature) return fail(Errno::kAcces, fmt::format("signed program: fd {} is BTF, which no signature covers", fd));
+      out_.btfs.push_back(Ref<BtfObject>::share(static_cast<BtfObject*>(entry->object.get())));
+      map_at_.push_back(-1);
+      return {};
+    }
+    if (entry->object->kind() != ObjectKind::kMap)
+      return fail(Errno::kInval, fmt::format("fd {} is not pointing to valid bpf_map or btf", fd));
+    map_at_.push_back(static_cast<std::int32_t>(RING3_TRY(add_map(*entry, fd))));
     return {};
   }
 
@@ -72,6 +88,7 @@ class Resolver {
   /// A variable or function by its id in the host's BTF, or in the BTF that the second half names: the host has but one.
   Result<void> resolve_host_symbol(std::uint32_t idx) {
     const std::int32_t fd = request_.insns[idx + 1].imm;
+    if (fd != 0 && request_.signature) return fail(Errno::kAcces, "signed program: BTF by descriptor, which no signature covers");
     if (fd != 0) {
       Result<DescribedObject> btf = descriptors_.object(fd);
       const bool of_host = btf.ok() && btf->object->kind() == ObjectKind::kBtf && static_cast<BtfObject*>(btf->object.get())->is_kernel();
@@ -88,7 +105,23 @@ class Resolver {
     const bool by_index = pseudo == isa::Pseudo::kMapIdx || pseudo == isa::Pseudo::kMapIdxValue;
     const bool is_value = pseudo == isa::Pseudo::kMapValue || pseudo == isa::Pseudo::kMapIdxValue;
     if (!is_value && high != 0) return fail(Errno::kInval, "unrecognized bpf_ld_imm64 insn");
+    const std::uint32_t map = RING3_TRY(find_map(low, by_index));
+    if (is_value) RING3_TRY(check_direct_value(*out_.maps[map], high));
+    out_.wide.push_back({.idx = idx,
+                         .pseudo = is_value ? isa::Pseudo::kMapValue : isa::Pseudo::kMapFd,
+                         .map = map,
+                         .value_off = is_value ? high : 0});
+    return {};
+  }
 
+  /// Index into the program's maps of the one that an instruction names.
+  Result<std::uint32_t> find_map(std::int32_t low, bool by_index) {
+    const bool is_bound = by_index && low >= 0 && static_cast<std::size_t>(low) < map_at_.size();
+    if (is_bound && map_at_[static_cast<std::size_t>(low)] >= 0)
+      return static_cast<std::uint32_t>(map_at_[static_cast<std::size_t>(low)]);
+    if (request_.signature)
+      return by_index ? fail(Errno::kAcces, fmt::format("signed program: entry {} of fd_array is not covered by the signature", low))
+                      : fail(Errno::kInval, "signed program: maps are named by their index in fd_array");
     std::int32_t fd = low;
     if (by_index) {
       Result<std::int32_t> entry = descriptors_.fd_array(static_cast<std::uint32_t>(low));
@@ -101,13 +134,7 @@ class Resolver {
     if (!described.ok() || described->object->kind() != ObjectKind::kMap)
       return fail(described.ok() ? Errno::kInval : described.error(),
                   fmt::format("fd {} is not pointing to valid bpf_map", fd));
-    const std::uint32_t map = RING3_TRY(add_map(*described, fd));
-    if (is_value) RING3_TRY(check_direct_value(*out_.maps[map], high));
-    out_.wide.push_back({.idx = idx,
-                         .pseudo = is_value ? isa::Pseudo::kMapValue : isa::Pseudo::kMapFd,
-                         .map = map,
-                         .value_off = is_value ? high : 0});
-    return {};
+    return add_map(*described, fd);
   }
 
   Result<void> check_direct_value(const maps::Map& map, std::uint32_t off) {
@@ -125,6 +152,8 @@ class Resolver {
     auto map = Ref<maps::Map>::share(static_cast<maps::Map*>(described.object.get()));
     if (map->spec().type == uapi::BPF_MAP_TYPE_STRUCT_OPS)
       return fail(Errno::kInval, fmt::format("fd {}: bpf_struct_ops map cannot be used by prog", fd));
+    if (map->spec().exclusive_to && *map->spec().exclusive_to != digest_)
+      return fail(Errno::kAcces, "program's hash doesn't match map's excl_prog_hash");
     const auto known = std::find(out_.maps.begin(), out_.maps.end(), map);
     const auto index = static_cast<std::size_t>(known - out_.maps.begin());
     if (known == out_.maps.end()) {
@@ -143,6 +172,7 @@ class Resolver {
 
   /// Host modules with BTF of their own do not exist yet, so every index is refused, in Linux's words.
   Result<void> check_kfunc_module(const isa::Insn& insn) {
+    if (request_.signature) return fail(Errno::kAcces, "signed program: module functions are not covered by the signature");
     if (insn.off < 0) return fail(Errno::kInval, "negative offset disallowed for kernel module function call");
     Result<std::int32_t> fd = descriptors_.fd_array(static_cast<std::uint32_t>(insn.off));
     if (!fd.ok() && fd.error() == Errno::kProto)
@@ -155,10 +185,12 @@ class Resolver {
   }
 
   const LoadRequest& request_;
-  const std::span<const isa::Insn> decoded_;
+  const sign::Sha256& digest_;
+  std::span<const isa::Insn> decoded_;
   DescriptorSource& descriptors_;
   verifier::LogSink& log_;
   ResolvedProgram out_;
+  std::vector<std::int32_t> map_at_;  // of a counted fd_array
 };
 
 /// Content that cannot change any more, so that the verifier may treat loads of it as constants.
@@ -204,9 +236,14 @@ model::MapFacts map_facts(const maps::Map& map) {
   return facts;
 }
 
-Result<ResolvedProgram> resolve(const LoadRequest& request, std::span<const isa::Insn> decoded,
+Result<BoundArray> bind_fd_array(const LoadRequest& request, const sign::Sha256& digest, DescriptorSource& descriptors,
+                                 verifier::LogSink& log) {
+  return Resolver(request, digest, descriptors, log).bind();
+}
+
+Result<ResolvedProgram> resolve(const LoadRequest& request, const sign::Sha256& digest, BoundArray bound, std::span<const isa::Insn> decoded,
                                 DescriptorSource& descriptors, verifier::LogSink& log) {
-  return Resolver(request, decoded, descriptors, log).run();
+  return Resolver(request, digest, descriptors, log).run(std::move(bound), decoded);
 }
 
 }  // namespace ring3::prog

@@ -31,4 +31,17 @@ ProgramTag program_tag(std::span<const isa::RawInsn> raw, std::span<const isa::I
   return tag;
 }
 
+Result<sign::Sha256> program_digest(std::span<const isa::RawInsn> raw) {
+  constexpr std::uint8_t kWide = 0x18;
+  std::vector<isa::RawInsn> text(raw.begin(), raw.end());
+  for (std::size_t idx = 0; idx < text.size(); ++idx) {
+    isa::RawInsn& insn = text[idx];
+    const auto pseudo = static_cast<isa::Pseudo>(insn.src);
+    if (insn.code != kWide || (pseudo != isa::Pseudo::kMapFd && pseudo != isa::Pseudo::kMapValue)) continue;
+    insn.imm = 0;
+    if (idx + 1 < text.size()) text[++idx].imm = 0;
+  }
+  return sign::sha256(std::as_bytes(std::span(text)));
+}
+
 }  // namespace ring3::prog

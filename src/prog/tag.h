@@ -6,6 +6,7 @@
 #include <span>
 
 #include "isa/insn.h"
+#include "sign/sha256.h"
 
 namespace ring3::prog {
 
@@ -13,5 +14,8 @@ namespace ring3::prog {
 /// named by descriptor, because descriptors differ from load to load. decoded: the same slots.
 using ProgramTag = std::array<std::uint8_t, 8>;
 ProgramTag program_tag(std::span<const isa::RawInsn> raw, std::span<const isa::Insn> decoded);
+
+/// SHA-256 over the same text, of instructions nobody has looked at yet: what exclusive maps name a program by. Errors: kNoMem.
+Result<sign::Sha256> program_digest(std::span<const isa::RawInsn> raw);
 
 }  // namespace ring3::prog

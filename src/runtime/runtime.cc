@@ -74,7 +74,7 @@ Result<TestRunOutcome> Runtime::test_run(std::uint32_t program_id, const TestRun
     request.flags = run.flags;
     request.frames = impl_->frames();
     syscall::OwnCaller own(model::Rights::all());
-    syscall::ProgramClient client(impl_->kernel(), own);
+    syscall::ProgramClient client(impl_->kernel(), own, static_cast<prog::Program&>(*program).about().provenance);
     request.client = &client;
     request.devices = &impl_->map_host();
     prog::TestRunResult result =

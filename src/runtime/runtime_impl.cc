@@ -57,6 +57,8 @@ RuntimeImpl::RuntimeImpl(const RuntimeOptions& options)
       frames_(options.frames),
       lenient_fields_(options.lenient_fields),
       client_limits_(options.client_limits),
+      load_policy_(options.signing.policy),
+      load_auditor_(options.signing.auditor),
       log_ring_(options.log),
       services_(&log_ring_, options.possible_cpus, options.clock),
       cpus_(services_.possible_cpus()),
@@ -75,6 +77,7 @@ Result<std::unique_ptr<RuntimeImpl>> RuntimeImpl::create(const RuntimeOptions& o
   std::unique_ptr<RuntimeImpl> impl(new RuntimeImpl(options));
   if (!is_name(options.name))
     return impl->refuse(Errno::kInval, "a runtime's name is 1 to 31 letters, digits, '-' and '_'");
+  impl->keyrings_ = RING3_TRY(sign::Keyrings::make(options.signing.keyrings, impl->log_text_));
   RING3_TRY(impl->publish_btf(options.btf));
   impl->kernel_ = RING3_TRY(syscall::Kernel::create(*impl, {"/sys/fs/bpf", "/run/ring3/" + options.name + "/bpf"}));
   return impl;

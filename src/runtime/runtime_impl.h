@@ -129,6 +129,8 @@ class RuntimeImpl final : public maps::MapHost, public prog::ProgramHost, public
   }
   Result<void> check_struct_ops_member(const model::StructOpsType& type, std::uint32_t member,
                                        bool sleepable) override;
+  const sign::Keyrings* keyrings() override { return &keyrings_; }
+  Result<void> admit(const prog::Candidate& candidate) override;
 
   // syscall::KernelServices
   maps::MapHost& map_host() override { return *this; }
@@ -184,6 +186,9 @@ class RuntimeImpl final : public maps::MapHost, public prog::ProgramHost, public
   FrameTaker* const frames_;
   const bool lenient_fields_;
   const ClientLimits client_limits_;
+  const LoadPolicy load_policy_;
+  LoadAuditor* const load_auditor_;
+  sign::Keyrings keyrings_;  // constant once the runtime stands
   LoadObserver* observer_ = nullptr;
   LogRing log_ring_;  // passes on to the host's log
   MachineServices services_;

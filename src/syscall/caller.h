@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "model/facts.h"
+#include "ring3/signing.h"
 #include "syscall/client_files.h"
 #include "syscall/user_memory.h"
 
@@ -51,6 +52,8 @@ class Caller {
   /// It does not wait for the command's answer any more, or has a signal to see to. Asked now and then by commands that take as long as
   /// their caller likes (PROG_TEST_RUN), from the thread that answers.
   virtual bool gave_up() noexcept { return false; }
+  /// Of the program that issues the command for its runner; null: the client does itself.
+  virtual const Provenance* program() const { return nullptr; }
   /// Why the command being answered is refused, beyond its errno: for callers that have a way to be told.
   virtual void explain(std::string_view /*text*/) {}
   virtual void refused(const verifier::Rejection& /*why*/) {}

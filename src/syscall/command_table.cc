@@ -43,14 +43,14 @@ constexpr std::string_view kHooks = "ordered hooks (tcx, netkit) and trees of ho
 
 // clang-format off
 constexpr std::array kCommands = {
-  partial( 0, "MAP_CREATE",           "map",    RING3_FIELD(excl_prog_hash_size),    Right::kBpf, map_create,
-           "exclusive maps are refused"),
+  Command{ 0, "MAP_CREATE",           "map",    RING3_FIELD(excl_prog_hash_size),    Right::kBpf, Support::kFull, map_create,
+           Errno{}, "", kNoOut, true},
   full   ( 1, "MAP_LOOKUP_ELEM",      "elem",   RING3_FIELD(flags),                  kAnyone, map_lookup_elem),
   full   ( 2, "MAP_UPDATE_ELEM",      "elem",   RING3_FIELD(flags),                  kAnyone, map_update_elem),
   full   ( 3, "MAP_DELETE_ELEM",      "elem",   RING3_FIELD(key),                    kAnyone, map_delete_elem),
   full   ( 4, "MAP_GET_NEXT_KEY",     "elem",   RING3_FIELD(next_key),               kAnyone, map_get_next_key),
   partial( 5, "PROG_LOAD",            "prog",   RING3_FIELD(keyring_id),             Right::kBpf, prog_load,
-           "signatures, programs bound to devices and tracing of programs are refused", kProgLoadOut),
+           "programs bound to devices and tracing of programs are refused", kProgLoadOut),
   full   ( 6, "OBJ_PIN",              "obj",    RING3_FIELD(path_fd),                kAnyone, obj_pin),
   full   ( 7, "OBJ_GET",              "obj",    RING3_FIELD(path_fd),                kAnyone, obj_get),
   partial( 8, "PROG_ATTACH",          "attach", RING3_FIELD(expected_revision),      kAnyone, prog_attach, kHooks),
@@ -60,8 +60,7 @@ constexpr std::array kCommands = {
   full   (12, "MAP_GET_NEXT_ID",      "id",     RING3_FIELD(next_id),                kAdmin,  map_get_next_id, kNextIdOut),
   full   (13, "PROG_GET_FD_BY_ID",    "id",     RING3_FIELD(prog_id),                kAdmin,  prog_get_fd_by_id),
   full   (14, "MAP_GET_FD_BY_ID",     "id",     RING3_FIELD(open_flags),             kAdmin,  map_get_fd_by_id),
-  partial(15, "OBJ_GET_INFO_BY_FD",   "info",   RING3_SUBFIELD(info, info),          kAnyone, obj_get_info_by_fd,
-           "no map hash", kInfoOut),
+  full   (15, "OBJ_GET_INFO_BY_FD",   "info",   RING3_SUBFIELD(info, info),          kAnyone, obj_get_info_by_fd, kInfoOut),
   partial(16, "PROG_QUERY",           "query",  RING3_SUBFIELD(query, revision),     kAnyone, prog_query, kHooks, kQueryOut),
   partial(17, "RAW_TRACEPOINT_OPEN",  "raw_tracepoint", RING3_SUBFIELD(raw_tracepoint, cookie), kAnyone,
            raw_tracepoint_open, "functions of programs; no tracepoint has a name here: ENOENT"),

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/try.h"
+#include "maps/value_area.h"
 #include "prog/machine_code.h"
 #include "syscall/handlers.h"
 
@@ -43,12 +44,27 @@ void copy_name(char (&field)[16], const std::string& name) {
 
 std::uint32_t id_of(const Ref<prog::BtfObject>& btf) { return btf ? btf->id() : 0; }
 
-Result<long> map_info(Call& call, uapi::bpf_attr& attr, const maps::Map& map) {
+/// SHA-256 of an array's elements, which nobody may change any more.
+Result<void> map_hash(Call& call, const uapi::bpf_map_info& info, maps::Map& map) {
+  if (info.hash == 0 && info.hash_size == 0) return {};
+  if (info.hash == 0) return Errno::kInval;
+  const sign::Bytes area = RING3_TRY(maps::value_area(map));
+  if (info.hash_size != sizeof(sign::Sha256)) return Errno::kInval;
+  if (!map.frozen()) return Errno::kPerm;
+  const sign::Sha256 hash = RING3_TRY(sign::sha256(area));
+  return call.memory().write(info.hash, std::as_bytes(std::span(hash)));
+}
+
+Result<long> map_info(Call& call, uapi::bpf_attr& attr, maps::Map& map) {
   RING3_TRY(check_tail<uapi::bpf_map_info>(call, attr));
   uapi::bpf_map_info info = RING3_TRY(read_info<uapi::bpf_map_info>(call, attr));
-  if (info.hash != 0 || info.hash_size != 0) return Errno::kInval;  // no map of ours has one
+  RING3_TRY(map_hash(call, info, map));
   const maps::MapSpec& spec = map.spec();
+  const std::uint64_t hash = info.hash;
+  const std::uint32_t hash_size = info.hash_size;
   std::memset(static_cast<void*>(&info), 0, sizeof info);
+  info.hash = hash;
+  info.hash_size = hash_size;
   info.type = spec.type;
   info.id = map.id();
   info.key_size = spec.key_size;

@@ -45,10 +45,6 @@ maps::MapSpec spec_of(const uapi::bpf_attr& attr) {
 
 /// What this profile does not have is refused with text instead of being passed over.
 Result<void> check_unsupported(Call& call, const uapi::bpf_attr& attr) {
-  if (attr.excl_prog_hash != 0 || attr.excl_prog_hash_size != 0) {
-    call.explain("exclusive maps are not supported");
-    return Errno::kOpNotSupp;
-  }
   if (attr.map_ifindex != 0) {
     call.explain("map offload to a device is not supported");
     return Errno::kInval;
@@ -101,6 +97,17 @@ Result<void> resolve_btf(Call& call, const uapi::bpf_attr& attr, maps::MapSpec& 
   return {};
 }
 
+/// The digest of the only program that may use the map.
+Result<void> read_exclusive(Call& call, const uapi::bpf_attr& attr, maps::MapSpec& spec) {
+  if (attr.excl_prog_hash == 0 && attr.excl_prog_hash_size == 0) return {};
+  if (attr.excl_prog_hash == 0 || attr.excl_prog_hash_size != sizeof(sign::Sha256)) {
+    call.explain(fmt::format("excl_prog_hash is a SHA-256, of 32 bytes and not {}", attr.excl_prog_hash_size));
+    return Errno::kInval;
+  }
+  spec.exclusive_to = RING3_TRY(call.memory().read_value<sign::Sha256>(attr.excl_prog_hash));
+  return {};
+}
+
 /// Everything from the rights on, for either sort of kind.
 Result<void> resolve(Call& call, const uapi::bpf_attr& attr, maps::MapSpec& spec) {
   Delegation wanted = delegated_cmd(uapi::BPF_MAP_CREATE);
@@ -114,6 +121,7 @@ Result<void> resolve(Call& call, const uapi::bpf_attr& attr, maps::MapSpec& spec
     RING3_TRY(check_ops_type(call, attr, spec, *call.kernel().services().program_host().host_btf()->btf()));
   spec.name = RING3_TRY(Call::object_name(attr.map_name));
   RING3_TRY(resolve_btf(call, attr, spec));
+  RING3_TRY(read_exclusive(call, attr, spec));
   spec.birth = call.birth();
   return {};
 }

@@ -84,7 +84,7 @@ TEST_F(MapCommandsTest, CreationFaultsOneAtATime) {
   EXPECT_GE(with([](auto& a) { std::memset(a.map_name, 'a', 15); }), 0);
   EXPECT_GE(with([](auto& a) { std::memcpy(a.map_name, "a.b\0-", 5); }), 0) << "bytes after the NUL are ignored";
   EXPECT_EQ(with([](auto& a) { a.btf_value_type_id = 1, a.btf_fd = 999; }), err(Errno::kBadF));
-  EXPECT_EQ(with([](auto& a) { a.excl_prog_hash_size = 32; }), err(Errno::kOpNotSupp));
+  EXPECT_EQ(with([](auto& a) { a.excl_prog_hash_size = 32; }), err(Errno::kInval));
   k.rights = model::Rights{};
   EXPECT_EQ(with([](auto&) {}), err(Errno::kPerm));
   EXPECT_EQ(with([](auto& a) { a.max_entries = 0; }), err(Errno::kInval)) << "the type's check comes before rights";

@@ -2,6 +2,7 @@
 // descriptors of the attribute, and hands over to the load pipeline (prog/load.h).
 #include <algorithm>
 #include <cstring>
+#include <optional>
 
 #include "base/text_sink.h"
 #include "base/try.h"
@@ -18,6 +19,7 @@ namespace ring3::syscall {
 namespace {
 
 constexpr std::size_t kMaxLicenseBytes = 128;
+constexpr std::uint32_t kMaxSignatureBytes = 8192;
 constexpr std::uint32_t kMaxRecordSize = 252;
 constexpr std::uint32_t kMaxRecords = 1'000'000;  // one per instruction at most
 
@@ -59,15 +61,39 @@ Result<std::vector<std::byte>> read_records(Call& call, std::uint64_t address, s
 }
 
 Result<void> check_unsupported(CommandLog& log, const uapi::bpf_attr& attr) {
-  if (attr.signature != 0 || attr.signature_size != 0 || attr.keyring_id != 0) {
-    log.text.write("signed programs are not supported\n");
-    return Errno::kOpNotSupp;
-  }
   if (attr.prog_ifindex != 0) {
     log.text.write("programs bound to a device are not supported\n");
     return Errno::kInval;
   }
   return {};
+}
+
+/// None without a buffer, whatever its size and keyring. The keyring is looked for before the bytes are read.
+Result<std::optional<prog::LoadSignature>> read_signature(Call& call, CommandLog& log, const uapi::bpf_attr& attr) {
+  std::optional<prog::LoadSignature> signature;
+  if (attr.signature == 0) return signature;
+  if (attr.signature_size == 0 || attr.signature_size > kMaxSignatureBytes) {
+    log.text.write("a signature has 1 to 8192 bytes\n");
+    return Errno::kInval;
+  }
+  const sign::Keyrings* keyrings = call.kernel().services().program_host().keyrings();
+  if (keyrings == nullptr || keyrings->find(attr.keyring_id) == nullptr) {
+    log.text.write("keyring " + std::to_string(attr.keyring_id) + " does not exist\n");
+    return Errno::kInval;
+  }
+  Result<std::vector<std::byte>> bytes = call.memory().read_array<std::byte>(attr.signature, attr.signature_size);
+  if (!bytes.ok()) return Errno::kNoMem;  // as Linux has it, for bytes that cannot be read too
+  signature = prog::LoadSignature{std::move(bytes).value(), attr.keyring_id};
+  return signature;
+}
+
+/// Who vouches for what a program loads while it runs: whoever vouches for that program.
+Provenance provenance_of(Caller& caller) {
+  const Provenance* loader = caller.program();
+  if (loader == nullptr || !loader->trusted()) return {};
+  Provenance provenance = *loader;
+  provenance.verdict = Provenance::Verdict::kLoader;
+  return provenance;
 }
 
 /// attach_prog_fd: a program, or a BTF object that holds the target; anything else is kInval, a closed descriptor too.
@@ -82,7 +108,7 @@ Result<Ref<Object>> resolve_target(Call& call, const uapi::bpf_attr& attr) {
   return std::move(open.object);
 }
 
-Result<prog::LoadRequest> read_request(Call& call, const uapi::bpf_attr& attr) {
+Result<prog::LoadRequest> read_request(Call& call, const uapi::bpf_attr& attr, CommandLog& log) {
   prog::LoadRequest request;
   Delegation wanted = delegated_cmd(uapi::BPF_PROG_LOAD);
   wanted.progs = delegated_bit(attr.prog_type);
@@ -101,6 +127,8 @@ Result<prog::LoadRequest> read_request(Call& call, const uapi::bpf_attr& attr) {
   request.attach_target = RING3_TRY(resolve_target(call, attr));
   request.insns = RING3_TRY(call.memory().read_array<isa::RawInsn>(attr.insns, attr.insn_cnt));
   request.license = RING3_TRY(read_license(call, attr.license));
+  request.signature = RING3_TRY(read_signature(call, log, attr));
+  request.provenance = provenance_of(call.caller());
   request.name = RING3_TRY(Call::object_name(attr.prog_name));
   if (attr.func_info_cnt != 0 || attr.line_info_cnt != 0 || attr.prog_btf_fd != 0) {
     request.btf = RING3_TRY(call.btf(static_cast<int>(attr.prog_btf_fd)));
@@ -123,7 +151,7 @@ void tell_record_size(std::span<const std::byte> records, std::uint32_t known_by
 
 Result<Ref<prog::Program>> load(Call& call, uapi::bpf_attr& attr, CommandLog& log) {
   RING3_TRY(check_unsupported(log, attr));
-  const prog::LoadRequest request = RING3_TRY(read_request(call, attr));
+  const prog::LoadRequest request = RING3_TRY(read_request(call, attr, log));
   CallDescriptors descriptors(call, attr.fd_array);
   Result<Ref<prog::Program>> loaded = prog::load(request, descriptors, call.kernel().services().program_host(), log.text);
   if (!loaded.ok() && loaded.error() == Errno::kTooBig) {
@@ -230,7 +258,7 @@ Result<long> prog_test_run(Call& call, uapi::bpf_attr& attr) {
   request.batch_size = test.batch_size;
   RING3_TRY(read_run_data(call, *program, test.data_in, request));
   request.ctx_in = RING3_TRY(read_run_input(call, test.ctx_in, test.ctx_size_in));
-  ProgramClient client(call.kernel(), call.caller());
+  ProgramClient client(call.kernel(), call.caller(), program->about().provenance);
   CallerWaits waiter(call.caller());
   StringSink why;
   request.client = &client;

@@ -30,7 +30,7 @@ bool programs_may_issue(int command) {
 /// works; it is reached as carefully as a client's, so that an address that a program made up is an errno.
 class ProgramCaller final : public Caller {
  public:
-  explicit ProgramCaller(Caller& client) : client_(client) {}
+  ProgramCaller(Caller& client, const Provenance& program) : client_(client), program_(program) {}
 
   const Credentials& credentials() const override { return client_.credentials(); }
   model::Rights rights() const override { return client_.rights(); }
@@ -43,11 +43,13 @@ class ProgramCaller final : public Caller {
   bool limited() const override { return client_.limited(); }
   bool gave_up() noexcept override { return client_.gave_up(); }
   LoadSession* session() override { return client_.session(); }
+  const Provenance* program() const override { return &program_; }
   void explain(std::string_view text) override { client_.explain(text); }
   void refused(const verifier::Rejection& why) override { client_.refused(why); }
 
  private:
   Caller& client_;
+  const Provenance& program_;
   OwnMemory memory_;
 };
 
@@ -63,7 +65,7 @@ bool ProgramClient::write(std::uint64_t address, const void* from, std::size_t b
 
 long ProgramClient::command(int command, void* attr, std::uint32_t bytes) noexcept {
   if (!programs_may_issue(command)) return to_syscall(Errno::kInval);
-  ProgramCaller program(caller_);
+  ProgramCaller program(caller_, program_);
   return bpf(kernel_, program, command, reinterpret_cast<std::uintptr_t>(attr), bytes);
 }
 

@@ -9,7 +9,8 @@ namespace ring3::syscall {
 
 class ProgramClient final : public exec::Client {
  public:
-  ProgramClient(Kernel& kernel, Caller& caller) : kernel_(kernel), caller_(caller) {}
+  /// program: of the one that runs.
+  ProgramClient(Kernel& kernel, Caller& caller, const Provenance& program) : kernel_(kernel), caller_(caller), program_(program) {}
 
   bool read(std::uint64_t address, void* into, std::size_t bytes) noexcept override;
   bool write(std::uint64_t address, const void* from, std::size_t bytes) noexcept override;
@@ -20,6 +21,7 @@ class ProgramClient final : public exec::Client {
  private:
   Kernel& kernel_;
   Caller& caller_;
+  const Provenance& program_;
 };
 
 }  // namespace ring3::syscall

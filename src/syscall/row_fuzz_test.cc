@@ -98,6 +98,9 @@ class RowFuzz {
     attr.key_size = 4;
     attr.value_size = 8;
     attr.max_entries = below(4) == 0 ? 4096 : below(20);
+    if (below(4) != 0) return;
+    attr.excl_prog_hash = wide();
+    attr.excl_prog_hash_size = below(4) == 0 ? word() : 32;
   }
   void sensible_program(uapi::bpf_attr& attr) {
     attr = FakeKernel::attr();
@@ -105,6 +108,15 @@ class RowFuzz {
     attr.insns = FakeKernel::address(memory_.data());
     attr.insn_cnt = 2;
     attr.license = FakeKernel::address(memory_.data()) + 64;
+    if (below(4) == 0) {
+      attr.signature = wide();
+      attr.signature_size = below(64);
+      attr.keyring_id = static_cast<std::int32_t>(below(4));
+    }
+    if (below(4) == 0) {
+      attr.fd_array = wide();
+      attr.fd_array_cnt = below(4);
+    }
   }
 
   std::mt19937_64 random_;

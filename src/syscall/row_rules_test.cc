@@ -122,7 +122,9 @@ TEST_F(RowRules, TheLastFieldItselfIsRead) {
     attr_.fill(std::byte{0});
     attr_[command.last.end() - 1u] = std::byte{0x7f};
     const long result = send(command.number, kAttrBytes);
-    EXPECT_NE(result, to_syscall(Errno::kTooBig)) << command.name;
+    // A program of no instructions is E2BIG as well, whatever its keyring.
+    const bool none_to_load = command.number == uapi::BPF_PROG_LOAD;
+    EXPECT_EQ(result == to_syscall(Errno::kTooBig), none_to_load) << command.name;
   }
 }
 

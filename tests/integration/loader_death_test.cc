@@ -59,5 +59,22 @@ class LoaderDeath : public ControlWorld {
 TEST_F(LoaderDeath, BeforeAnyPacket) { dies_everywhere("--die-before"); }
 TEST_F(LoaderDeath, AfterAnyPacket) { dies_everywhere("--die-after"); }
 
+/// A generated loader is killed while it runs: what it has made so far was its runner's, and goes with it.
+TEST_F(LoaderDeath, E_29_InTheMiddleOfARun) {
+  const std::size_t before = live();
+  for (const char* when : {"--die-before", "--die-after"}) {
+    for (long packet = 1;; ++packet) {
+      const int end = load("light", "generated", when, packet).code;
+      ASSERT_TRUE(settles_at(before)) << when << " " << packet << "\n" << leaks();
+      nothing_is_left(before, std::string(when) + " " + std::to_string(packet));
+      if (HasFatalFailure()) return;
+      if (end == kKilled) continue;
+      EXPECT_EQ(end, kLoaded) << log_.take();
+      EXPECT_GT(packet, 20) << "that is no whole run";
+      break;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace ring3::test

@@ -19,6 +19,7 @@
 #include "object/object_table.h"
 #include "object/rcu.h"
 #include "prog/load.h"
+#include "sign/keyring.h"
 #include "struct_ops/registry.h"
 #include "syscall/bpf.h"
 #include "syscall/load_session.h"
@@ -82,6 +83,7 @@ class FakeKernel final : public maps::MapHost, public prog::ProgramHost, public 
   exec::Engine& engine() override { return *engine_; }
   exec::Machine& machine() override { return machine_; }
   const verifier::Limits& limits() override { return limits_; }
+  const sign::Keyrings* keyrings() override { return &keyrings_; }
   Result<void> check_struct_ops_member(const model::StructOpsType&, std::uint32_t, bool) override { return {}; }
 
   // syscall::KernelServices
@@ -107,6 +109,8 @@ class FakeKernel final : public maps::MapHost, public prog::ProgramHost, public 
   exec::Machine machine_{host_};
   const std::unique_ptr<exec::Engine> engine_ = exec::make_interpreter();
   const verifier::Limits limits_{};
+  NullSink keyrings_log_;
+  const sign::Keyrings keyrings_ = sign::Keyrings::make({}, keyrings_log_).value();
   maps::MapKinds kinds_;
   StringSink registry_log_;
   struct_ops::Registry registry_{machine_.code, registry_log_};

@@ -17,6 +17,7 @@ bool entries_may_differ(const MapSpec& spec) {
 
 Result<void> check_template(const MapSpec& outer) {
   if (!outer.inner) return Errno::kInval;
+  if (outer.inner->spec().exclusive_to) return Errno::kNotSupp;
   switch (outer.inner->spec().type) {
     case uapi::BPF_MAP_TYPE_ARRAY_OF_MAPS:
     case uapi::BPF_MAP_TYPE_HASH_OF_MAPS: return Errno::kInval;
@@ -38,6 +39,7 @@ MapSpec with_template_copied(const MapSpec& outer) {
 Result<void> check_inner(const Map& outer, const Map& inner) {
   const MapSpec& want = *outer.spec().inner_spec;
   const MapSpec& got = inner.spec();
+  if (got.exclusive_to) return Errno::kNotSupp;
   const bool alike = want.type == got.type && want.key_size == got.key_size && want.value_size == got.value_size &&
                      want.flags == got.flags && model::same_fields(want.fields, got.fields) &&
                      (entries_may_differ(want) || want.max_entries == got.max_entries);

@@ -44,7 +44,8 @@ TEST_F(CliManual, OptionsAreThoseOfTheCommands) {
     const char *command, *page;
   } kCommands[] = {{"insmod", "-insmod"}, {"replace", "-replace"}, {"rmmod", "-rmmod"}, {"lsmod", "-lsmod"}, {"modinfo", "-lsmod"},
                    {"refs", "-refs"},     {"top", "-top"},         {"dump xlated", "-dump"},   {"logs", "-logs"},   {"run", "-run"},
-                   {"mount", "-mount"},   {"verify", "-verify"},   {"hosts", "-hosts"}};
+                   {"mount", "-mount"},   {"verify", "-verify"},   {"hosts", "-hosts"},
+                   {"sign", "-sign"}};
   Names all;
   for (const auto& each : kCommands) {
     std::istringstream words(each.command);

@@ -4,7 +4,8 @@
 //
 // Opens OBJECT, loads it and attaches its struct_ops tables as one module. With --die-… it kills itself with
 // SIGKILL before or after its N-th packet to the host (answers to the host's questions count too), so every step
-// of a load can be its last. Exit codes: 0 loaded, 3 refused (the reasons on stderr).
+// of a load can be its last. With MODULE "generated" there is no module and no transaction: libbpf generates a loader program of OBJECT, and that is
+// run. Exit codes: 0 loaded, 3 refused (the reasons on stderr).
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <signal.h>
@@ -23,6 +24,7 @@
 #include <vector>
 
 #include "cli/object_file.h"
+#include "cli/signed_loader.h"
 #include "control/client.h"
 #include "control/libbpf_door.h"
 #include "control/module_client.h"
@@ -47,6 +49,16 @@ std::vector<std::byte> read_file(const char* path) {
   const std::vector<char> raw((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
   const auto* first = reinterpret_cast<const std::byte*>(raw.data());
   return {first, first + raw.size()};
+}
+
+int run_generated(ring3::control::Client& host, std::vector<std::byte> object) {
+  std::string why;
+  const auto loader = ring3::cli::generate_loader(std::move(object), "generated", why);
+  if (!loader.ok()) return refused("generate", why);
+  ring3::cli::LoadedObjects made;
+  if (ring3::cli::run_signed_loader(host, *loader, made, why) < 0) return refused(why.c_str(), host.text());
+  std::printf("%zu %ld\n", made.programs.size(), packets);
+  return 0;
 }
 
 int attach(bpf_object* object) {
@@ -86,6 +98,7 @@ int main(int argc, char** argv) {
   if (!ring3::control::route_libbpf(&host).ok()) return refused("types", host.text());
 
   std::vector<std::byte> bytes = read_file(argv[2]);
+  if (std::strcmp(argv[3], "generated") == 0) return run_generated(host, std::move(bytes));
   ring3::cli::ObjectNotes notes;
   if (std::string wrong = ring3::cli::prepare_object(bytes, notes); !wrong.empty()) return refused(argv[2], wrong);
   bpf_object* object = bpf_object__open_mem(bytes.data(), bytes.size(), nullptr);
