@@ -81,7 +81,7 @@ class RuntimeImpl;
 /// everything a client had loaded is gone. Threads that call into struct_ops points must have stopped before.
 class Runtime {
  public:
-  /// Errors: kInval the name, or BTF that does not validate (the log names the record); kNoMem.
+  /// Errors: kInval the name, or BTF that does not validate; kBadMsg a certificate of a keyring (the log names it); kNoMem.
   static Result<std::unique_ptr<Runtime>> create(const RuntimeOptions& options);
   ~Runtime();
   Runtime(const Runtime&) = delete;

@@ -26,13 +26,15 @@ struct CloseObject {
   void operator()(bpf_object* object) const { bpf_object__close(object); }
 };
 
-void put_number(std::vector<std::byte>& out, std::uint32_t number) {
-  const auto bytes = std::as_bytes(std::span(&number, 1));
-  out.insert(out.end(), bytes.begin(), bytes.end());
+void append(std::vector<std::byte>& out, std::span<const std::byte> bytes) {
+  const std::size_t at = out.size();
+  out.resize(at + bytes.size());
+  if (!bytes.empty()) std::memcpy(out.data() + at, bytes.data(), bytes.size());
 }
+void put_number(std::vector<std::byte>& out, std::uint32_t number) { append(out, std::as_bytes(std::span(&number, 1))); }
 void put_bytes(std::vector<std::byte>& out, std::span<const std::byte> bytes) {
   put_number(out, static_cast<std::uint32_t>(bytes.size()));
-  out.insert(out.end(), bytes.begin(), bytes.end());
+  append(out, bytes);
 }
 void put_names(std::vector<std::byte>& out, const std::vector<std::string>& names) {
   put_number(out, static_cast<std::uint32_t>(names.size()));
@@ -120,8 +122,8 @@ bool settle_choices(SignedLoader& loader) {
 }
 
 std::vector<std::byte> pack(const SignedLoader& loader) {
-  const auto magic = std::as_bytes(std::span(kMagic));
-  std::vector<std::byte> file(magic.begin(), magic.end());
+  std::vector<std::byte> file;
+  append(file, std::as_bytes(std::span(kMagic)));
   put_number(file, static_cast<std::uint32_t>(loader.ring));
   put_bytes(file, loader.insns);
   put_bytes(file, loader.data);

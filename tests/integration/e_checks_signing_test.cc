@@ -181,7 +181,9 @@ class ExclusiveMaps : public SigningWorld {
     info.hash = reinterpret_cast<std::uintptr_t>(into);
     info.hash_size = bytes;
     const long done = bpf().info(map, &info, sizeof info);
-    if (done == 0) EXPECT_EQ(info.hash_size, bytes);
+    if (done == 0) {
+      EXPECT_EQ(info.hash_size, bytes);
+    }
     return done;
   }
 };
@@ -244,6 +246,18 @@ TEST_F(ExclusiveMaps, E_26_NeverAnInnerMapNorIterated) {
     EXPECT_EQ(bpf().update(outer, &map), kENotSupp);
     const auto inner = static_cast<std::int32_t>(plain);
     EXPECT_EQ(bpf().update(outer, &inner), 0);
+  }
+  const long iterator = bpf().load({.text = "r0 = 0\nexit", .member = uapi::BPF_TRACE_ITER, .prog_type = uapi::BPF_PROG_TYPE_TRACING,
+                                    .attach_btf_id = host_btf_->find("bpf_iter_bpf_map_elem", btf::Kind::kFunc)});
+  ASSERT_GT(iterator, 0) << bpf().log();
+  for (const long walked : {long{map}, plain}) {
+    const auto scope = static_cast<std::uint32_t>(walked);
+    uapi::bpf_attr attr = BpfClient::zero();
+    attr.link_create.prog_fd = static_cast<std::uint32_t>(iterator);
+    attr.link_create.attach_type = uapi::BPF_TRACE_ITER;
+    attr.link_create.iter_info = reinterpret_cast<std::uintptr_t>(&scope);
+    attr.link_create.iter_info_len = sizeof scope;
+    EXPECT_EQ(std::min(bpf().create_with(uapi::BPF_LINK_CREATE, attr), 0L), walked == map ? -EPERM : 0);
   }
 }
 

@@ -21,8 +21,15 @@ struct MapEntry {
 struct LightContext {
   std::uint32_t size = sizeof(LightContext), flags = 0, log_level = 0, log_size = 0;
   std::uint64_t log = 0;
-  MapEntry lengths, records, data, bss, rodata;  // in this order in the object
+  MapEntry maps[5];
   std::int32_t count = 0, doubles = 0;
+
+  MapEntry& of(const cli::SignedLoader& loader, std::string_view name) {
+    for (std::size_t i = 0; i < loader.maps.size(); ++i)
+      if (loader.maps[i] == name) return maps[i];
+    ADD_FAILURE() << "no map " << name;
+    return maps[0];
+  }
 };
 
 std::vector<std::byte> file_bytes(const std::string& name) {
@@ -47,6 +54,7 @@ class Generated : public SigningWorld {
     Load load = prepare("r0 = 0\nexit");
     load.sent.insns.resize(loader.insns.size() / sizeof(isa::RawInsn));
     std::memcpy(load.sent.insns.data(), loader.insns.data(), loader.insns.size());
+    load.sent.attr.log_level = 4;  // what the verifier says of many steps does not fit
     load.sent.attr.insn_cnt = static_cast<std::uint32_t>(load.sent.insns.size());
     content_.assign(reinterpret_cast<const char*>(loader.data.data()), loader.data.size());
     load.fds = {exclusive_map(load.digest(), content_)};
@@ -63,13 +71,14 @@ class Generated : public SigningWorld {
     return done < 0 ? done : static_cast<std::int32_t>(attr.test.retval);
   }
   void close_all(LightContext& c) {
-    for (const int fd : {c.lengths.fd, c.records.fd, c.data.fd, c.bss.fd, c.rodata.fd, c.count, c.doubles})
-      if (fd > 0) ::close(fd);
+    for (const MapEntry& map : c.maps) ::close(map.fd);
+    for (const int fd : {c.count, c.doubles}) ::close(fd);
     c = {};
   }
-  std::uint64_t start(const LightContext& c) {
-    std::uint64_t value = 0;
-    EXPECT_EQ(bpf().lookup(c.data.fd, &value), 0);
+  template <typename T>
+  T value(const MapEntry& map) {
+    T value{};
+    EXPECT_EQ(bpf().lookup(map.fd, &value), 0);
     return value;
   }
 
@@ -95,25 +104,27 @@ TEST_F(Generated, E_22_ALoaderHasAtMost64Maps) {
   }
   ::close(*reinterpret_cast<std::int32_t*>(maps + 64));
   std::string why;
-  EXPECT_EQ(cli::generate_loader(file_bytes("maps_65"), "maps_65", why).error(), Errno::kTooBig) << why;
+  EXPECT_FALSE(cli::generate_loader(file_bytes("maps_65"), "maps_65", why).ok());
+  EXPECT_NE(why.find("Total maps exceeds 64"), std::string::npos) << why;
 }
 
 TEST_F(Generated, E_23_AnUnsignedLoadersRunnerChooses) {
-  Load load = loader_load(generate("light"));
+  const cli::SignedLoader loader = generate("light");
+  Load load = loader_load(loader);
   const long program = send(load);
   ASSERT_GT(program, 0) << text_;
   LightContext context;
   ASSERT_EQ(run_loader(program, context), 0);
-  EXPECT_EQ(bpf().map_info(context.lengths.fd).max_entries, 1u);
-  EXPECT_EQ(start(context), 5u);
+  EXPECT_EQ(bpf().map_info(context.of(loader, "lengths").fd).max_entries, 1u);
+  EXPECT_EQ(value<std::uint64_t>(context.of(loader, "light.data")), 5u);
   close_all(context);
 
   const std::uint64_t chosen = 8;
-  context.lengths.max_entries = 2;
-  context.data.initial_value = reinterpret_cast<std::uintptr_t>(&chosen);
+  context.of(loader, "lengths").max_entries = 2;
+  context.of(loader, "light.data").initial_value = reinterpret_cast<std::uintptr_t>(&chosen);
   ASSERT_EQ(run_loader(program, context), 0);
-  EXPECT_EQ(bpf().map_info(context.lengths.fd).max_entries, 2u);
-  EXPECT_EQ(start(context), 8u);
+  EXPECT_EQ(bpf().map_info(context.of(loader, "lengths").fd).max_entries, 2u);
+  EXPECT_EQ(value<std::uint64_t>(context.of(loader, "light.data")), 8u);
   close_all(context);
 }
 
@@ -149,7 +160,7 @@ TEST_F(GeneratedAndSigned, E_24_ASignedLoaderIsTheOnlyWayIn) {
     EXPECT_EQ(each.provenance.signer, "CN = release");
     EXPECT_EQ(each.error, Errno{});
   }
-  EXPECT_EQ(bpf().run_on_packet(context.count), 0);
+  EXPECT_EQ(bpf().run_on_packet(context.count), 64 - 14) << "what follows the Ethernet header";
   close_all(context);
 }
 
@@ -162,17 +173,15 @@ TEST_F(GeneratedAndSigned, E_24_ItsRunnerHasNoChoice) {
   ASSERT_GT(program, 0) << text_;
   const std::uint64_t chosen = 8;
   LightContext context;
-  for (MapEntry* entry : {&context.lengths, &context.records, &context.data, &context.bss, &context.rodata}) {
-    entry->max_entries = 4096 * 16;
-    entry->initial_value = reinterpret_cast<std::uintptr_t>(&chosen);
+  for (MapEntry& entry : context.maps) {
+    entry.max_entries = 4096 * 16;
+    entry.initial_value = reinterpret_cast<std::uintptr_t>(&chosen);
   }
   ASSERT_EQ(run_loader(program, context), 0);
-  EXPECT_EQ(bpf().map_info(context.lengths.fd).max_entries, 1u);
-  EXPECT_EQ(bpf().map_info(context.records.fd).max_entries, 4096u);
-  EXPECT_EQ(start(context), 5u);
-  std::uint32_t step = 0;
-  EXPECT_EQ(bpf().lookup(context.rodata.fd, &step), 0);
-  EXPECT_EQ(step, 1u);
+  EXPECT_EQ(bpf().map_info(context.of(loader, "lengths").fd).max_entries, 1u);
+  EXPECT_EQ(bpf().map_info(context.of(loader, "records").fd).max_entries, 4096u);
+  EXPECT_EQ(value<std::uint64_t>(context.of(loader, "light.data")), 5u);
+  EXPECT_EQ(value<std::uint32_t>(context.of(loader, "light.rodata")), 1u);
   close_all(context);
 }
 

@@ -83,7 +83,9 @@ class SigningWorld : public ::testing::Test {
     const long map = bpf().create(attr);
     EXPECT_GT(map, 0);
     EXPECT_EQ(bpf().update(map, content.data()), 0);
-    if (frozen) EXPECT_EQ(bpf().freeze(map), 0);
+    if (frozen) {
+      EXPECT_EQ(bpf().freeze(map), 0);
+    }
     return static_cast<std::int32_t>(map);
   }
   static void sign(Load& load, const TestKey& key, std::initializer_list<std::string_view> maps = {}) {
