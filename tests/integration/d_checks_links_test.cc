@@ -1,8 +1,15 @@
 // The D checks of links at functions of programs: replaced and traced ones really run.
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <atomic>
+#include <chrono>
+#include <cstdlib>
 #include <thread>
 #include <vector>
 
+#include "control/client.h"
 #include "object/rcu.h"
 #include "runtime/runtime_impl.h"
 #include "tests/integration/link_world.h"
@@ -230,7 +237,52 @@ TEST_F(FunctionLinks, D_11_ALinkElsewhereLetsTheFirstTargetGo) {
   EXPECT_EQ(bpf().fd_by_id(uapi::BPF_PROG_GET_FD_BY_ID, id), -ENOENT);
 }
 
-/// A client that dies is one whose descriptors are all closed (loader_death_test.cc, client_limits_test.cc).
+/// What a client over the socket does: replaces number() by the pinned program, and waits for its end.
+[[noreturn]] void replace_and_wait(const std::string& socket, std::uint32_t function) {
+  ::alarm(60);
+  std::string why;
+  const auto host = control::Client::connect(socket, why);
+  if (!host.ok()) ::_exit(1);
+  const auto open_pin = [&](const char* path) {
+    uapi::bpf_attr attr = BpfClient::zero();
+    attr.pathname = reinterpret_cast<std::uintptr_t>(path);
+    return static_cast<std::uint32_t>((*host)->bpf(uapi::BPF_OBJ_GET, &attr, sizeof attr));
+  };
+  uapi::bpf_attr attr = BpfClient::zero();
+  attr.link_create.prog_fd = open_pin("/sys/fs/bpf/program");
+  attr.link_create.target_fd = open_pin("/sys/fs/bpf/target");
+  attr.link_create.tracing.target_btf_id = function;
+  if ((*host)->bpf(uapi::BPF_LINK_CREATE, &attr, sizeof attr) < 0) ::_exit(2);
+  for (;;) ::pause();
+}
+
+TEST_F(FunctionLinks, D_12_AKilledClientRestoresThePlaceholder) {
+  char folder[] = "/tmp/ring3-test-XXXXXX";
+  ASSERT_NE(::mkdtemp(folder), nullptr);
+  const std::string socket = std::string(folder) + "/host.sock";
+  ASSERT_TRUE(runtime_->listen({.path = socket, .policy = nullptr}).ok()) << log_.take();
+  const long main = target();
+  ASSERT_EQ(bpf().pin(main, "/sys/fs/bpf/target"), 0);
+  ASSERT_EQ(bpf().pin(replacement(main, number_, std::string(kThousand)), "/sys/fs/bpf/program"), 0);
+  const pid_t child = ::fork();
+  if (child == 0) replace_and_wait(socket, number_);
+  const auto becomes = [&](long wanted) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (run(main) != wanted)
+      if (std::chrono::steady_clock::now() > deadline) return false;
+    return true;
+  };
+  EXPECT_TRUE(becomes(kPlain - 7 + 7000)) << log_.take();
+  ::kill(child, SIGKILL);
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFSIGNALED(status)) << WEXITSTATUS(status);
+  EXPECT_TRUE(becomes(kPlain));
+  client_ = nullptr;
+  runtime_ = nullptr;  // takes its socket away
+  EXPECT_EQ(::rmdir(folder), 0);
+}
+
 TEST_F(FunctionLinks, D_12_ADeadClientRestoresThePlaceholder) {
   const long main = target();
   ASSERT_EQ(bpf().pin(main, "/sys/fs/bpf/target"), 0);
