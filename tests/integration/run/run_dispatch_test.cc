@@ -108,7 +108,7 @@ TEST_F(Dispatcher, D_29_ComponentsRunByPriorityAndTheirMasks) {
 
 TEST_F(Dispatcher, D_30_LoadersThatRaceLoseNothing) {
   EXPECT_DONE(add("early"));
-  constexpr const char* kTimes = "50";
+  constexpr const char* kTimes = "150";
   auto one = start_on_host(words("churn", {components_, "middle", kTimes}));
   auto other = start_on_host(words("churn", {components_, "late", kTimes}));
   EXPECT_DONE(one->wait());
