@@ -9,6 +9,7 @@ namespace taskd {
 namespace {
 
 std::atomic<Runner*> the_runner{nullptr};
+std::mutex ending_mutex;  // a runner does not go while a task that ends speaks to its runtime
 
 }  // namespace
 
@@ -21,7 +22,8 @@ Task::Task(std::uint64_t number, std::string_view called, std::uint32_t heavy, B
 }
 
 Task::~Task() {
-  // What schedulers keep for it goes with it.
+  // What schedulers keep for it goes with it. The last reference may have been one in a map.
+  const std::lock_guard lock(ending_mutex);
   if (Runner* const runner = the_runner.load(std::memory_order_acquire))
     runner->runtime().storage_owner_gone(static_cast<task*>(this));
 }
@@ -56,7 +58,10 @@ Runner::~Runner() {
   }
   for (const auto& [id, task] : left) task->release();
   ring3::wait_for_readers();  // their destructors speak to the runtime
-  the_runner.store(nullptr, std::memory_order_release);
+  {
+    const std::lock_guard lock(ending_mutex);
+    the_runner.store(nullptr, std::memory_order_release);
+  }
   runtime_.reset();  // a scheduler that is still in charge leaves
 }
 

@@ -118,8 +118,10 @@ class SchedulersTest : public ::testing::Test {
   }
   /// Both CPUs take turns until neither has anything to run.
   void run_all() {
-    bool ran = true;
-    while (ran) ran = runner_->run_slice(0) | runner_->run_slice(1);
+    for (bool ran = true; ran;) {
+      ran = runner_->run_slice(0);
+      ran = runner_->run_slice(1) || ran;
+    }
   }
 
   Lines log_;
