@@ -238,8 +238,9 @@ Result<void> enter_program_arrays(const Program& program, verifier::LogSink& log
   return {};
 }
 
-Result<Ref<Program>> load_relocated(const LoadRequest& request, Admitted admitted, DescriptorSource& descriptors, ProgramHost& host,
+Result<Ref<Program>> load_relocated(const LoadRequest& request, DescriptorSource& descriptors, ProgramHost& host,
                                     verifier::LogSink& log) {
+  Admitted admitted = RING3_TRY(admit(request, descriptors, host, log));
   Prepared p = RING3_TRY(prepare(request, admitted, descriptors, host, log));
   const verifier::ProgramInput in = verifier_input(request, p);
   const verifier::VerifiedProgram verified = RING3_TRY(verifier::verify(in, *p.facts, host.limits(), log));
@@ -274,11 +275,15 @@ Result<Ref<Program>> load_relocated(const LoadRequest& request, Admitted admitte
 Result<Ref<Program>> load(const LoadRequest& request, DescriptorSource& descriptors, ProgramHost& host,
                           verifier::LogSink& log) {
   RING3_TRY(check_request(request, log));
-  Admitted admitted = RING3_TRY(admit(request, descriptors, host, log));
-  if (request.core_relos.empty()) return load_relocated(request, std::move(admitted), descriptors, host, log);
+  if (request.core_relos.empty()) return load_relocated(request, descriptors, host, log);
+  // They come with BTF of the client's choosing, and no signature covers either.
+  if (request.signature) {
+    log.write("signed program: relocations would change what was signed\n");
+    return Errno::kAcces;
+  }
   LoadRequest relocated = request;
   RING3_TRY(relocate_core(relocated, *host.facts()->host_btf, log));
-  return load_relocated(relocated, std::move(admitted), descriptors, host, log);
+  return load_relocated(relocated, descriptors, host, log);
 }
 
 }  // namespace ring3::prog

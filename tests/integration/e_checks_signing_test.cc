@@ -163,6 +163,15 @@ TEST_F(SignedPrograms, E_25_MapsAreReachedThroughACountedArray) {
                 .fds = {}, .signature = {}};
   sign(by_fd, release_);
   EXPECT_EQ(send(by_fd), -EINVAL);
+  Load relocated = prepare(kReturnsSeven);
+  sign(relocated, release_);
+  const uapi::bpf_core_relo record{};
+  relocated.sent.attr.prog_btf_fd = static_cast<std::uint32_t>(bpf().user_btf());
+  relocated.sent.attr.core_relos = reinterpret_cast<std::uintptr_t>(&record);
+  relocated.sent.attr.core_relo_cnt = 1;
+  relocated.sent.attr.core_relo_rec_size = sizeof record;
+  EXPECT_EQ(send(relocated), -EACCES);
+  EXPECT_NE(text_.find("would change what was signed"), std::string::npos) << text_;
   Load module_function = prepare(".raw 85 0 2 1 1\nr0 = 0\nexit");
   sign(module_function, release_);
   EXPECT_EQ(send(module_function), -EACCES);
