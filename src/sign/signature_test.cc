@@ -134,7 +134,7 @@ TEST_F(Signatures, MutatedOnesAreErrorsOnly) {
       sign(release_, "content"), sign_with(release_, "content", CMS_DETACHED, EVP_sha256()),
       sign_with(make_test_key("below", &release_), "content", CMS_DETACHED, EVP_sha384(), {&other_})};
   int good = 0, rejected = 0, malformed = 0, unknown = 0;
-  for (int round = 0; round < 3000; ++round) {
+  for (int round = 0; round < 1500; ++round) {
     std::vector<std::byte> mutant = seeds[below(seeds.size())];
     for (std::size_t changes = 1 + below(3); changes > 0 && !mutant.empty(); --changes) {
       const std::size_t at = below(mutant.size());
@@ -157,7 +157,7 @@ TEST_F(Signatures, MutatedOnesAreErrorsOnly) {
   EXPECT_GT(rejected, 0);
   EXPECT_GT(malformed, 0);
   EXPECT_GT(unknown, 0);
-  EXPECT_LT(good, 1000);
+  EXPECT_LT(good, 500);
 }
 
 TEST_F(Signatures, TheHostsErrorsStayInItsQueue) {
