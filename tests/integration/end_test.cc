@@ -30,13 +30,15 @@ TEST_F(RuntimeEnd, ClientsAreCutOffBetweenRuns) {
   const std::uint32_t id = bpf().prog_info(program).id;
   std::atomic<int> runs{0};
   std::vector<std::thread> threads;
-  for (int t = 0; t < 3; ++t)
-    threads.emplace_back([&] {
-      auto client = connect();
-      uapi::bpf_attr by_id = BpfClient::zero();
-      by_id.prog_id = id;
-      const long fd = client->bpf(uapi::BPF_PROG_GET_FD_BY_ID, &by_id, sizeof by_id);
-      EXPECT_GE(fd, 0);
+  for (int t = 0; t < 3; ++t) {
+    // Before the first of them runs: the end may come before the last thread has begun.
+    std::unique_ptr<control::Client> client = connect();
+    ASSERT_NE(client, nullptr);
+    uapi::bpf_attr by_id = BpfClient::zero();
+    by_id.prog_id = id;
+    const long fd = client->bpf(uapi::BPF_PROG_GET_FD_BY_ID, &by_id, sizeof by_id);
+    ASSERT_GE(fd, 0);
+    threads.emplace_back([&runs, fd, client = std::move(client)] {
       static const std::uint8_t packet[64] = {};
       uapi::bpf_attr attr = BpfClient::zero();
       attr.test.prog_fd = static_cast<std::uint32_t>(fd);
@@ -46,6 +48,7 @@ TEST_F(RuntimeEnd, ClientsAreCutOffBetweenRuns) {
       while (client->bpf(uapi::BPF_PROG_TEST_RUN, &attr, sizeof attr) == 0) ++runs;
       ::close(static_cast<int>(fd));
     });
+  }
   EXPECT_TRUE(eventually([&] { return runs > 20; }));
   client_ = nullptr;
   runtime_ = nullptr;

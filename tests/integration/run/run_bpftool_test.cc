@@ -94,7 +94,7 @@ TEST_F(RunBpftool, B_30_PinsOfAMountAreListed) {
   EXPECT_TRUE(table.says("bpf " + place + " bpf rw")) << table;
 }
 
-/// Programs that replace or trace functions of others: a client loads them, stock tools show them; attaching is refused in words.
+/// Programs that replace or trace functions of others: a client loads and links them, stock tools show them.
 TEST_F(RunBpftool, ReplacingAndTracingProgramsAreShownAndDumped) {
   LibbpfDoor door(*runtime_, test_host_btf);
   ObjectFile targets(RING3_MODULE_DIR "/targets.bpf.o"), replacing(RING3_MODULE_DIR "/attachers.bpf.o"), tracing(RING3_MODULE_DIR "/attachers.bpf.o");
@@ -117,10 +117,17 @@ TEST_F(RunBpftool, ReplacingAndTracingProgramsAreShownAndDumped) {
     EXPECT_TRUE(bpftool({"prog", "dump", "xlated", "pinned", pins + kind.pin, "linum"}).says("attachers.bpf.c"));
   }
   uapi::bpf_attr attr = BpfClient::zero();
-  attr.link_create.prog_fd = static_cast<std::uint32_t>(replacing.program("r_two"));
-  log_.take();
-  EXPECT_EQ(bpf().bpf(uapi::BPF_LINK_CREATE, attr), -EOPNOTSUPP);
-  EXPECT_NE(log_.take(), "");
+  attr.link_create.prog_fd = static_cast<std::uint32_t>(tracing.program("e_nothing"));
+  attr.link_create.attach_type = uapi::BPF_TRACE_FENTRY;
+  ASSERT_GT(bpf().create_with(uapi::BPF_LINK_CREATE, attr), 0);
+  const Outcome links = bpftool({"link", "show"});
+  EXPECT_TRUE(links.says("tracing  prog")) << links;
+  EXPECT_TRUE(links.says("trace_fentry")) << links;
+  const json all = json::parse(bpftool({"-j", "link", "show"}).out);
+  ASSERT_EQ(all.size(), 1u);
+  EXPECT_EQ(all[0].at("type"), "tracing");
+  EXPECT_EQ(all[0].at("attach_type"), "trace_fentry");
+  EXPECT_EQ(all[0].at("prog_id"), bpf().prog_info(tracing.program("e_nothing")).id);
 }
 
 TEST_F(RunBpftool, TypesStandWhereTheKernelsWould) {
