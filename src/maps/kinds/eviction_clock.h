@@ -6,8 +6,11 @@
 // hand counts down and takes the first it finds at zero. So a scan drives out other new elements, and hardly what is
 // used again and again.
 //
+// Threads would meet in the queue at each element that comes in or goes, so each has a cell (thread_number.h) from which hints go to the
+// queue, and into which they come from it, some at a time. Small maps have them go one by one.
+//
 // Nothing here is exact and nothing needs to be: the queue holds hints (an element may have left the table since, or
-// have come in again), the table says what is true. Lock free but for the chain of the element that goes.
+// have come in again), the table says what is true. No lock is common to all threads.
 #pragma once
 
 #include <atomic>
@@ -16,6 +19,8 @@
 
 #include "maps/kinds/element_store.h"
 #include "maps/kinds/hash_table.h"
+#include "maps/thread_number.h"
+#include "maps/word_lock.h"
 
 namespace ring3::maps {
 
@@ -41,7 +46,7 @@ class EvictionClock {
   /// taken (all elements are on their way in or out). Holds one chain for a moment, so the caller holds none.
   Element* evict() noexcept;
 
-  std::uint64_t memory_bytes() const noexcept { return (std::uint64_t{queue_mask_} + 1) * sizeof(std::uint32_t); }
+  std::uint64_t memory_bytes() const noexcept { return (std::uint64_t{queue_mask_} + 1) * sizeof(std::uint32_t) + sizeof *this; }
 
  private:
   // A mark: how often used lately, and whether the element is on probation.
@@ -52,10 +57,29 @@ class EvictionClock {
   // trace worse than they are; a quarter lost 3 points where popularity moves and won 3 where it is flat and stays.
   static constexpr std::uint32_t kProbationShare = 2;  // one of so many elements
 
+  static constexpr std::uint32_t kCells = 16;
+  static constexpr std::uint32_t kMostHints = 8;
+  /// A piece is one element in so many of the map.
+  static constexpr std::uint32_t kEntriesForOne = 64;
+
+  /// Of one thread, mostly. Its lock is taken below a chain.
+  struct alignas(128) Cell {
+    WordLock lock;
+    std::uint32_t came RING3_GUARDED_BY(lock) = 0;  // hints on their way to the queue
+    std::uint32_t coming[kMostHints] RING3_GUARDED_BY(lock) = {};
+    std::uint32_t left RING3_GUARDED_BY(lock) = 0;  // hints from the front of the queue, the last is the oldest
+    std::uint32_t going[kMostHints] RING3_GUARDED_BY(lock) = {};
+    std::uint32_t hand RING3_GUARDED_BY(lock) = 0, hand_end RING3_GUARDED_BY(lock) = 0;
+  };
+
   EvictionClock(ElementPool& pool, HashTable& table, const ElementLayout& layout,
-                std::unique_ptr<std::atomic<std::uint32_t>[]> queue, std::uint32_t queue_mask);
+                std::unique_ptr<std::atomic<std::uint32_t>[]> queue, std::uint32_t queue_mask, std::uint32_t piece);
+  Cell& own_cell() noexcept { return cells_[thread_number() % kCells]; }
   bool try_take(Element* e) noexcept;
-  Element* oldest() noexcept;
+  void send(const std::uint32_t* hints, std::uint32_t count) noexcept;
+  void fetch(Cell& cell) noexcept RING3_REQUIRES(cell.lock);
+  /// What to look at next: an element of the queue's front, or the hand's (`probation` says which).
+  Element* candidate(std::uint32_t used, bool& probation) noexcept;
   void ends_probation(Element* e) const noexcept {
     __atomic_fetch_and(layout_.mark(e), ~kProbation, __ATOMIC_RELAXED);
   }
@@ -68,6 +92,8 @@ class EvictionClock {
   const ElementLayout layout_;
   const std::unique_ptr<std::atomic<std::uint32_t>[]> queue_;  // index + 1 of an element; 0: nothing
   const std::uint32_t queue_mask_;
+  const std::uint32_t piece_;  // hints, or steps of the hand, at a time
+  Cell cells_[kCells];
   alignas(64) std::atomic<std::uint32_t> tail_{0};
   alignas(64) std::atomic<std::uint32_t> head_{0};
   alignas(64) std::atomic<std::uint32_t> hand_{0};
