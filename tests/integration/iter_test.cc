@@ -75,6 +75,34 @@ TEST_F(Iter, MapsAreWalkedInOrderOfTheirIds) {
   EXPECT_EQ(walk("bpf_map", words("bpf_map", "max_entries")), (std::vector<std::uint32_t>{1, 3}));
 }
 
+/// bpf_map_sum_elem_count(): Linux counts the elements of hashes, of other maps it says 0.
+TEST_F(Iter, ElementsOfMapsAreCounted) {
+  const long hash = array(8, uapi::BPF_MAP_TYPE_HASH), lru = array(4, uapi::BPF_MAP_TYPE_LRU_HASH);
+  array(3);
+  uapi::bpf_attr attr = BpfClient::map_attr(uapi::BPF_MAP_TYPE_HASH, 4, 4, 8);
+  attr.map_flags = uapi::BPF_F_NO_PREALLOC;
+  const long on_demand = bpf().create(attr);
+  const std::string count = "r1 = r7\ncall bpf_map_sum_elem_count\nr8 = r0\n";
+  const std::string text = "r6 = *(u64 *)(r1 +0)\nr7 = *(u64 *)(r1 +8)\nr0 = 0\nif r7 == 0 goto out\n" + count +
+                           "*(u32 *)(r10 -4) = r8\nr1 = *(u64 *)(r6 +0)\nr2 = r10\nr2 += -4\nr3 = 4\ncall bpf_seq_write\nr0 = 0\nout:\nexit";
+  EXPECT_EQ(walk("bpf_map", text), (std::vector<std::uint32_t>{0, 0, 0, 0}));
+  std::uint32_t value = 0;
+  for (std::uint32_t key = 0; key < 6; ++key) {
+    if (key < 5) {
+      ASSERT_EQ(bpf().update(hash, &value, key), 0);
+      ASSERT_EQ(bpf().update(hash, &value, key), 0) << "the same key again is no other element";
+    }
+    ASSERT_EQ(bpf().update(lru, &value, key), 0);
+    ASSERT_EQ(bpf().update(on_demand, &value, key), 0);
+  }
+  ASSERT_EQ(bpf().erase(hash, 3), 0);
+  ASSERT_EQ(bpf().erase(on_demand, 0), 0);
+  EXPECT_EQ(walk("bpf_map", text), (std::vector<std::uint32_t>{4, 4, 0, 5}));
+  for (std::uint32_t key = 5; key < 9; ++key) ASSERT_EQ(bpf().update(hash, &value, key), 0);
+  EXPECT_EQ(bpf().update(hash, &value, 20), -E2BIG);
+  EXPECT_EQ(walk("bpf_map", text), (std::vector<std::uint32_t>{8, 4, 0, 5}));
+}
+
 TEST_F(Iter, ProgramsLinksAndTasksAreWalkedToo) {
   const std::string by_aux = "r6 = *(u64 *)(r1 +0)\nr7 = *(u64 *)(r1 +8)\nr0 = 0\nif r7 == 0 goto out\nr7 = *(u64 *)(r7 +" +
                              std::to_string(offset("bpf_prog", "aux")) + ")\nr2 = *(u32 *)(r7 +" +
