@@ -36,16 +36,6 @@ class ControlWorld : public World {
     EXPECT_TRUE(client.ok()) << why;
     return client.ok() ? std::move(*client) : nullptr;
   }
-  /// Tries for 20 s: a host notices a death in its own time, and machines are under load.
-  template <typename Condition>
-  static bool eventually(Condition condition) {
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-    while (!condition()) {
-      if (std::chrono::steady_clock::now() > deadline) return false;
-      std::this_thread::yield();
-    }
-    return true;
-  }
   /// Objects alive, after what clients have closed is gone.
   std::size_t live() {
     (void)bpf().next_id(uapi::BPF_MAP_GET_NEXT_ID, 0);  // any command drains the doorbells

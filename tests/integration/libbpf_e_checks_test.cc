@@ -212,7 +212,11 @@ TEST_F(Loaders, E_11_SymbolsAreWhatTheHostHasRegistered) {
 }
 
 TEST_F(Loaders, E_21_ALoaderThatFailsLeavesNothing) {
-  const std::uint32_t maps = objects(uapi::BPF_MAP_GET_NEXT_ID), programs = objects(uapi::BPF_PROG_GET_NEXT_ID);
+  // One map and five programs: what libbpf tried out while it loaded the file goes when the runtime hears that it is closed.
+  const auto only_the_files = [&] {
+    return objects(uapi::BPF_MAP_GET_NEXT_ID) == 1 && objects(uapi::BPF_PROG_GET_NEXT_ID) == 5;
+  };
+  ASSERT_TRUE(eventually(only_the_files));
   const int next_free = ::dup(0);
   ::close(next_free);
   std::string log(4096, '\0');
@@ -222,8 +226,7 @@ TEST_F(Loaders, E_21_ALoaderThatFailsLeavesNothing) {
   EXPECT_EQ(ctx.map, -1);
   EXPECT_FALSE(is_open(next_free));
   EXPECT_NE(log.find("R0 !read_ok"), std::string::npos) << log.c_str();
-  EXPECT_EQ(objects(uapi::BPF_MAP_GET_NEXT_ID), maps);
-  EXPECT_EQ(objects(uapi::BPF_PROG_GET_NEXT_ID), programs);
+  EXPECT_TRUE(only_the_files());
 }
 
 TEST_F(Loaders, E_34_NoiseAsContextIsErrorsOnly) {

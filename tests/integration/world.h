@@ -4,9 +4,11 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstring>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "base/mutex.h"
@@ -112,6 +114,16 @@ class World : public ::testing::Test {
   void expect_zero(long map);
   int call_add(int a, int b);
   int call_sub(int a, int b);
+  /// Tries for 20 s: a host notices a death in its own time, and machines are under load.
+  template <typename Condition>
+  static bool eventually(Condition condition) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (!condition()) {
+      if (std::chrono::steady_clock::now() > deadline) return false;
+      std::this_thread::yield();
+    }
+    return true;
+  }
 
   LogLines log_;
   CalcHost calc_;
