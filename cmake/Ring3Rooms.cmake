@@ -4,6 +4,15 @@
 set(RING3_ROOMS "" CACHE INTERNAL "")
 set(RING3_LIBRARY_SOURCES "" CACHE INTERNAL "")
 
+# Rooms of sanitized builds read the standard library precompiled, which makes them a third faster to build; the others see that every
+# file includes what it uses.
+if(RING3_SANITIZE)
+  add_library(ring3_std STATIC EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/cmake/ring3_std.cc)
+  target_link_libraries(ring3_std PRIVATE ring3_flags fmt::fmt)
+  target_precompile_headers(ring3_std PRIVATE <algorithm> <array> <atomic> <cstdint> <cstring> <map> <memory> <mutex> <optional> <span>
+    <string> <string_view> <utility> <vector> <fmt/format.h>)
+endif()
+
 function(ring3_room name)
   cmake_parse_arguments(arg "" "" "LIBS;WITHOUT" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cc)
@@ -24,6 +33,9 @@ function(ring3_room name)
     add_library(ring3_${name} STATIC ${sources})
     target_include_directories(ring3_${name} PUBLIC ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/include)
     target_link_libraries(ring3_${name} PRIVATE ring3_flags PUBLIC ${lower} fmt::fmt Threads::Threads ${arg_LIBS})
+    if(RING3_SANITIZE)
+      target_precompile_headers(ring3_${name} REUSE_FROM ring3_std)
+    endif()
     set(RING3_LIBRARY_SOURCES ${RING3_LIBRARY_SOURCES} ${name} CACHE INTERNAL "")
   else()
     add_library(ring3_${name} INTERFACE)
@@ -35,15 +47,9 @@ function(ring3_room name)
   if(tests AND BUILD_TESTING)
     add_executable(${name}_test ${tests})
     target_include_directories(${name}_test PRIVATE ${CMAKE_SOURCE_DIR})  # tests/support
-    target_link_libraries(${name}_test PRIVATE ring3_flags ring3_${name} GTest::gtest GTest::gtest_main)
-    ring3_discover_tests(${name}_test)
+    target_link_libraries(${name}_test PRIVATE ring3_${name})
+    ring3_tests(${name}_test)
   endif()
-endfunction()
-
-include(GoogleTest)
-function(ring3_discover_tests target)
-  gtest_discover_tests(${target} TEST_PREFIX "${target}:" DISCOVERY_TIMEOUT 60
-    PROPERTIES TIMEOUT 300 WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
 endfunction()
 
 # The one library a host links: the objects of every room.
