@@ -14,6 +14,9 @@ namespace {
 // Between questions to an entry that was busy when its doorbell rang.
 constexpr int kFirstWaitMs = 2;
 constexpr int kLastWaitMs = 256;
+// After a look at the doorbells: who closes many, one after the other, is not made to wake this thread every time, nor his commands, which look
+// themselves, to wait for it.
+constexpr int kRestMs = 2;
 }
 
 Result<std::unique_ptr<Doorbell>> Doorbell::start(Descriptors& descriptors) {
@@ -55,6 +58,7 @@ void Doorbell::run() {
     std::uint64_t count;
     [[maybe_unused]] const ssize_t n = ::read(descriptors_.settling_fd(), &count, sizeof count);
     descriptors_.drain();
+    if (::poll(&waits[2], 1, kRestMs) != 0) return;
   }
 }
 
