@@ -72,7 +72,7 @@ void Doorbell::run() {
     descriptors_.drain();
     if (rang == 0 && patience_ms == kIdleMs) descriptors_.files().shrink();
     descriptors_.files().keep_house();
-    if (::poll(&waits[2], 1, kRestMs) != 0) return;
+    if (::poll(&waits[1], 2, kRestMs) > 0 && waits[2].revents != 0) return;  // what was made ahead may all be gone before the rest is over
   }
 }
 
