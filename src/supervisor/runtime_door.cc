@@ -45,8 +45,23 @@ bool may_hold_files(int command) {
   }
 }
 
+/// Commands that make something of the caller's and follow no path: whose it is, but not the caller's groups.
+bool only_makes(int command) {
+  switch (command) {
+    case uapi::BPF_MAP_CREATE:
+    case uapi::BPF_PROG_LOAD:
+    case uapi::BPF_BTF_LOAD:
+    case uapi::BPF_LINK_CREATE: return true;
+    default: return false;
+  }
+}
+
 /// Those that neither make nor name anything do not care who calls.
-bool needs_fresh_credentials(int command) { return !is_short(command); }
+Result<void> know_caller(TaskEntry& caller, int command) {
+  if (caller.credentials.has_value() && is_short(command)) return {};
+  caller.credentials = RING3_TRY(only_makes(command) ? caller.task.identity() : caller.task.credentials());
+  return {};
+}
 
 }  // namespace
 
@@ -79,7 +94,9 @@ Result<Runtime*> RuntimeDoor::runtime() {
   return runtime_.get();
 }
 
-bool RuntimeDoor::quick(const BpfCall& call) const { return ready_.load(std::memory_order_acquire) && is_short(call.command); }
+bool RuntimeDoor::quick(const BpfCall& call) const {
+  return ready_.load(std::memory_order_acquire) && (is_short(call.command) || call.command == uapi::BPF_MAP_CREATE);
+}
 
 Result<OwnedFd> RuntimeDoor::types() {
   if (source_ != nullptr) return OwnedFd();
@@ -121,13 +138,9 @@ BpfOutcome RuntimeDoor::bpf(const Listener& listener, const Notification& n, Tas
     out.text = "the runtime of this command cannot start\n";
     return out;
   }
-  if (!caller.credentials.has_value() || needs_fresh_credentials(call.command)) {
-    Result<syscall::Credentials> who = caller.task.credentials();
-    if (!who.ok()) {
-      out.result = to_syscall(who.error());
-      return out;
-    }
-    caller.credentials = std::move(*who);
+  if (const Result<void> known = know_caller(caller, call.command); !known.ok()) {
+    out.result = to_syscall(known.error());
+    return out;
   }
   const bool holds = may_hold_files(call.command);
   if (!holds) held_.drop();

@@ -34,7 +34,7 @@ class Task {
 
   /// Every use of a descriptor asks the thread, not its process: seen_gone() can be relied on (Linux 6.9).
   bool answers_for_itself() const { return of_thread_; }
-  /// file() found that this thread has ended.
+  /// file() or identity() found that this thread has ended.
   bool seen_gone() const { return seen_gone_; }
 
   /// A duplicate of one of its descriptors; AT_FDCWD: its working directory (O_PATH). Errors: kBadF.
@@ -46,6 +46,8 @@ class Task {
   bool has_signal() const;
   /// As this process's user namespace sees it. Errors: kSrch.
   Result<syscall::Credentials> credentials() const;
+  /// The same without its groups: one system call where the kernel can tell (PIDFD_GET_INFO, Linux 6.13). Errors: kSrch.
+  Result<syscall::Credentials> identity() const;
 
  private:
   Task(pid_t id, OwnedFd pidfd, bool of_thread) : id_(id), pidfd_(std::move(pidfd)), of_thread_(of_thread) {}

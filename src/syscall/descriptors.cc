@@ -18,21 +18,8 @@
 #include "base/fault_point.h"
 #include "base/try.h"
 
-#ifndef MFD_NOEXEC_SEAL
-#define MFD_NOEXEC_SEAL 0x0008U
-#endif
-
 namespace ring3::syscall {
 namespace {
-
-constexpr std::uint32_t kClosed = IN_CLOSE_WRITE | IN_CLOSE_NOWRITE;
-
-/// "/proc/self/fd/N" without memory of the heap.
-struct SelfPath {
-  explicit SelfPath(int fd) { std::snprintf(text, sizeof text, "/proc/self/fd/%d", fd); }
-  const char* c_str() const { return text; }
-  char text[32];
-};
 
 Errno from_errno(int error) {
   switch (error) {
@@ -41,17 +28,6 @@ Errno from_errno(int error) {
     case ENOSPC: return Errno::kNoSpc;
     default: return Errno::kNoMem;
   }
-}
-
-/// An empty file that cannot grow, so that a client that writes to its descriptor gets an error.
-Result<OwnedFd> empty_file(const char* name) {
-  if (fault_point()) return Errno::kNoMem;
-  int fd = ::memfd_create(name, MFD_CLOEXEC | MFD_NOEXEC_SEAL);
-  if (fd < 0 && errno == EINVAL) fd = ::memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
-  if (fd < 0) return from_errno(errno);
-  OwnedFd file(fd);
-  if (::fcntl(fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) != 0) return from_errno(errno);
-  return file;
 }
 
 std::uint64_t monotonic_ns() {
@@ -101,8 +77,8 @@ Result<std::unique_ptr<Descriptors>> Descriptors::create() {
   return std::unique_ptr<Descriptors>(new Descriptors(std::move(inotify), std::move(settling)));
 }
 
-Descriptors::Descriptors(OwnedFd inotify, OwnedFd settling_event)
-    : inotify_(std::move(inotify)), settling_event_(std::move(settling_event)) {}
+Descriptors::Descriptors(OwnedFd inotify, OwnedFd attention)
+    : inotify_(std::move(inotify)), attention_(std::move(attention)), files_(inotify_.get(), attention_.get()) {}
 
 Descriptors::~Descriptors() {
   std::map<FileKey, Entry> released;  // dropped after the lock
@@ -114,25 +90,11 @@ Result<Descriptors::Entry*> Descriptors::entry_for(const char* name, Ref<Object>
   if (const auto known = by_object_.find(object.get()); known != by_object_.end())
     return &by_file_.at(known->second);
 
-  OwnedFd own;
-  if (memory < 0) {
-    own = RING3_TRY(empty_file(name));
-    memory = own.get();
-  }
-  // Read-only, so that it neither counts as a writer nor hides one from the lease.
   Entry entry;
-  entry.watch_fd = OwnedFd(::open(SelfPath(memory).c_str(), O_RDONLY | O_CLOEXEC));
-  struct stat st;
-  if (!entry.watch_fd || ::fstat(entry.watch_fd.get(), &st) != 0) return from_errno(errno);
-  // A client that kept an O_PATH handle can open the file while the lease is held for an instant; the kernel then
-  // signals the lease's owner. SIGURG is ignored by default, the signal it would use (SIGIO) kills.
-  ::fcntl(entry.watch_fd.get(), F_SETSIG, SIGURG);
-  own.reset();  // before the watch, or it would ring for our own close
-  entry.watch = ::inotify_add_watch(inotify_.get(), SelfPath(entry.watch_fd.get()).c_str(), kClosed);
-  if (entry.watch < 0) return from_errno(errno);
-
-  const FileKey key{st.st_dev, st.st_ino};
-  const int watch = entry.watch;
+  entry.file = RING3_TRY(file_for(name, memory));
+  entry.made_here = memory < 0;
+  const FileKey key = entry.file.key;
+  const int watch = entry.file.watch;
   const Object* identity = object.get();
   entry.object = UserRef<Object>(std::move(object));
   // All or none: an entry that no doorbell leads to would never go.
@@ -148,6 +110,15 @@ Result<Descriptors::Entry*> Descriptors::entry_for(const char* name, Ref<Object>
   return &by_file_.insert(file.extract(key)).position->second;
 }
 
+/// What was made ahead goes before somebody is refused.
+Result<ObjectFile> Descriptors::file_for(const char* name, int memory) {
+  const auto get = [&] { return memory < 0 ? files_.make(name) : files_.watch(memory); };
+  Result<ObjectFile> file = get();
+  if (file.ok() || files_.stock() == 0) return file;
+  files_.shrink();
+  return get();
+}
+
 Result<OwnedFd> Descriptors::open(Ref<Object> object, Access access, int memory) {
   const char* name = descriptor_name(object->kind());
   return open_as(name, std::move(object), access, memory);
@@ -158,11 +129,13 @@ Result<OwnedFd> Descriptors::open_as(const char* name, Ref<Object> object, Acces
   std::map<FileKey, Entry> released;  // dropped after the lock
   MutexLock lock(mutex_);
   Entry* entry = RING3_TRY(entry_for(name, std::move(object), memory));
-  OwnedFd fd(::open(SelfPath(entry->watch_fd.get()).c_str(), open_flags(access) | O_CLOEXEC));
-  if (fd) return fd;
-  const Errno error = from_errno(errno);
-  if (unused(*entry)) remove(by_file_.find(by_object_.at(entry->object.get())), released);
-  return error;
+  Result<OwnedFd> fd = entry->file.open(open_flags(access));
+  if (!fd.ok() && files_.stock() != 0) {
+    files_.shrink();
+    fd = entry->file.open(open_flags(access));
+  }
+  if (!fd.ok() && unused(*entry)) remove(by_file_.find(by_object_.at(entry->object.get())), released);
+  return fd;
 }
 
 Result<OpenObject> Descriptors::find(const FileIdentity& file) const {
@@ -182,17 +155,19 @@ Result<OwnedFd> Descriptors::wake_file(const FileIdentity& file) {
 }
 
 bool Descriptors::unused(const Entry& entry) const {
-  if (::fcntl(entry.watch_fd.get(), F_SETLEASE, F_WRLCK) != 0) return false;
-  ::fcntl(entry.watch_fd.get(), F_SETLEASE, F_UNLCK);
+  if (::fcntl(entry.file.own.get(), F_SETLEASE, F_WRLCK) != 0) return false;
+  ::fcntl(entry.file.own.get(), F_SETLEASE, F_UNLCK);
   return true;
 }
 
 void Descriptors::remove(std::map<FileKey, Entry>::iterator it, std::map<FileKey, Entry>& removed) {
   Entry& entry = it->second;
-  ::inotify_rm_watch(inotify_.get(), entry.watch);
-  by_watch_.erase(entry.watch);
+  by_watch_.erase(entry.file.watch);
   by_object_.erase(entry.object.get());
   if (entry.rung_ns != 0) settling_.erase(std::find(settling_.begin(), settling_.end(), it->first));
+  // A map's memory may be watched anew at once, by the same number: that watch ends now.
+  if (entry.made_here) files_.end_later(std::move(entry.file));
+  else files_.end(std::move(entry.file));
   removed.insert(by_file_.extract(it));
 }
 
@@ -227,6 +202,8 @@ std::size_t Descriptors::drain_alone() noexcept {
       else if (const auto watched = by_watch_.find(event->wd); watched != by_watch_.end())
         rung(watched->second, by_file_.at(watched->second), now_ns);
     }
+    // More than one event would have fitted in: there was none.
+    if (static_cast<std::size_t>(n) + sizeof(inotify_event) <= sizeof events) break;
   }
   if (settling_.empty()) return 0;
   bool fresh = false;
@@ -249,7 +226,7 @@ std::size_t Descriptors::drain_alone() noexcept {
   }
   if (fresh) {  // the doorbell may be asleep
     const std::uint64_t one = 1;
-    [[maybe_unused]] const ssize_t n = ::write(settling_event_.get(), &one, sizeof one);
+    [[maybe_unused]] const ssize_t n = ::write(attention_.get(), &one, sizeof one);
   }
   return released.size();
 }

@@ -22,7 +22,7 @@
 // A client without any descriptor cannot get one but through open(): the file has no name, and
 // /proc/PID/fd of this process is open only to those who may debug it.
 //
-// Lock: drain_mutex_ before mutex_. mutex_ is a leaf; user references are dropped after it is released and, by drain(),
+// Lock: drain_mutex_ before mutex_ before that of the files (object_files.h), a leaf; user references are dropped after it is released and, by drain(),
 // under drain_mutex_. A drop may run a host's callback, so a host must not issue a command while it holds a
 // lock that its callbacks take (the command could run them itself).
 // Cost: one descriptor and one watch of this process per object that clients hold.
@@ -39,6 +39,7 @@
 #include "object/object.h"
 #include "ring3/result.h"
 #include "syscall/client_files.h"
+#include "syscall/object_files.h"
 #include "syscall/wake_file.h"
 
 namespace ring3::syscall {
@@ -83,26 +84,28 @@ class Descriptors {
   int doorbell_fd() const { return inotify_.get(); }
   /// Some entry was busy when its doorbell rang: drain() again soon, without waiting for a doorbell.
   bool settling() const;
-  /// An eventfd, written when settling() becomes true. Owned by the registry.
-  int settling_fd() const { return settling_event_.get(); }
+  /// An eventfd, written when settling() becomes true or files().keep_house() ought to come. Owned by the registry.
+  int attention_fd() const { return attention_.get(); }
+  /// For the thread that attends.
+  ObjectFiles& files() { return files_; }
 
   /// Objects that clients hold at this moment.
   std::size_t size() const;
 
  private:
-  using FileKey = std::pair<dev_t, ino_t>;
   struct Entry {
     UserRef<Object> object;
     WakeFile wake;     // ends before the object
-    OwnedFd watch_fd;  // read-only open description of ours: lease and re-opening
-    int watch = -1;    // inotify watch descriptor
+    ObjectFile file;
+    bool made_here = true;        // else it is a map's memory
     std::uint64_t rung_ns = 0;    // 0: not in settling_
     std::uint64_t ask_at_ns = 0;  // in settling_: not before
   };
   static constexpr std::uint64_t kSettleNs = 100'000'000;
   static constexpr std::uint64_t kForgetNs = 100 * kSettleNs;
 
-  Descriptors(OwnedFd inotify, OwnedFd settling_event);
+  Descriptors(OwnedFd inotify, OwnedFd attention);
+  Result<ObjectFile> file_for(const char* name, int memory);
   Result<Entry*> entry_for(const char* name, Ref<Object> object, int memory) RING3_REQUIRES(mutex_);
   bool unused(const Entry& entry) const RING3_REQUIRES(mutex_);
   void rung(const FileKey& key, Entry& entry, std::uint64_t now_ns) RING3_REQUIRES(mutex_);
@@ -112,7 +115,8 @@ class Descriptors {
   std::size_t drain_alone() noexcept RING3_REQUIRES(drain_mutex_);
 
   const OwnedFd inotify_;
-  const OwnedFd settling_event_;
+  const OwnedFd attention_;
+  ObjectFiles files_;
   Mutex drain_mutex_;
   mutable Mutex mutex_;
   std::map<FileKey, Entry> by_file_ RING3_GUARDED_BY(mutex_);

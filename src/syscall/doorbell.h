@@ -1,5 +1,5 @@
-// The thread that notices closed descriptors while no command comes (descriptors.h). One per runtime that
-// hands descriptors out.
+// The thread that notices closed descriptors while no command comes (descriptors.h), and keeps the files that stand for objects
+// (object_files.h). One per runtime that hands descriptors out.
 #pragma once
 
 #include <memory>
@@ -23,6 +23,8 @@ class Doorbell {
  private:
   Doorbell(Descriptors& descriptors, OwnedFd stop) : descriptors_(descriptors), stop_(std::move(stop)) {}
   void run();
+  /// How long nothing may happen before the next look; -1: for good. settling_ms: while something settles.
+  int patience_ms(int settling_ms) const;
 
   Descriptors& descriptors_;
   const OwnedFd stop_;

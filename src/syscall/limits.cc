@@ -88,6 +88,7 @@ Result<void> Call::admit(Object& object) {
   const std::uint32_t most = places(limits, object.kind());
   if (most == 0 && limits.bytes == 0) return {};
   object.charge(limits.bytes == 0 ? 0 : bytes_of(object, kernel_.services().map_host().possible_cpus()));
+  if (limits.bytes == 0 && kernel_.objects().live_count() <= most) return {};  // of all users and kinds, so of this one
   const std::uint32_t uid = caller_.credentials().uid;
   const ObjectTable::Held held = kernel_.objects().held_by(uid);
   if (most != 0 && held.of(object.kind()) > most) {

@@ -3,6 +3,7 @@
  *   run_client MODE [ARGUMENT]      exit code 0: all was as it is on Linux; else the line that says what was not
  */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
@@ -581,6 +582,52 @@ static void mode_again(void) {
   }
 }
 
+/* Descriptors that the parent, which is the supervisor, has open. */
+static int count_parents_files(void) {
+  char path[64];
+  snprintf(path, sizeof path, "/proc/%d/fd", (int)getppid());
+  DIR *files = opendir(path);
+  EXPECT(files != NULL);
+  int count = 0;
+  while (readdir(files) != NULL) ++count;
+  closedir(files);
+  return count;
+}
+
+/* When there have been as many for a second and a half; what is kept for the next map is given up by then. */
+static int count_at_rest(void) {
+  int last = -1;
+  for (int same = 0, looks = 0; same < 30 && looks < 200; ++looks) {
+    int now = count_parents_files();
+    same = now == last ? same + 1 : 0;
+    last = now;
+    poll(NULL, 0, 50);
+  }
+  return last;
+}
+
+/* A thousand maps, two at a time: each has what was put into it and no other's, and nothing is left of them. */
+static void mode_churn(void) {
+  close(create(0));
+  int before = count_at_rest(), last = create(0);
+  unsigned long long value = 0, seen = 1;
+  EXPECT(element(BPF_MAP_UPDATE_ELEM, last, 0, &value) == 0);
+  for (unsigned long long i = 1; i <= 1000; ++i) {
+    int map = create(0);
+    EXPECT(map >= 0 && element(BPF_MAP_LOOKUP_ELEM, map, 0, &seen) == 0 && seen == 0);
+    EXPECT(element(BPF_MAP_UPDATE_ELEM, map, 0, &i) == 0);
+    EXPECT(element(BPF_MAP_LOOKUP_ELEM, last, 0, &seen) == 0 && seen == i - 1);
+    close(last);
+    if (i % 100 == 0) EXPECT(count_maps() == 1);
+    last = map;
+  }
+  close(last);
+  EXPECT(count_maps() == 0);
+  int after = count_at_rest();
+  if (after != before) fprintf(stderr, "%d descriptors, %d before\n", after, before);
+  EXPECT(after == before);
+}
+
 static void mode_link_text(void) {
   char path[64], text[64] = {0};
   snprintf(path, sizeof path, "/proc/self/fd/%d", create(0));
@@ -786,6 +833,7 @@ int main(int argc, char **argv) {
   else if (strcmp(mode, "memlock") == 0) mode_memlock();
   else if (strcmp(mode, "link-text") == 0) mode_link_text();
   else if (strcmp(mode, "again") == 0) mode_again();
+  else if (strcmp(mode, "churn") == 0) mode_churn();
   else if (strcmp(mode, "orphan") == 0) mode_orphan();
   else if (strcmp(mode, "host-gone") == 0) mode_host_gone();
   else if (strcmp(mode, "leave") == 0) exit(argument != NULL ? atoi(argument) : 0);

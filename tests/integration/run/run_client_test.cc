@@ -27,6 +27,11 @@ TEST_F(RunClient, ChildrenInheritDescriptors) { works({"fork"}); }
 TEST_F(RunClient, ExecMakesANewAddressSpace) { works({"exec"}); }
 TEST_F(RunClient, DescriptorsCrossSockets) { works({"pass"}); }
 TEST_F(RunClient, DescriptorsAreLookedAtAgain) { EXPECT_EQ(alone(client({"again"})).code, 0); }
+TEST_F(RunClient, AThousandMapsLeaveNoDescriptors) {
+  // In the supervisor's own user namespace, so that the client may look at its descriptors.
+  const Outcome done = alone(client({"churn"}), {"--no-namespaces"});
+  EXPECT_EQ(done.code, 0) << done;
+}
 TEST_F(RunClient, MemlockCanBeRaised) { works({"memlock"}); }
 TEST_F(RunClient, DescriptorsAreNamedAsLinuxNamesThem) { works({"link-text"}); }
 TEST_F(RunClient, SignalsDoNotRepeatCalls) {

@@ -1,0 +1,94 @@
+// The files that stand for objects (descriptors.h), made one by one or ahead, and given back one by one or later.
+//
+// A file that is ready for its object costs seven system calls to make and two to give back, more than all the rest of making a small
+// map. So some are made ahead by the thread that attends (doorbell.h), as many as were asked for lately, and what objects leave behind is
+// given back by it. A file stands for one object in its life: it is never used again, because who has a handle of its path
+// (O_PATH), which no lease tells of, may open it whenever he likes.
+//
+// What is made ahead is only held, not open as clients have it: a child that this process forks would keep it open for good.
+// Without a thread that attends nothing is made ahead, and everything is given back at once.
+//
+// Thread-safe.
+#pragma once
+
+#include <sys/types.h>
+
+#include <atomic>
+#include <cstddef>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "base/mutex.h"
+#include "base/owned_fd.h"
+#include "ring3/result.h"
+
+namespace ring3::syscall {
+
+/// A file, whatever descriptors lead to it: device, inode.
+using FileKey = std::pair<dev_t, ino_t>;
+
+/// A file of this process's that clients' descriptors are made of.
+struct ObjectFile {
+  OwnedFd own;      // read-only, for good: lease, and opening it for clients
+  int watch = -1;   // inotify watch descriptor
+  FileKey key{};
+
+  /// An open description of its own, close-on-exec, that the lease tells of. Errors: kMFile, kNFile, kNoMem.
+  Result<OwnedFd> open(int flags) const;
+};
+
+class ObjectFiles {
+ public:
+  /// At most so many are kept, of those made ahead and of those that are to end.
+  static constexpr std::size_t kMost = 64;
+
+  /// inotify: where closes of the files are told. attention: an eventfd, written when keep_house() ought to come. Both outlive this.
+  ObjectFiles(int inotify, int attention);
+  ~ObjectFiles();
+  ObjectFiles(const ObjectFiles&) = delete;
+  ObjectFiles& operator=(const ObjectFiles&) = delete;
+
+  /// An empty file that cannot grow, so that a client that writes to its descriptor gets an error; made ahead, if there is one.
+  /// name: a literal. Errors: kMFile, kNFile, kNoMem, kNoSpc (inotify watches).
+  Result<ObjectFile> make(const char* name);
+  /// The same for a file that is there, a map's memory. Errors: as make().
+  Result<ObjectFile> watch(int memory) const;
+  /// The file is held and watched no more.
+  void end(ObjectFile file) const noexcept;
+  /// The same, sooner or later, for a file that make() gave. Without memory of the heap.
+  void end_later(ObjectFile file) noexcept;
+
+  /// A thread attends from now on, or does no more: then nothing is kept.
+  void attend(bool attended) noexcept;
+  /// For that thread: gives back what is to end, and makes ahead what will be wanted.
+  void keep_house() noexcept;
+  /// What was made ahead is given back: nobody has asked for a while, or there is want of descriptors.
+  void shrink() noexcept;
+  /// keep_house() has something to do.
+  bool busy() const noexcept;
+  /// How many are ready.
+  std::size_t stock() const noexcept;
+
+ private:
+  static constexpr std::size_t kFirst = 4;
+
+  std::optional<ObjectFile> take(const char* name) RING3_REQUIRES(mutex_);
+  void call_for_attention() RING3_REQUIRES(mutex_);
+  std::optional<ObjectFile> next_ended();
+  const char* wanted();
+
+  const int inotify_;
+  const int attention_;
+  const std::size_t most_;
+  mutable Mutex mutex_;  // a leaf; files are made and closed without it
+  bool attended_ RING3_GUARDED_BY(mutex_) = false;
+  bool called_ RING3_GUARDED_BY(mutex_) = false;         // for attention, since keep_house()
+  bool missed_ RING3_GUARDED_BY(mutex_) = false;         // there was none ready, since keep_house()
+  const char* name_ RING3_GUARDED_BY(mutex_) = "";       // of those that are ready
+  std::size_t wanted_ RING3_GUARDED_BY(mutex_) = 0;
+  std::vector<ObjectFile> ready_ RING3_GUARDED_BY(mutex_);  // room for kMost each
+  std::vector<ObjectFile> ended_ RING3_GUARDED_BY(mutex_);
+};
+
+}  // namespace ring3::syscall
