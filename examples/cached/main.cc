@@ -2,8 +2,6 @@
 // struct_ops type of its own: `ring3 -H cached insmod lru.bpf.o` puts a module in charge.
 //
 // Two threads matter: the cache's own (epoll, requests, policies) and ring3's control thread (loads, swaps).
-#include <signal.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -15,6 +13,7 @@
 #include "cached_policy_btf.h"
 #include "ring3/runtime.h"
 #include "server.h"
+#include "support/daemon.h"
 
 namespace {
 
@@ -25,32 +24,11 @@ struct Options {
   std::string socket;
 };
 
-class StderrLog final : public ring3::Log {
- public:
-  void line(ring3::Severity, std::string_view module, std::string_view text) override {
-    std::fprintf(stderr, "cached: %.*s%s%.*s\n", static_cast<int>(module.size()), module.data(),
-                 module.empty() ? "" : ": ", static_cast<int>(text.size()), text.data());
-  }
-};
-
-/// Readable when the process is asked to end. Before any thread starts: threads inherit the mask.
-int stop_signals() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGINT);
-  sigaddset(&signals, SIGTERM);
-  sigprocmask(SIG_BLOCK, &signals, nullptr);
-  return signalfd(-1, &signals, SFD_CLOEXEC);
-}
-
-int fail(const std::string& why) {
-  std::fprintf(stderr, "cached: %s\n", why.c_str());
-  return 1;
-}
+int fail(const std::string& why) { return examples::fail("cached", why); }
 
 int serve(const Options& options) {
-  const int stop = stop_signals();
-  StderrLog log;
+  const int stop = examples::stop_signals();
+  examples::PrintedLog log(stderr, "cached");
   cached::Cache cache(options.capacity);
   auto created = ring3::Runtime::create({.name = options.name, .btf = cached_policy_btf, .log = &log});
   if (!created.ok()) return fail(std::string("no runtime: ") + ring3::errno_name(created.error()));

@@ -4,13 +4,13 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <mutex>
 #include <thread>
 
 #include "cache.h"
 #include "cached_policy_btf.h"
 #include "maps/allocated_type.h"
 #include "tests/integration/libbpf_door.h"
+#include "tests/support/log_lines.h"
 #include "trace.h"
 #include "uapi/bpf.h"
 
@@ -20,22 +20,6 @@ namespace {
 namespace uapi = ring3::uapi;
 
 #define POLICY(name) CACHED_POLICIES "/" name ".bpf.o"
-
-class Lines final : public ring3::Log {
- public:
-  void line(ring3::Severity, std::string_view, std::string_view text) override {
-    const std::lock_guard lock(mutex_);
-    text_.append(text).append("\n");
-  }
-  std::string text() {
-    const std::lock_guard lock(mutex_);
-    return text_;
-  }
-
- private:
-  std::mutex mutex_;
-  std::string text_;
-};
 
 class PoliciesTest : public ::testing::Test {
  protected:
@@ -79,7 +63,7 @@ class PoliciesTest : public ::testing::Test {
     return static_cast<double>(hits) / static_cast<double>(requests);
   }
 
-  Lines log_;
+  ring3::test::LogLines log_;
   Cache cache_{300};
   std::unique_ptr<ring3::Runtime> runtime_;
   std::unique_ptr<ring3::test::LibbpfDoor> door_;

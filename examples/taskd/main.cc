@@ -1,15 +1,13 @@
 // taskd: a task runner whose scheduler is a BPF module, with a load that never ends. Prints what it runs twice a second, and exit
 // records as schedulers go.
 #include <poll.h>
-#include <signal.h>
-#include <sys/signalfd.h>
-#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <string>
 
 #include "load.h"
+#include "support/daemon.h"
 
 namespace {
 
@@ -19,29 +17,7 @@ struct Options {
   std::uint32_t hogs = 2, pairs = 2, jobs = 8, step_us = 20;
 };
 
-class StdoutLog final : public ring3::Log {
- public:
-  void line(ring3::Severity, std::string_view module, std::string_view text) override {
-    std::printf("taskd: %.*s%s%.*s\n", static_cast<int>(module.size()), module.data(), module.empty() ? "" : ": ",
-                static_cast<int>(text.size()), text.data());
-    std::fflush(stdout);
-  }
-};
-
-/// Readable when the process is asked to end. Before any thread starts: threads inherit the mask.
-int stop_signals() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGINT);
-  sigaddset(&signals, SIGTERM);
-  sigprocmask(SIG_BLOCK, &signals, nullptr);
-  return signalfd(-1, &signals, SFD_CLOEXEC);
-}
-
-int fail(const std::string& why) {
-  std::fprintf(stderr, "taskd: %s\n", why.c_str());
-  return 1;
-}
+int fail(const std::string& why) { return examples::fail("taskd", why); }
 
 /// Who got how much of what the hogs had since the last line.
 void report(taskd::Runner& runner, const taskd::Load& load, std::array<std::uint64_t, 3>& before) {
@@ -60,8 +36,8 @@ void report(taskd::Runner& runner, const taskd::Load& load, std::array<std::uint
 }
 
 int serve(const Options& options) {
-  pollfd stop{.fd = stop_signals(), .events = POLLIN, .revents = 0};
-  StdoutLog log;
+  pollfd stop{.fd = examples::stop_signals(), .events = POLLIN, .revents = 0};
+  examples::PrintedLog log(stdout, "taskd");
   taskd::RunnerOptions runner_options = options.runner;
   runner_options.log = &log;
   auto created = taskd::Runner::create(runner_options);

@@ -3,13 +3,12 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <mutex>
-
 #include "load.h"
 #include "schedulers/wrong_ways.h"
 #include "taskd_btf.h"
 #include "taskd_exit.h"
 #include "tests/integration/libbpf_door.h"
+#include "tests/support/log_lines.h"
 #include "uapi/bpf.h"
 
 namespace taskd {
@@ -19,22 +18,6 @@ namespace uapi = ring3::uapi;
 using std::chrono::seconds;
 
 #define SCHEDULER(name) TASKD_SCHEDULERS "/" name ".bpf.o"
-
-class Lines final : public ring3::Log {
- public:
-  void line(ring3::Severity, std::string_view, std::string_view text) override {
-    const std::lock_guard lock(mutex_);
-    text_.append(text).append("\n");
-  }
-  std::string text() {
-    const std::lock_guard lock(mutex_);
-    return text_;
-  }
-
- private:
-  std::mutex mutex_;
-  std::string text_;
-};
 
 class HandClock final : public ring3::Clock {
  public:
@@ -124,7 +107,7 @@ class SchedulersTest : public ::testing::Test {
     }
   }
 
-  Lines log_;
+  ring3::test::LogLines log_;
   HandClock clock_;
   std::unique_ptr<Runner> runner_;
   std::unique_ptr<ring3::test::LibbpfDoor> door_;

@@ -164,6 +164,15 @@ class Maker final : public TameWriter {
     put(kJeqImm, 0, 0, 0, 0);
     if (advance == kMostFunctions && one_in(2)) put(kLoad4, number(), 0, 0, 0);
     lose_arguments(one_in(4) ? 1 : 0);
+    round(depth, top, drained);
+    iterator_argument(at, spilled);
+    call_host(bits ? HostFunction::kBitsDestroy : HostFunction::kNumDestroy);
+    lose_arguments(0);
+    --iterators_;
+  }
+
+  /// A body and the jump back to `top`; it may be left in the middle. What leaves the loop at `done` lands behind it.
+  void round(int depth, std::size_t top, std::size_t done) {
     body(depth);
     std::size_t left_early = 0;
     if (one_in(3)) {
@@ -171,12 +180,8 @@ class Maker final : public TameWriter {
       put(kJsgtImm, number(), 0, 0, immediate());
     }
     jump_back(top);
-    land(drained);
+    land(done);
     if (left_early != 0) land(left_early);
-    iterator_argument(at, spilled);
-    call_host(bits ? HostFunction::kBitsDestroy : HostFunction::kNumDestroy);
-    lose_arguments(0);
-    --iterators_;
   }
 
   /// 16 bytes that a function may write.
@@ -189,27 +194,28 @@ class Maker final : public TameWriter {
     stack_address(reg, at);
   }
 
+  /// A helper that takes a callback as its second argument.
+  void call_back(std::size_t callee, std::int32_t helper) {
+    name(callee, 2);
+    lend(3);
+    put(kMovImm, 4, 0, 0, 0);
+    call_helper(helper);
+    lose_arguments(one_in(2) ? 1 : 0);
+  }
+
   void loop_by_callback() {
     const std::size_t callee = function(Kind::kRound);
     if (callee == kMostFunctions) return block();
     if (one_in(3)) put(kMovReg, 1, number(), 0, 0);
     else put(kMovImm, 1, 0, 0, next() % 12);
-    name(callee, 2);
-    lend(3);
-    put(kMovImm, 4, 0, 0, 0);
-    call_helper(kLoopHelper);
-    lose_arguments(one_in(2) ? 1 : 0);
+    call_back(callee, kLoopHelper);
   }
 
   void each_element() {
     const std::size_t callee = function(Kind::kElement);
     if (callee == kMostFunctions) return block();
     map(1);
-    name(callee, 2);
-    lend(3);
-    put(kMovImm, 4, 0, 0, 0);
-    call_helper(kForEachHelper);
-    lose_arguments(one_in(2) ? 1 : 0);
+    call_back(callee, kForEachHelper);
   }
 
   void look_up() {
@@ -241,15 +247,7 @@ class Maker final : public TameWriter {
   void may_goto(int depth) {
     const std::size_t top = out_.size();
     put(kMayGoto, 0, 0, 0, 0);
-    body(depth);
-    std::size_t left_early = 0;
-    if (one_in(3)) {
-      left_early = out_.size();
-      put(kJsgtImm, number(), 0, 0, immediate());
-    }
-    jump_back(top);
-    land(top);
-    if (left_early != 0) land(left_early);
+    round(depth, top, top);
   }
 
   /// A number that bodies may change too.

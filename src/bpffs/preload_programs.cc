@@ -14,7 +14,7 @@ namespace {
 
 /// Where both programs keep things: r6 what is shown, r9 the seq_file.
 constexpr int kFormatAt = -64;     // of the stack
-constexpr int kArgumentsAt = -88;  // three of them at most
+constexpr int kArgumentsAt = -96;  // four of them at most
 
 /// bpf_seq_printf() of `format`, which is put on the stack, with arguments of so many bytes at kArgumentsAt.
 std::string print(std::string_view format, std::size_t argument_bytes) {
@@ -49,10 +49,13 @@ std::optional<std::string> maps_program(const btf::Btf& host_btf) {
   const btf::HostView map(host_btf, "bpf_map");
   const auto id = map.offset("id"), name = map.offset("name"), entries = map.offset("max_entries");
   if (!id || !name || !entries) return std::nullopt;
-  return walk_program(host_btf, "  id name             max_entries\n",
-                      fmt::format("r1 = *(u32 *)(r6 +{})\n", *id) + argument(0) +
-                          fmt::format("r1 = r6\nr1 += {}\n", *name) + argument(1) +
-                          fmt::format("r1 = *(u32 *)(r6 +{})\n", *entries) + argument(2) + print("%4u %-16s  %10u\n", 24));
+  std::string line = fmt::format("r1 = *(u32 *)(r6 +{})\n", *id) + argument(0) + fmt::format("r1 = r6\nr1 += {}\n", *name) + argument(1) +
+                     fmt::format("r1 = *(u32 *)(r6 +{})\n", *entries) + argument(2);
+  // Types of a host's own may not have it.
+  const btf::TypeId count = host_btf.find("bpf_map_sum_elem_count", btf::Kind::kFunc);
+  if (count == 0) return walk_program(host_btf, "  id name             max_entries\n", line + print("%4u %-16s  %10u\n", 24));
+  line += fmt::format("r1 = r6\ncall kernel-function#{}\nr1 = r0\n", count) + argument(3);
+  return walk_program(host_btf, "  id name             max_entries  cur_entries\n", line + print("%4u %-16s  %10u   %10lld\n", 32));
 }
 
 std::optional<std::string> programs_program(const btf::Btf& host_btf) {

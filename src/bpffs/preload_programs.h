@@ -17,7 +17,7 @@ struct PreloadedIterator {
   std::optional<std::string> (*text)(const btf::Btf& host_btf);
 };
 
-/// `  id name             max_entries`, and a line a map.
+/// `  id name             max_entries  cur_entries`, and a line a map; without the last where the host's types have no bpf_map_sum_elem_count().
 std::optional<std::string> maps_program(const btf::Btf& host_btf);
 /// `  id name             attached`, and a line a program.
 std::optional<std::string> programs_program(const btf::Btf& host_btf);

@@ -7,7 +7,17 @@
 #include <span>
 #include <string>
 
+namespace ring3::maps {
+class Map;
+}
+
 namespace ring3::exec {
+
+/// A map that an iterator program is shown, and the host's struct by which it is.
+struct ShownMap {
+  const void* as = nullptr;
+  const maps::Map* map = nullptr;
+};
 
 class SeqOutput {
  public:
@@ -32,6 +42,8 @@ class SeqOutput {
     used_ = size;
     overflowed_ = false;
   }
+
+  ShownMap shown;  // while the program runs that writes here
 
  private:
   std::string text_;

@@ -52,6 +52,7 @@ class ElementWalk final : public Walk {
     out[1] = value_ != nullptr ? reinterpret_cast<std::uintptr_t>(keys_[at_].data()) : 0;
     out[2] = reinterpret_cast<std::uintptr_t>(value_);
   }
+  const maps::Map* shown_map() const override { return map_.get(); }
 
  private:
   void* every_copy() {

@@ -88,6 +88,8 @@ class ObjectWalk : public Walk {
  protected:
   virtual void show(Object& object) = 0;
   virtual void* shown() = 0;
+  /// Null at the end.
+  const Object* held() const { return held_.get(); }
 
  private:
   ObjectTable& objects_;
@@ -101,6 +103,7 @@ class MapWalk final : public ObjectWalk {
   explicit MapWalk(const WalkWorld& world) : ObjectWalk(world.objects, ObjectKind::kMap), view_(world.btf, "bpf_map") {}
   void show(Object& object) override { fill_map(view_, static_cast<maps::Map&>(object)); }
   void* shown() override { return view_.data(); }
+  const maps::Map* shown_map() const override { return static_cast<const maps::Map*>(held()); }
 
  private:
   btf::HostView view_;

@@ -29,6 +29,8 @@ Result<void> Session::show(bool end) {
   std::uint64_t context[4] = {reinterpret_cast<std::uintptr_t>(meta_.data())};
   meta_.set("seq_num", number_);
   walk_->arguments(std::span(context).subspan(1, argument_count(target_)));
+  output_.shown = {};
+  if (const maps::Map* map = walk_->shown_map()) output_.shown = {reinterpret_cast<const void*>(context[1]), map};
   const std::uint64_t answer = program_->entry()->run(exec::RunArgs{.ctx = context, .seq = &output_});
   if (answer == 0 || end) return {};
   return answer == 1 ? Errno::kAgain : Errno::kInval;

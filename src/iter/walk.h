@@ -37,6 +37,8 @@ class Walk {
   virtual void step() = 0;
   /// What the program gets behind the meta data for the element held; zeros at the end.
   virtual void arguments(std::span<std::uint64_t> out) = 0;
+  /// The map that the first of them shows; null: it shows none.
+  virtual const maps::Map* shown_map() const { return nullptr; }
 };
 
 /// How many arguments() a target has.

@@ -140,6 +140,8 @@ class Map : public Object {
   std::uint64_t mappable_bytes() const { return mappable_bytes_; }
   /// The addresses at which this process has that memory mapped for the map itself (it may be only a part of them).
   std::span<const std::byte> host_view() const { return host_view_; }
+  /// What bpf_map_sum_elem_count() says: 0 of kinds that do not count.
+  std::uint64_t element_count() const { return ops_.control.element_count != nullptr ? ops_.control.element_count(*this) : 0; }
   /// Bytes this map occupies (fdinfo memlock).
   std::uint64_t memory_bytes() const;
 

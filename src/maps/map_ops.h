@@ -79,6 +79,8 @@ struct ControlOps {
   /// Bytes a client passes for one value; default value_size rounded as the kind wants.
   std::size_t (*value_bytes)(const Map&) = nullptr;
   std::uint64_t (*memory_bytes)(const Map&) = nullptr;
+  /// How many elements there are, of the kinds whose elements Linux counts (all hashes); of others it says 0.
+  std::uint64_t (*element_count)(const Map&) = nullptr;
   /// The last user reference went.
   void (*last_user_ref)(Map&) noexcept = nullptr;
   /// A descriptor of the map's memory for mmap (kind is mappable), else -1 in Map.

@@ -6,15 +6,16 @@ namespace {
 using S = KfuncSpecial;
 
 constexpr HiddenArgs kRows[] = {
-    // function          type node read-only
-    {S::kObjNew, 2, 0, 0},
-    {S::kObjDrop, 2, 0, 0},
-    {S::kPercpuObjNew, 2, 0, 0},
-    {S::kRefcountAcquire, 2, 0, 0},
-    {S::kListPush, 3, 4, 0},
-    {S::kRbtreeAdd, 4, 5, 0},
-    {S::kDynptrFromSkb, 0, 0, 4},
-    {S::kDynptrFromXdp, 0, 0, 4},
+    // function          type node read-only shown
+    {S::kObjNew, 2, 0, 0, 0},
+    {S::kObjDrop, 2, 0, 0, 0},
+    {S::kPercpuObjNew, 2, 0, 0, 0},
+    {S::kRefcountAcquire, 2, 0, 0, 0},
+    {S::kListPush, 3, 4, 0, 0},
+    {S::kRbtreeAdd, 4, 5, 0, 0},
+    {S::kDynptrFromSkb, 0, 0, 4, 0},
+    {S::kDynptrFromXdp, 0, 0, 4, 0},
+    {S::kMapStruct, 0, 0, 0, 2},
 };
 
 }  // namespace

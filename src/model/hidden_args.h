@@ -3,10 +3,10 @@
 //
 // The contract between the three rooms:
 //   verifier  sets, on the call's InsnFacts, what the row asks for: `object` (index into VerifiedProgram::objects) for
-//             type_reg, `node_off` for node_off_reg, `dynptr_read_only` for read_only_reg. All paths through a call agree
-//             on them, else the program is refused.
+//             type_reg, `node_off` for node_off_reg, `dynptr_read_only` for read_only_reg, `shown_map` for shown_reg. All
+//             paths through a call agree on them, else the program is refused (shown_map: judged and not run).
 //             bpf_obj_drop_impl alone may end objects of several types (ObjectType::any_of): an object knows its own.
-//   rewrite   puts them into the registers: a const maps::AllocatedType *, a byte offset, 0 or 1.
+//   rewrite   puts them into the registers: a const maps::AllocatedType *, a byte offset, 0 or 1 for the last two.
 //   exec      finds them there (exec/helpers/).
 //
 // Shapes at run time:
@@ -29,6 +29,7 @@ struct HiddenArgs {
   std::uint8_t type_reg;       // 0: none
   std::uint8_t node_off_reg;   // 0: none
   std::uint8_t read_only_reg;  // 0: none
+  std::uint8_t shown_reg;      // 0: none
 };
 
 /// Null: such a function takes none.

@@ -39,6 +39,7 @@ enum class KfuncSpecial : std::uint8_t {
   kIteratorsOnly,    // of tracing programs only iterators call it
   kIterCssTask,      // only LSM and iterator programs, or sleepable ones
   kSession,          // of probes that run before and after a function: only programs of such
+  kMapStruct,        // argument 1 is a map, also where an iterator shows it as the host's struct
   kArena,            // result and argument 2 are addresses in the arena of argument 1
 };
 

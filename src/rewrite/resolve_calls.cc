@@ -139,6 +139,7 @@ Result<void> call_own_function(Rewriting& r, std::uint32_t idx, const model::Kfu
   }
   if (hidden->node_off_reg != 0) load_small(sequence, hidden->node_off_reg, facts.node_off);
   if (hidden->read_only_reg != 0) load_small(sequence, hidden->read_only_reg, facts.dynptr_read_only ? 1 : 0);
+  if (hidden->shown_reg != 0) load_small(sequence, hidden->shown_reg, facts.shown_map ? 1 : 0);
   sequence.push_back(call);
   r.copy.replace(idx, sequence);
   return {};

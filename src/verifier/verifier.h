@@ -93,6 +93,7 @@ struct InsnFacts {
   bool percpu_object = false;                // bpf_this_cpu_ptr, bpf_per_cpu_ptr: argument 1 is a per-CPU object, not a variable
   const WeakType* weak = nullptr;            // bpf_kptr_xchg: the slot is a weak one
   bool dynptr_read_only = false;             // makes a dynptr of a packet that this program may not write
+  bool shown_map = false;                    // bpf_map_sum_elem_count: argument 1 is the struct by which an iterator shows the map
   bool needs_nospec = false;                 // a store later loads must not overtake
   ArithMask mask;
   std::uint8_t fastcall_pairs = 0;           // fast call: spills and fills around it that no longer matter to clients

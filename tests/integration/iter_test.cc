@@ -24,9 +24,13 @@ class Iter : public World {
            std::to_string(offset(type, member)) +
            ")\n*(u32 *)(r10 -4) = r2\nr1 = *(u64 *)(r6 +0)\nr2 = r10\nr2 += -4\nr3 = 4\ncall bpf_seq_write\nr0 = 0\nout:\nexit";
   }
-  long load(const std::string& target, const std::string& text) {
+  /// The end of a program that writes the low word of r8; the meta data in r6.
+  static constexpr const char* kWriteR8 =
+      "*(u32 *)(r10 -4) = r8\nr1 = *(u64 *)(r6 +0)\nr2 = r10\nr2 += -4\nr3 = 4\ncall bpf_seq_write\nr0 = 0\nout:\nexit";
+  /// maps: what map[name:m0] … stand for.
+  long load(const std::string& target, const std::string& text, std::vector<std::int32_t> maps = {}, std::uint32_t log_level = 4) {
     return bpf().load({.text = text, .member = uapi::BPF_TRACE_ITER, .prog_type = uapi::BPF_PROG_TYPE_TRACING,
-                       .attach_btf_id = function(target), .log_level = 4});
+                       .attach_btf_id = function(target), .log_level = log_level, .map_fds = std::move(maps)});
   }
   long link(long program, const void* scope = nullptr, std::uint32_t bytes = 0) {
     uapi::bpf_attr attr = BpfClient::zero();
@@ -73,6 +77,79 @@ TEST_F(Iter, MapsAreWalkedInOrderOfTheirIds) {
   EXPECT_EQ(walk("bpf_map", words("bpf_map", "max_entries")), (std::vector<std::uint32_t>{1, 2, 3}));
   bpf().close(b);
   EXPECT_EQ(walk("bpf_map", words("bpf_map", "max_entries")), (std::vector<std::uint32_t>{1, 3}));
+}
+
+/// bpf_map_sum_elem_count(): Linux counts the elements of hashes, of other maps it says 0.
+TEST_F(Iter, ElementsOfMapsAreCounted) {
+  const long hash = array(8, uapi::BPF_MAP_TYPE_HASH), lru = array(4, uapi::BPF_MAP_TYPE_LRU_HASH);
+  array(3);
+  uapi::bpf_attr attr = BpfClient::map_attr(uapi::BPF_MAP_TYPE_HASH, 4, 4, 8);
+  attr.map_flags = uapi::BPF_F_NO_PREALLOC;
+  const long on_demand = bpf().create(attr);
+  const std::string count = "r1 = r7\ncall bpf_map_sum_elem_count\nr8 = r0\n";
+  const std::string text = "r6 = *(u64 *)(r1 +0)\nr7 = *(u64 *)(r1 +8)\nr0 = 0\nif r7 == 0 goto out\n" + count + kWriteR8;
+  EXPECT_EQ(walk("bpf_map", text), (std::vector<std::uint32_t>{0, 0, 0, 0}));
+  std::uint32_t value = 0;
+  for (std::uint32_t key = 0; key < 6; ++key) {
+    if (key < 5) {
+      ASSERT_EQ(bpf().update(hash, &value, key), 0);
+      ASSERT_EQ(bpf().update(hash, &value, key), 0) << "the same key again is no other element";
+    }
+    ASSERT_EQ(bpf().update(lru, &value, key), 0);
+    ASSERT_EQ(bpf().update(on_demand, &value, key), 0);
+  }
+  ASSERT_EQ(bpf().erase(hash, 3), 0);
+  ASSERT_EQ(bpf().erase(on_demand, 0), 0);
+  EXPECT_EQ(walk("bpf_map", text), (std::vector<std::uint32_t>{4, 4, 0, 5}));
+  for (std::uint32_t key = 5; key < 9; ++key) ASSERT_EQ(bpf().update(hash, &value, key), 0);
+  EXPECT_EQ(bpf().update(hash, &value, 20), -E2BIG);
+  EXPECT_EQ(walk("bpf_map", text), (std::vector<std::uint32_t>{8, 4, 0, 5}));
+}
+
+/// A map that a program names is counted in every kind of program; in an iterator's, beside the map that is shown.
+TEST_F(Iter, ElementsOfAMapThatAProgramNamesAreCounted) {
+  const long hash = array(8, uapi::BPF_MAP_TYPE_PERCPU_HASH), own = array(8, uapi::BPF_MAP_TYPE_HASH), plain = array(3);
+  const std::int32_t maps[] = {static_cast<std::int32_t>(own), static_cast<std::int32_t>(plain)};
+  std::uint32_t value = 7;
+  for (std::uint32_t key = 0; key < 3; ++key) ASSERT_EQ(bpf().update(own, &value, key), 0);
+  std::vector<std::uint64_t> copies(static_cast<std::size_t>(::sysconf(_SC_NPROCESSORS_CONF)) + 64);
+  ASSERT_EQ(bpf().update(hash, copies.data(), 1), 0);
+  const std::string sum = "r1 = map[name:m0]\ncall bpf_map_sum_elem_count\nr6 = r0\nr1 = map[name:m1]\ncall bpf_map_sum_elem_count\nr0 <<= 8\nr0 |= r6\nexit";
+  for (const std::uint32_t type : {uapi::BPF_PROG_TYPE_SCHED_CLS, uapi::BPF_PROG_TYPE_XDP, uapi::BPF_PROG_TYPE_SOCKET_FILTER}) {
+    const long program = bpf().load({.text = sum, .prog_type = type, .map_fds = {std::begin(maps), std::end(maps)}});
+    ASSERT_GT(program, 0) << bpf().log();
+    EXPECT_EQ(bpf().run_on_packet(program), 3) << "arrays do not count";
+  }
+  const std::string both = std::string("r6 = *(u64 *)(r1 +0)\nr7 = *(u64 *)(r1 +8)\nr0 = 0\nif r7 == 0 goto out\nr1 = r7\ncall bpf_map_sum_elem_count\nr8 = r0\nr8 <<= 4\n"
+                           "r1 = map[name:m0]\ncall bpf_map_sum_elem_count\nr8 |= r0\n") + kWriteR8;
+  EXPECT_EQ(numbers(read_all(open(link(load("bpf_map", both, {maps[0]}))))), (std::vector<std::uint32_t>{0x13, 0x33, 0x03})) << bpf().log();
+}
+
+TEST_F(Iter, ElementsAreCountedOfTheMapThatIsShownAndOfNoOther) {
+  const long hash = array(8, uapi::BPF_MAP_TYPE_HASH);
+  const std::int32_t maps[] = {static_cast<std::int32_t>(hash)};
+  const std::string before = "r6 = *(u64 *)(r1 +0)\nr7 = *(u64 *)(r1 +8)\nr0 = 0\n", tested = before + "if r7 == 0 goto out\n",
+                    count = std::string("call bpf_map_sum_elem_count\nr8 = r0\n") + kWriteR8;
+  const struct {
+    std::string text;
+    long code;
+    const char* words;
+  } refused[] = {
+      {before + "r1 = r7\n" + count, -EACCES, "Possibly NULL pointer passed to trusted arg0"},
+      {tested + "r1 = 0\n" + count, -EACCES, "Possibly NULL pointer passed to trusted arg0"},
+      {tested + "r1 = r6\n" + count, -EINVAL,
+       "kernel function bpf_map_sum_elem_count args#0 expected pointer to STRUCT bpf_map but R1 has a pointer to STRUCT bpf_iter_meta"},
+      {tested + "r1 = r7\nr1 += 8\n" + count, -EINVAL, "kernel function bpf_map_sum_elem_count args#0 expected pointer to STRUCT bpf_map"},
+  };
+  for (const auto& row : refused) {
+    EXPECT_EQ(load("bpf_map", row.text, {}, 1), row.code) << row.text;
+    EXPECT_NE(bpf().log().find(row.words), std::string::npos) << bpf().log();
+  }
+  // One call for both would not know which of them it was given.
+  const std::string one_of_them = tested + "r1 = r7\nr2 = *(u32 *)(r7 +" + std::to_string(offset("bpf_map", "id")) +
+                                  ")\nif r2 == 77 goto other\ngoto count\nother:\nr1 = map[name:m0]\ncount:\n" + count;
+  EXPECT_EQ(load("bpf_map", one_of_them, {maps[0]}, 1), kENotSupp) << bpf().log();
+  EXPECT_NE(bpf().log().find("given as one of the host's structs is not provided by this host"), std::string::npos) << bpf().log();
 }
 
 TEST_F(Iter, ProgramsLinksAndTasksAreWalkedToo) {

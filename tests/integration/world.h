@@ -11,30 +11,13 @@
 #include <thread>
 #include <vector>
 
-#include "base/mutex.h"
 #include "btf/btf.h"
 #include "ring3/runtime.h"
 #include "test_host.h"
 #include "tests/integration/bpf_client.h"
+#include "tests/support/log_lines.h"
 
 namespace ring3::test {
-
-/// Keeps every line.
-class LogLines final : public Log {
- public:
-  void line(Severity, std::string_view, std::string_view text) override {
-    MutexLock lock(mutex_);
-    text_.append(text).append("\n");
-  }
-  std::string take() {
-    MutexLock lock(mutex_);
-    return std::exchange(text_, {});
-  }
-
- private:
-  Mutex mutex_;
-  std::string text_ RING3_GUARDED_BY(mutex_);
-};
 
 /// The host's side of calc_ops: one instance per name, callbacks counted, answers settable.
 class CalcHost final : public StructOpsHost {

@@ -9,17 +9,12 @@
 #include "sessions_btf.h"
 #include "sessions_host.h"
 #include "tests/integration/libbpf_door.h"
+#include "tests/support/log_lines.h"
 #include "uapi/bpf.h"
 
 namespace {
 
 namespace uapi = ring3::uapi;
-
-class Lines final : public ring3::Log {
- public:
-  void line(ring3::Severity, std::string_view, std::string_view text) override { text_ += std::string(text) + "\n"; }
-  std::string text_;
-};
 
 class KptrDoc : public testing::Test {
  protected:
@@ -49,14 +44,14 @@ class KptrDoc : public testing::Test {
     ASSERT_EQ(bpf(uapi::BPF_MAP_UPDATE_ELEM, attr), 0);
   }
 
-  Lines log_;
+  ring3::test::LogLines log_;
   std::unique_ptr<Sessions> sessions_;
   ring3::test::LibbpfDoor door_;
 };
 
 #define LOADED(object, file)                              \
   ring3::test::ObjectFile object(RING3_MODULE_DIR "/" file); \
-  ASSERT_EQ(object.load(), 0) << door_.take_text() << log_.text_
+  ASSERT_EQ(object.load(), 0) << door_.take_text() << log_.text()
 
 TEST_F(KptrDoc, AnOwnedSlotKeepsItsSession) {
   LOADED(object, "sessions.bpf.o");
@@ -133,7 +128,7 @@ TEST_F(KptrDoc, ThreadsAreCounted) {
 TEST_F(KptrDoc, ARingThroughStorageIsRefused) {
   ring3::test::ObjectFile object(RING3_MODULE_DIR "/ring.bpf.o");
   EXPECT_EQ(object.load(), -ELOOP);
-  const std::string said = door_.take_text() + log_.text_;
+  const std::string said = door_.take_text() + log_.text();
   EXPECT_NE(said.find("storage of struct session keeps struct session, which refers to struct session"), std::string::npos) << said;
 }
 

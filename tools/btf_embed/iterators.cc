@@ -49,6 +49,8 @@ class Iterators {
     target("bpf_map_elem", {{"map", map}, {"key", to_.add_ptr(btf::kVoid)}, {"value", to_.add_ptr(btf::kVoid)}});
     target("bpf_prog", {{"prog", prog}});
     target("bpf_link", {{"link", to_.add_ptr(link_struct(prog))}});
+    if (known("bpf_map_sum_elem_count", Kind::kFunc) == 0)
+      to_.add_func("bpf_map_sum_elem_count", to_.add_proto(s64_, {{"map", map}}), btf::Linkage::kGlobal);
     target("task", {{"task", to_.add_ptr(task_struct())}});
   }
 

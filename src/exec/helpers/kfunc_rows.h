@@ -18,6 +18,7 @@ KfuncRows task_kfuncs();
 KfuncRows dynptr_kfuncs();
 KfuncRows work_kfuncs();
 KfuncRows arena_kfuncs();
+KfuncRows map_kfuncs();
 
 inline std::uint64_t address_register(const void* p) { return reinterpret_cast<std::uint64_t>(p); }
 

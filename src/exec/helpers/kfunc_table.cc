@@ -6,7 +6,7 @@ namespace ring3::exec {
 
 rewrite::HelperFn find_own_kfunc(std::string_view name) noexcept {
   for (const KfuncRows rows : {object_kfuncs(), link_kfuncs(), section_kfuncs(), iterator_kfuncs(), task_kfuncs(), dynptr_kfuncs(),
-                               work_kfuncs(), arena_kfuncs()})
+                               work_kfuncs(), arena_kfuncs(), map_kfuncs()})
     for (const OwnKfunc& row : rows)
       if (row.name == name) return row.fn;
   return nullptr;

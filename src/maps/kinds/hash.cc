@@ -71,6 +71,7 @@ const MapOps hash_ops = {
                 .batch = BatchForms::kTaking,
                 .batch_part = hash_part,
                 .memory_bytes = hash_memory_bytes,
+                .element_count = hash_element_count,
                 .printable = true},
     .data = {.lookup = lookup,
              .key_of = hash_key_of,

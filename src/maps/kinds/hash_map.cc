@@ -300,6 +300,8 @@ Result<void> hash_part(Map& m, std::uint32_t cursor, std::uint32_t room, bool er
 
 std::uint64_t hash_memory_bytes(const Map& m) { return as_hash(m).bytes(); }
 
+std::uint64_t hash_element_count(const Map& m) { return as_hash(m).count(); }
+
 long hash_program_erase(Map& m, const void* key) noexcept { return as_hash(m).remove(key); }
 
 const void* hash_key_of(const Map& m, const void* value, std::uint32_t&) noexcept {

@@ -124,6 +124,7 @@ Result<void> hash_take(Map&, std::span<const std::byte> key, std::span<std::byte
 Result<void> hash_next_key(Map&, std::span<const std::byte> key, std::span<std::byte> next);
 Result<void> hash_part(Map&, std::uint32_t cursor, std::uint32_t room, bool erase, std::uint64_t flags, BatchEmit&);
 std::uint64_t hash_memory_bytes(const Map&);
+std::uint64_t hash_element_count(const Map&);
 long hash_program_erase(Map&, const void* key) noexcept;
 /// Of values inside the element.
 const void* hash_key_of(const Map&, const void* value, std::uint32_t& index) noexcept;

@@ -86,6 +86,7 @@ const MapOps hash_of_maps_ops = {
                 .batch = BatchForms::kTaking,
                 .batch_part = hash_part,
                 .memory_bytes = hash_memory_bytes,
+                .element_count = hash_element_count,
                 .missing = Errno::kNotSupp},
     .data = {.lookup = lookup},
     .codegen = {},

@@ -144,6 +144,46 @@ TEST_F(ObjectMapsTest, TemplateIsNotHeld) {
   EXPECT_EQ(m->spec().inner_spec->type, std::uint32_t{BPF_MAP_TYPE_HASH});
 }
 
+TEST_F(ObjectMapsTest, OnlyHashesCountTheirElements) {
+  fds.open[3] = make(host, spec(BPF_MAP_TYPE_ARRAY, 4, 8, 4)).value();
+  const struct {
+    std::uint32_t type, flags;
+    std::uint64_t count;
+  } rows[] = {
+      {BPF_MAP_TYPE_HASH, 0, 2},
+      {BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, 2},
+      {BPF_MAP_TYPE_PERCPU_HASH, 0, 2},
+      {BPF_MAP_TYPE_LRU_HASH, 0, 2},
+      {BPF_MAP_TYPE_LRU_HASH, BPF_F_NO_COMMON_LRU, 2},
+      {BPF_MAP_TYPE_LRU_PERCPU_HASH, 0, 2},
+      {BPF_MAP_TYPE_HASH_OF_MAPS, 0, 2},
+      {BPF_MAP_TYPE_ARRAY, 0, 0},
+      {BPF_MAP_TYPE_PERCPU_ARRAY, 0, 0},
+      {BPF_MAP_TYPE_ARRAY_OF_MAPS, 0, 0},
+  };
+  for (const auto& row : rows) {
+    const bool outer = row.type == BPF_MAP_TYPE_HASH_OF_MAPS || row.type == BPF_MAP_TYPE_ARRAY_OF_MAPS;
+    auto s = spec(row.type, 4, outer ? 4 : 8, 8, row.flags);
+    if (outer) s.inner = make(host, spec(BPF_MAP_TYPE_ARRAY, 4, 8, 4)).value();
+    auto m = make(host, s).value();
+    const std::vector<std::uint64_t> value(m->value_bytes() / 8 + 1);
+    for (const std::uint32_t key : {1u, 2u, 1u}) {
+      const auto stored = std::as_bytes(std::span(value)).first(m->value_bytes());
+      ASSERT_EQ(outer ? put(*m, key, 3) : code(update_elem(*m, bytes(key), stored, 0, fds)), 0);
+    }
+    EXPECT_EQ(m->element_count(), row.count) << row.type;
+    if (row.count != 0) {
+      EXPECT_EQ(erase(*m, std::uint32_t{2}), 0);
+    }
+    EXPECT_EQ(m->element_count(), row.count / 2) << row.type;
+  }
+  // A trie knows how many nodes it has, and on Linux tells nobody.
+  auto trie = make(host, spec(BPF_MAP_TYPE_LPM_TRIE, 8, 8, 8, BPF_F_NO_PREALLOC)).value();
+  const std::uint64_t prefix = 0, value = 1;
+  EXPECT_EQ(update(*trie, prefix, value), 0);
+  EXPECT_EQ(trie->element_count(), 0u);
+}
+
 TEST_F(ObjectMapsTest, OuterMapsGiveTheMapToProgramsAndIdsToClients) {
   for (std::uint32_t type : {std::uint32_t{BPF_MAP_TYPE_ARRAY_OF_MAPS}, std::uint32_t{BPF_MAP_TYPE_HASH_OF_MAPS}}) {
     auto inner = make(host, spec(BPF_MAP_TYPE_HASH, 4, 8, 4)).value();

@@ -48,6 +48,7 @@ const MapOps percpu_hash_ops = {
                 .batch_part = hash_part,
                 .value_bytes = percpu_value_bytes,
                 .memory_bytes = hash_memory_bytes,
+                .element_count = hash_element_count,
                 .printable = true},
     .data = {.lookup = lookup,
              .lookup_percpu = lookup_percpu,

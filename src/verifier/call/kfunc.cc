@@ -39,7 +39,7 @@ bool is_modelled(KfuncSpecial special) {
     case KfuncSpecial::kDynptrClone: case KfuncSpecial::kThrow: case KfuncSpecial::kWqInit: case KfuncSpecial::kWqSetCallback:
     case KfuncSpecial::kRdonlyCast: case KfuncSpecial::kCastToKernCtx:
       return true;
-    case KfuncSpecial::kArena: case KfuncSpecial::kSession: case KfuncSpecial::kNone: return true;
+    case KfuncSpecial::kArena: case KfuncSpecial::kSession: case KfuncSpecial::kMapStruct: case KfuncSpecial::kNone: return true;
     default: return false;
   }
 }
@@ -131,6 +131,18 @@ std::string_view stands_for(const RegState& reg) {
   }
 }
 
+/// One of Linux's own functions here takes a map itself, and the struct by which an iterator shows one. The two are different memory, so
+/// that a call is told which it gets (InsnFacts::shown_map), and is not run where paths disagree. In an iterator program any struct of
+/// that type will do that is trusted and nobody's own: exec/ takes none but the one that is shown (exec/helpers/map_count.cc).
+bool takes_map(Step& step, const KfuncCall& call, const RegState& reg) {
+  if (call.special != KfuncSpecial::kMapStruct || !call.kfunc.with_run) return false;
+  const bool shown = reg.kind == RegKind::kHostStruct;
+  if (shown && ((step.prog.view() & model::kViewTraceIter) == 0 || reg.flags != model::kTrusted || reg.ref_obj_id != 0 || reg.off != 0))
+    return false;
+  if (step.first_note(Step::kFactMap)) step.facts().shown_map = shown;
+  return step.facts().shown_map == shown;
+}
+
 /// A socket or a map given as the host's struct of it. No host has them in that shape.
 Result<void> check_stand_in(Step& step, unsigned i, const KfuncArg& arg, const KfuncCall& call) {
   const RegState& reg = step.reg(i + 1);
@@ -141,7 +153,7 @@ Result<void> check_stand_in(Step& step, unsigned i, const KfuncArg& arg, const K
   const bool exact = call.has(model::kKfuncRelease) && reg.ref_obj_id != 0;
   if (have == 0 || !struct_holds(step.prog, *host, have, 0, *call.kfunc.btf, arg.type, exact))
     return step.diag.refuse(Rule::kKfuncArgType, {call.proto.name, i, "STRUCT", call.kfunc.btf->type(arg.type)->name, i + 1, "STRUCT", name});
-  step.out.not_runnable = "a socket or a map given as one of the host's structs";
+  if (!takes_map(step, call, reg)) step.out.not_runnable = "a socket or a map given as one of the host's structs";
   return {};
 }
 
@@ -177,6 +189,7 @@ Result<void> check_struct_arg(Step& step, unsigned i, const KfuncArg& arg, const
   const bool exact = release || is_nocast_alias(have, wanted.name);
   if (!struct_holds(step.prog, *step.prog.btfs[reg.btf], reg.btf_type, reg.off, *call.kfunc.btf, arg.type, exact))
     return step.diag.refuse(Rule::kKfuncArgType, {call.proto.name, i, "STRUCT", wanted.name, regno, "STRUCT", have});
+  if (call.special == KfuncSpecial::kMapStruct && !takes_map(step, call, reg)) step.out.not_runnable = "a map given as one of the host's structs";
   return {};
 }
 

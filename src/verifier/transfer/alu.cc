@@ -34,6 +34,17 @@ Result<void> copy_whole(Step& step, RegState& dst, RegState& src) {
   return {};
 }
 
+/// dst = what the instruction makes of the number in src. same: it makes the same number of it, so that what is learnt of one is known of both.
+void copy_number(Step& step, RegState& dst, RegState& src, bool same) {
+  if (same) link_before_copy(step, src);
+  const RegState from = src;
+  set_scalar(dst, alu(step.insn(), from.val, from.val));
+  if (!same) return;
+  dst.id = from.id;
+  dst.delta = from.delta;
+  dst.delta_linked = from.delta_linked;
+}
+
 /// dst = low half of src.
 Result<void> copy_low(Step& step, RegState& dst, RegState& src) {
   const isa::Insn& insn = step.insn();
@@ -43,15 +54,7 @@ Result<void> copy_low(Step& step, RegState& dst, RegState& src) {
     return {};
   }
   // Equal to the source only when that has no upper half.
-  const bool same = umax(src) <= UINT32_MAX;
-  if (same) link_before_copy(step, src);
-  const RegState from = src;
-  set_scalar(dst, alu(insn, from.val, from.val));
-  if (same) {
-    dst.id = from.id;
-    dst.delta = from.delta;
-    dst.delta_linked = from.delta_linked;
-  }
+  copy_number(step, dst, src, umax(src) <= UINT32_MAX);
   return {};
 }
 
@@ -64,15 +67,7 @@ Result<void> copy_sign_extended(Step& step, RegState& dst, RegState& src) {
     set_scalar(dst, alu(insn, Scalar64::unknown(), Scalar64::unknown()));
     return {};
   }
-  const bool same = insn.bits == 64 && umax(src) < (std::uint64_t{1} << (insn.size * 8 - 1));
-  if (same) link_before_copy(step, src);
-  const RegState from = src;
-  set_scalar(dst, alu(insn, from.val, from.val));
-  if (same) {
-    dst.id = from.id;
-    dst.delta = from.delta;
-    dst.delta_linked = from.delta_linked;
-  }
+  copy_number(step, dst, src, insn.bits == 64 && umax(src) < (std::uint64_t{1} << (insn.size * 8 - 1)));
   return {};
 }
 

@@ -8,14 +8,7 @@
 #include <string.h>
 
 #include "features.skel.h"
-
-#define EXPECT(condition)                                                               \
-  do {                                                                                  \
-    if (!(condition)) {                                                                 \
-      fprintf(stderr, "%s:%d: %s (errno %d)\n", __FILE__, __LINE__, #condition, errno); \
-      exit(1);                                                                          \
-    }                                                                                   \
-  } while (0)
+#include "../../support/client_expect.h"
 
 static unsigned samples;
 static void on_sample(void *context, int cpu, void *data, __u32 size) {

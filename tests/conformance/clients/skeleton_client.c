@@ -8,14 +8,7 @@
 #include <bpf/libbpf.h>
 
 #include "counter.skel.h"
-
-#define EXPECT(condition)                                                               \
-  do {                                                                                  \
-    if (!(condition)) {                                                                 \
-      fprintf(stderr, "%s:%d: %s (errno %d)\n", __FILE__, __LINE__, #condition, errno); \
-      exit(1);                                                                          \
-    }                                                                                   \
-  } while (0)
+#include "../../support/client_expect.h"
 
 struct record {
   unsigned length, count;

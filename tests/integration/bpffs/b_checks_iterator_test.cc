@@ -77,7 +77,7 @@ TEST_F(MountedIterator, B_26_PreloadedTablesArePinnedIterators) {
   ASSERT_GE(stream, 0);
   array();
   const std::string text = bpffs_.cat("maps.debug");
-  EXPECT_EQ(text.rfind("  id name             max_entries\n", 0), 0u) << text;
+  EXPECT_EQ(text.rfind("  id name             max_entries  cur_entries\n", 0), 0u) << text;
   EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 2) << text;
   ::close(static_cast<int>(stream));
 }

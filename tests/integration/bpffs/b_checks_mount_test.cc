@@ -200,8 +200,18 @@ TEST_F(Mount, B_26_TheTablesOfMapsAndPrograms) {
   ASSERT_GE(map, 0);
   EXPECT_EQ(bpffs_.find("maps.debug")->mode, S_IFREG | 0400u);
   const std::string table = bpffs_.cat("maps.debug");
-  EXPECT_EQ(table.rfind("  id name             max_entries\n", 0), 0u) << table;
-  EXPECT_NE(table.find(" counters                  77\n"), std::string::npos) << table;
+  EXPECT_EQ(table.rfind("  id name             max_entries  cur_entries\n", 0), 0u) << table;
+  EXPECT_NE(table.find(" counters                  77            0\n"), std::string::npos) << table;
+  // Linux counts the elements of hashes.
+  attr = BpfClient::map_attr(uapi::BPF_MAP_TYPE_HASH, 4, 8, 77);
+  std::strcpy(attr.map_name, "sessions");
+  const long hash = bpf().create(attr);
+  for (std::uint32_t key = 0; key < 5; ++key) {
+    const std::uint64_t value = key;
+    ASSERT_EQ(bpf().update(hash, &value, key), 0);
+  }
+  const std::string counted = bpffs_.cat("maps.debug");
+  EXPECT_NE(counted.find(" sessions                  77            5\n"), std::string::npos) << counted;
   const std::string programs = bpffs_.cat("progs.debug");
   EXPECT_EQ(programs.rfind("  id name             attached\n", 0), 0u) << programs;
   EXPECT_NE(programs.find(" dump_bpf_map     bpf_iter_bpf_map\n"), std::string::npos) << programs;

@@ -9,14 +9,7 @@
 #include <unistd.h>
 
 #include "light.lskel.h"
-
-#define EXPECT(condition)                                                               \
-  do {                                                                                  \
-    if (!(condition)) {                                                                 \
-      fprintf(stderr, "%s:%d: %s (errno %d)\n", __FILE__, __LINE__, #condition, errno); \
-      exit(1);                                                                          \
-    }                                                                                   \
-  } while (0)
+#include "../../support/client_expect.h"
 
 enum { kLastFd = 64, kInfoBytes = sizeof(struct bpf_map_info) };
 

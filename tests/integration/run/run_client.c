@@ -31,14 +31,7 @@
 
 #include "attr_calls.h"
 #include "stuck_file.h"
-
-#define EXPECT(condition)                                                                  \
-  do {                                                                                     \
-    if (!(condition)) {                                                                    \
-      fprintf(stderr, "%s:%d: %s (errno %d)\n", __FILE__, __LINE__, #condition, errno);    \
-      exit(1);                                                                             \
-    }                                                                                      \
-  } while (0)
+#include "../../support/client_expect.h"
 
 /* A signal whose handler does not restart calls may end one before anybody has heard of it: it has had no effect then. */
 static long bpf(int command, union bpf_attr *attr, unsigned size) {

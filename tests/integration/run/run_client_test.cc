@@ -6,17 +6,10 @@
 namespace ring3::test {
 namespace {
 
-/// Each mode of run_client.c with a runtime of the command's own, and on a host.
 class RunClient : public RunWorld {
  protected:
-  void works(const std::vector<std::string>& words) {
-    const Outcome own = alone(client(words));
-    EXPECT_EQ(own.code, 0) << own;
-    const std::size_t before = live();
-    const Outcome hosts = on_host(client(words));
-    EXPECT_EQ(hosts.code, 0) << hosts;
-    EXPECT_TRUE(settles_at(before)) << leaks();
-  }
+  /// A mode of run_client.c.
+  void works(const std::vector<std::string>& words) { works_everywhere(client(words)); }
 };
 
 TEST_F(RunClient, MapCommandsAnswerAsLinux) { works({"map"}); }

@@ -39,7 +39,7 @@ TEST_F(RunPins, B_25_TheTableOfMountsAndStatfs) {
 TEST_F(RunPins, B_26_PreloadedIterators) {
   const Outcome tables = alone({"cat", "/sys/fs/bpf/maps.debug", "/sys/fs/bpf/progs.debug"});
   EXPECT_EQ(tables.code, 0) << tables;
-  EXPECT_TRUE(tables.says("  id name             max_entries\n")) << tables;
+  EXPECT_TRUE(tables.says("  id name             max_entries  cur_entries\n")) << tables;
   EXPECT_TRUE(tables.says("  id name             attached\n")) << tables;
   EXPECT_TRUE(tables.says(" dump_bpf_map     bpf_iter_bpf_map\n")) << tables;
   EXPECT_NE(alone({"sh", "-c", "echo x > /sys/fs/bpf/maps.debug"}).code, 0);

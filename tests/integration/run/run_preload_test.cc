@@ -15,12 +15,7 @@ class RunPreload : public RunWorld {
   }
   void works(std::vector<std::string> words) {
     words.insert(words.begin(), RING3_RUN_CLIENT "_dynamic");
-    const Outcome own = alone(words, {"--preload"});
-    EXPECT_EQ(own.code, 0) << own;
-    const std::size_t before = live();
-    const Outcome hosts = on_host(words, {"--preload"});
-    EXPECT_EQ(hosts.code, 0) << hosts;
-    EXPECT_TRUE(settles_at(before)) << leaks();
+    works_everywhere(words, {"--preload"});
   }
 };
 

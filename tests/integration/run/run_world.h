@@ -30,6 +30,15 @@ class RunWorld : public CliWorld {
   Outcome alone(std::vector<std::string> command, std::vector<std::string> options = {}) {
     return start_alone(std::move(command), std::move(options))->wait();
   }
+  /// With a runtime of its own, and on the host, where it leaves nothing behind.
+  void works_everywhere(const std::vector<std::string>& command, const std::vector<std::string>& options = {}) {
+    const Outcome own = alone(command, options);
+    EXPECT_EQ(own.code, 0) << own;
+    const std::size_t before = live();
+    const Outcome hosts = on_host(command, options);
+    EXPECT_EQ(hosts.code, 0) << hosts;
+    EXPECT_TRUE(settles_at(before)) << leaks();
+  }
   static std::vector<std::string> client(std::vector<std::string> words) {
     words.insert(words.begin(), RING3_RUN_CLIENT);
     return words;
