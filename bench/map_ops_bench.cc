@@ -2,7 +2,7 @@
 // (bench/support/map_loops.h), its own cost subtracted. A third side, where there is one, is the usual container of the language,
 // without any concurrency. What two threads do to each other is for map_threads_bench.
 //
-//   map_ops_bench [--rounds N] [--json FILE]
+//   map_ops_bench [--rounds N] [--json FILE] [NAME…]        NAME: cases whose name holds it
 //
 // Rounds are interleaved, figures are medians over rounds; `ratio` is here / kernel of the same run.
 #include <algorithm>
@@ -56,6 +56,12 @@ const Case kCases[] = {
     {{"lru_hash/update/1k", BPF_MAP_TYPE_LRU_HASH, 8, 8, 1024, 0, MapOp::kUpdate}, false},
     {{"lru_hash/insert+delete/1k", BPF_MAP_TYPE_LRU_HASH, 8, 8, 1024, 0, MapOp::kInsertDelete}, false},
     {{"lpm_trie/lookup/1k", BPF_MAP_TYPE_LPM_TRIE, 8, 8, 1024, kNoPrealloc, MapOp::kLookup}, false},
+    {{"lpm_trie/lookup/64k", BPF_MAP_TYPE_LPM_TRIE, 8, 8, 65536, kNoPrealloc, MapOp::kLookup}, false},
+    {{"lpm_trie/lookup/1k/key_20", BPF_MAP_TYPE_LPM_TRIE, 20, 8, 1024, kNoPrealloc, MapOp::kLookup}, false},
+    {{"lpm_trie/lookup/64k/key_20", BPF_MAP_TYPE_LPM_TRIE, 20, 8, 65536, kNoPrealloc, MapOp::kLookup}, false},
+    {{"lpm_trie/update/1k", BPF_MAP_TYPE_LPM_TRIE, 8, 8, 1024, kNoPrealloc, MapOp::kUpdate}, false},
+    {{"lpm_trie/update/64k/key_20", BPF_MAP_TYPE_LPM_TRIE, 20, 8, 65536, kNoPrealloc, MapOp::kUpdate}, false},
+    {{"lpm_trie/insert+delete/1k", BPF_MAP_TYPE_LPM_TRIE, 8, 8, 1024, kNoPrealloc, MapOp::kInsertDelete}, false},
     {{"queue/push+pop", BPF_MAP_TYPE_QUEUE, 0, 8, 1024, 0, MapOp::kPushPop}, false},
     {{"ringbuf/reserve+submit/8", BPF_MAP_TYPE_RINGBUF, 0, 0, 1 << 20, 0, MapOp::kRing}, false},
 };
@@ -67,14 +73,14 @@ class Peer {
   explicit Peer(const Case& c) : c_(c) {
     array_.resize(c.entries);
     if (c.op != MapOp::kInsertDelete && c.type != BPF_MAP_TYPE_ARRAY)
-      for (std::uint32_t i = 0; i < c.entries; ++i) hash_[map_key(c, i << 8)] = i;
+      for (std::uint32_t i = 0; i < c.entries; ++i) hash_[map_key(c, i << 8).words[0]] = i;
     hash_.reserve(c.entries);
   }
   double run(std::uint32_t repeats) {
     std::uint32_t state = 1;
     const double start = thread_ns();
     for (std::uint32_t r = 0; r < repeats; ++r)
-      for (std::uint32_t i = 0; i < kMapOps; ++i) step(map_key(c_, next_number(state)));
+      for (std::uint32_t i = 0; i < kMapOps; ++i) step(map_key(c_, next_number(state)).words[0]);
     return (thread_ns() - start) / kMapOps / repeats;
   }
 
@@ -137,12 +143,16 @@ void report(const Case& c, const Figures& f, bench::Records& records) {
 int main(int argc, char** argv) {
   using namespace ring3;
   bench::CommonOptions options;
+  std::vector<std::string> names;
   CLI::App app("Time of a map operation in a program, against the machine's kernel and the language's container");
   add_common_options(app, options);
+  app.add_option("name", names, "only cases whose name holds one of these");
   CLI11_PARSE(app, argc, argv);
   bench::Records records;
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
   fmt::print("{:<36} {:>9} {:>9} {:>7} {:>9}\n", "ns per operation", "here", "kernel", "ratio", "std");
-  for (const Case& c : kCases) report(c, measure(c, options.rounds), records);
+  for (const Case& c : kCases)
+    if (names.empty() || std::any_of(names.begin(), names.end(), [&](const std::string& n) { return std::string(c.name).find(n) != std::string::npos; }))
+      report(c, measure(c, options.rounds), records);
   return records.write(options.json) ? 0 : 1;
 }

@@ -55,6 +55,8 @@ const MapCase kCases[] = {
     {"lpm_trie/lookup/1k", BPF_MAP_TYPE_LPM_TRIE, 8, 8, 1024, kNoPrealloc, MapOp::kLookup},
     {"lpm_trie/update/1k", BPF_MAP_TYPE_LPM_TRIE, 8, 8, 1024, kNoPrealloc, MapOp::kUpdate},
     {"lpm_trie/insert+delete/1k", BPF_MAP_TYPE_LPM_TRIE, 8, 8, 1024, kNoPrealloc, MapOp::kInsertDelete},
+    {"lpm_trie/lookup/64k/key_20", BPF_MAP_TYPE_LPM_TRIE, 20, 8, 65536, kNoPrealloc, MapOp::kLookup},
+    {"lpm_trie/update/64k/key_20", BPF_MAP_TYPE_LPM_TRIE, 20, 8, 65536, kNoPrealloc, MapOp::kUpdate},
     {"queue/push+pop", BPF_MAP_TYPE_QUEUE, 0, 8, 1024, 0, MapOp::kPushPop},
     {"stack/push+pop", BPF_MAP_TYPE_STACK, 0, 8, 1024, 0, MapOp::kPushPop},
     {"ringbuf/reserve+submit/8", BPF_MAP_TYPE_RINGBUF, 0, 0, 1 << 21, 0, MapOp::kRing},

@@ -25,6 +25,9 @@ constexpr std::uint32_t kAbsent = 1u << 20;  // added to keys that are not in th
 
 long kernel_bpf(int cmd, bpf_attr& attr) { return syscall(SYS_bpf, cmd, &attr, sizeof attr); }
 
+constexpr std::uint32_t kNetwork = 0xb80d0120;  // 2001:db8::/32, as it lies in memory
+
+bool has_address(const MapCase& c) { return c.type == BPF_MAP_TYPE_LPM_TRIE && c.key_bytes == 20; }
 bool fills(const MapCase& c) { return c.op == MapOp::kLookup || c.op == MapOp::kUpdate; }
 
 class MapSymbol final : public isa::Symbols {
@@ -39,15 +42,21 @@ class MapSymbol final : public isa::Symbols {
   const int fd_;
 };
 
-/// The loop of MapLoop::run as a program; r6 counts, r7 is the number, the key is at fp-8, the value at fp-16. Each run
+/// The loop of MapLoop::run as a program; r6 counts, r7 is the number, the key is at fp-24, the value at fp-32. Each run
 /// starts with a random number, so that all keys of a map are asked for.
 std::string program_text(const MapCase& c) {
   std::string text = "call 7\nw7 = w0\nr6 = 256\nloop:\nw7 *= 1664525\nw7 += 1013904223\nw8 = w7\nw8 >>= 8\n";
   text += "w8 &= " + std::to_string(c.op == MapOp::kInsertNew ? kNewKeys : c.entries - 1) + "\n";
   if (c.op == MapOp::kInsertDelete) text += "r8 |= " + std::to_string(kAbsent) + "\n";
-  if (c.type == BPF_MAP_TYPE_LPM_TRIE) text += "r8 = be32 r8\nr8 <<= 32\nr8 |= 32\n";
-  text += "*(u64 *)(r10 -8) = r8\n*(u64 *)(r10 -16) = r8\n";
-  const std::string map = "r1 = map[name:m]\n", key = "r2 = r10\nr2 += -8\n", value = "r3 = r10\nr3 += -16\nr4 = 0\n";
+  if (c.type == BPF_MAP_TYPE_LPM_TRIE) text += "r8 = be32 r8\n";
+  if (has_address(c)) {
+    text += "r9 = " + std::to_string(kNetwork) + "\nr9 <<= 32\nr9 |= 128\n*(u64 *)(r10 -24) = r9\n*(u64 *)(r10 -16) = r8\n*(u64 *)(r10 -8) = 0\n";
+  } else {
+    if (c.type == BPF_MAP_TYPE_LPM_TRIE) text += "r8 <<= 32\nr8 |= 32\n";
+    text += "*(u64 *)(r10 -24) = r8\n";
+  }
+  text += "*(u64 *)(r10 -32) = r8\n";
+  const std::string map = "r1 = map[name:m]\n", key = "r2 = r10\nr2 += -24\n", value = "r3 = r10\nr3 += -32\nr4 = 0\n";
   switch (c.op) {
     case MapOp::kNothing: break;
     case MapOp::kLookup: text += map + key + "call 1\n"; break;
@@ -55,7 +64,7 @@ std::string program_text(const MapCase& c) {
     case MapOp::kInsertNew: text += map + key + value + "call 2\n"; break;
     case MapOp::kInsertDelete: text += map + key + value + "call 2\n" + map + key + "call 3\n"; break;
     case MapOp::kPushPop:
-      text += map + "r2 = r10\nr2 += -16\nr3 = 0\ncall 87\n" + map + "r2 = r10\nr2 += -16\ncall 88\n";
+      text += map + "r2 = r10\nr2 += -32\nr3 = 0\ncall 87\n" + map + "r2 = r10\nr2 += -32\ncall 88\n";
       break;
     case MapOp::kRing:
       text += map + "r2 = 8\nr3 = 0\ncall 131\nif r0 == 0 goto full\n*(u64 *)(r0 +0) = r8\nr1 = r0\nr2 = 1\ncall 132\nfull:\n";
@@ -66,11 +75,13 @@ std::string program_text(const MapCase& c) {
 
 }  // namespace
 
-std::uint64_t map_key(const MapCase& c, std::uint32_t number) {
+MapKey map_key(const MapCase& c, std::uint32_t number) {
   std::uint32_t n = (number >> 8) & (c.op == MapOp::kInsertNew ? kNewKeys : c.entries - 1);
   if (c.op == MapOp::kInsertDelete) n |= kAbsent;
-  if (c.type == BPF_MAP_TYPE_LPM_TRIE) return 32 | (std::uint64_t{__builtin_bswap32(n)} << 32);
-  return n;
+  if (c.type != BPF_MAP_TYPE_LPM_TRIE) return {{n}};
+  const std::uint64_t end = __builtin_bswap32(n);
+  if (has_address(c)) return {{128 | std::uint64_t{kNetwork} << 32, end}};
+  return {{32 | end << 32}};
 }
 
 // Here.
@@ -79,7 +90,8 @@ MapLoop::MapLoop(const MapCase& c)
     : c_(c),
       map_(maps::testing::make(host_, maps::testing::spec(c.type, c.key_bytes, c.value_bytes, c.entries, c.flags)).value()) {
   for (std::uint32_t i = 0; fills(c) && i < c.entries; ++i) {
-    const std::uint64_t key = map_key(c, i << 8), value = i;
+    const MapKey key = map_key(c, i << 8);
+    const std::uint64_t value = i;
     map_->ops().data.update(*map_, &key, &value, 0);
   }
   if (c.op != MapOp::kRing) return;
@@ -106,8 +118,8 @@ double MapLoop::run(std::uint32_t repeats, std::uint32_t seed, std::uint32_t cpu
   return (thread_ns() - start) / kMapOps / repeats;
 }
 
-void MapLoop::step(const maps::DataOps& ops, std::uint64_t key) {
-  std::uint64_t value = key;
+void MapLoop::step(const maps::DataOps& ops, const MapKey& key) {
+  std::uint64_t value = key.words[0];
   asm volatile("" : : "r"(&key), "r"(&value) : "memory");
   switch (c_.op) {
     case MapOp::kNothing: break;
@@ -148,7 +160,7 @@ KernelMapLoop::KernelMapLoop(const MapCase& c) : c_(c) {
   map_ = static_cast<int>(kernel_bpf(BPF_MAP_CREATE, attr));
   if (map_ < 0) return;
   for (std::uint32_t i = 0; fills(c) && i < c.entries; ++i) {
-    const std::uint64_t key = map_key(c, i << 8);
+    const MapKey key = map_key(c, i << 8);
     static std::uint64_t values[1024];  // room for every CPU's
     bpf_attr put{};
     put.map_fd = static_cast<std::uint32_t>(map_);

@@ -32,8 +32,13 @@ struct MapCase {
 
 /// The next of a linear congruence.
 inline std::uint32_t next_number(std::uint32_t& state) { return state = state * 1664525 + 1013904223; }
-/// The key of a number, scattered over the map's keys (`entries` is a power of two). LPM tries: a /32 prefix.
-std::uint64_t map_key(const MapCase& c, std::uint32_t number);
+/// A key's bytes; those behind key_bytes are zero.
+struct MapKey {
+  std::uint64_t words[3];
+};
+/// The key of a number, scattered over the map's keys (`entries` is a power of two). LPM tries: of 8 bytes, a /32 prefix that ends in
+/// the number; of 20, a /128 whose first 64 bits do, as hosts in so many subnets.
+MapKey map_key(const MapCase& c, std::uint32_t number);
 
 /// Here.
 class MapLoop {
@@ -47,7 +52,7 @@ class MapLoop {
   double run(std::uint32_t repeats, std::uint32_t seed = 1, std::uint32_t cpu = 0);
 
  private:
-  void step(const maps::DataOps& ops, std::uint64_t key);
+  void step(const maps::DataOps& ops, const MapKey& key);
   void drain();
 
   const MapCase& c_;

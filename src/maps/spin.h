@@ -1,6 +1,8 @@
 // What locks that sleep in futex(2) after a short spin have in common.
 #pragma once
 
+#include <cstdint>
+
 namespace ring3::maps {
 
 inline constexpr int kSpins = 64;
@@ -12,6 +14,16 @@ inline void pause_cpu() noexcept {
   __builtin_ia32_pause();
 #elif defined(__aarch64__)
   asm volatile("yield" ::: "memory");
+#endif
+}
+
+/// About a quarter of a microsecond, whatever a pause is on this processor (7 to 60 ns).
+inline void pause_a_while() noexcept {
+#if defined(__x86_64__)
+  constexpr std::uint64_t kCycles = 600;
+  for (const std::uint64_t start = __builtin_ia32_rdtsc(); __builtin_ia32_rdtsc() - start < kCycles;) pause_cpu();
+#else
+  for (int i = 0; i < 16; ++i) pause_cpu();
 #endif
 }
 

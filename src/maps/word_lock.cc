@@ -13,6 +13,7 @@ namespace ring3::maps {
 namespace {
 
 constexpr std::uint32_t kHeld = 1, kAsleep = 0x100;
+constexpr int kLooks = 32;
 bool try_take(std::atomic_ref<std::uint32_t> w) noexcept {
   std::uint32_t seen = w.load(std::memory_order_relaxed);
   return (seen & kHeld) == 0 &&
@@ -32,9 +33,11 @@ namespace detail {
 
 void word_lock_contended(std::uint32_t* word) noexcept {
   const std::atomic_ref<std::uint32_t> w(*word);
-  for (int i = 0; i < kSpins; ++i) {
+  // Looks are far apart: as long as nobody looks, the holder keeps the lines it works on, and two threads that want a lock again and
+  // again take turns of several operations each, instead of waiting for every line in each operation.
+  for (int i = 0; i < kLooks; ++i) {
+    pause_a_while();
     if (try_take(w)) return;
-    pause_cpu();
   }
   for (;;) {
     lock_byte(word, 1).store(1, std::memory_order_relaxed);

@@ -1,8 +1,8 @@
 // A lock in one 32-bit word, so that it fits in a map value (struct bpf_spin_lock) and that thousands
 // of element shards cost no cache. Byte 0: held; byte 1: somebody may sleep.
 //
-// Uncontended: one compare-and-swap to take it, a plain store and a plain load to give it back. Contended: a short spin,
-// then futex(2), because a holder that lost its CPU must not make every other thread burn one (user code cannot switch
+// Uncontended: one compare-and-swap to take it, a plain store and a plain load to give it back. Contended: a short spin
+// with looks far apart, then futex(2), because a holder that lost its CPU must not make every other thread burn one (user code cannot switch
 // preemption off).
 //
 // The holder does not order its store before its load of byte 1: whoever is about to sleep does that for it, by

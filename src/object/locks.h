@@ -10,6 +10,8 @@
 //         link                            src/attach: what one link points at
 //           functions of a program        src/prog/function_hooks.h: what replaces and traces them; program arrays take it too
 //     map control                         src/maps: freeze, program array owner
+//       nodes' cell                       src/maps/kinds/trie_nodes.h: free nodes of a trie, the thread's own; never two
+//         trie                            src/maps/kinds/lpm_trie_map.cc: writers of one trie, and walks
 //       chain, slot                       src/maps: one bucket of a hash (link_lock.h), slots of an fd-valued array
 //         element cell                    src/maps/kinds/element_store.h: places and free elements; several in the order of their numbers
 //         value lock (bpf_spin_lock)      src/maps/word_lock.h: inside one map value

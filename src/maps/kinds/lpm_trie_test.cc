@@ -95,6 +95,34 @@ TEST(LpmTrieTest, WalkGoesFromLongToShort) {
   EXPECT_EQ(keys<Ip>(*m), std::vector<Ip>(std::begin(all), std::end(all)));
 }
 
+// What programs whose map is known call: the address of the trie built in, then the function.
+TEST(LpmTrieTest, DirectLookupsFindTheSame) {
+  FakeHost host;
+  for (const std::uint32_t bytes : {4u, 7u, 8u, 16u, 20u}) {
+    auto m = make(host, trie(4 + bytes, 8, 8)).value();
+    InlineCode code;
+    m->ops().codegen.lookup(*m, code);
+    ASSERT_EQ(code.functions.size(), 1u);
+    ASSERT_EQ(code.insns.size(), 3u);
+    const auto low = static_cast<std::uint64_t>(code.insns[0].imm);
+    alignas(16) std::byte no_run[16];  // it does not look at the run
+    struct Key {
+      std::uint32_t bits;
+      std::uint8_t at[20];
+    } key{8 * bytes - 4, {1, 2, 3, 4}};
+    const std::uint64_t value = 7;
+    ASSERT_EQ(m->ops().data.update(*m, &key, &value, 0), 0);
+    for (const std::uint32_t bits : {8 * bytes - 5, 8 * bytes - 4, 8 * bytes, 8 * bytes + 1}) {
+      key.bits = bits;
+      rcu::ReadSection section;
+      const void* usual = m->ops().data.lookup(*m, &key);
+      EXPECT_EQ(usual != nullptr, bits == 8 * bytes - 4 || bits == 8 * bytes);
+      EXPECT_EQ(code.functions[0](low, reinterpret_cast<std::uintptr_t>(&key), 0, 0, 0, reinterpret_cast<exec::RunContext&>(no_run)),
+                reinterpret_cast<std::uintptr_t>(usual));
+    }
+  }
+}
+
 /// Every answer compared with a table that is searched from end to end.
 template <std::uint32_t kBytes>
 void compare_with_table(std::uint64_t seed, int steps, std::uint8_t byte_mask) {
