@@ -113,9 +113,10 @@ TEST_F(ThunkTest, StructsByValueTakeOneOrTwoSlots) {
   Caller<void, Three, Twelve, Sixteen, int> four(set_, seen_);
   four({1, 2, 3}, {0x1111, 0x22222222}, {0x3333, 0x4444}, -5);
   ASSERT_EQ(seen_.count, 6u);
-  EXPECT_EQ(seen_.slots[0], 0x030201u);
+  // Behind a struct's end a slot is whatever the caller had in the register, as in Linux.
+  EXPECT_EQ(seen_.slots[0] & 0xffffff, 0x030201u);
   EXPECT_EQ(seen_.slots[1], 0x1111u);
-  EXPECT_EQ(seen_.slots[2], 0x22222222u);
+  EXPECT_EQ(static_cast<std::uint32_t>(seen_.slots[2]), 0x22222222u);
   EXPECT_EQ(seen_.slots[3], 0x3333u);
   EXPECT_EQ(seen_.slots[4], 0x4444u);
   EXPECT_EQ(static_cast<std::int64_t>(seen_.slots[5]), -5);
