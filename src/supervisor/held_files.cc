@@ -33,6 +33,7 @@ void HeldFiles::keep(pid_t task, int fd, OwnedFd file, const syscall::FileIdenti
   if (!comparable_.load()) return;
   std::shared_ptr<Held> one(new (std::nothrow) Held{task, fd, std::move(file), identity});
   if (one == nullptr || one->file.get() < 0) return;
+  MutexLock in_turn(drop_mutex_);
   MutexLock lock(mutex_);  // what was in the slot goes with `one`, after the lock
   std::size_t at = 0;
   while (at < kMost && (slots_[at] == nullptr || slots_[at]->task != task || slots_[at]->fd != fd)) ++at;
@@ -42,6 +43,7 @@ void HeldFiles::keep(pid_t task, int fd, OwnedFd file, const syscall::FileIdenti
 }
 
 void HeldFiles::drop() noexcept {
+  MutexLock in_turn(drop_mutex_);
   if (count_.load() == 0) return;
   Slots gone;  // before the lock, so closed after it
   MutexLock lock(mutex_);
@@ -50,6 +52,7 @@ void HeldFiles::drop() noexcept {
 }
 
 void HeldFiles::drop_idle() noexcept {
+  MutexLock in_turn(drop_mutex_);
   if (count_.load() == 0) return;
   Slots gone;
   MutexLock lock(mutex_);

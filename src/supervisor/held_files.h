@@ -6,7 +6,8 @@
 // nobody has used for a while is dropped by who looks at the clock anyway. Only files that turned out to be objects are held: of others, a
 // client may wait for the close (a pipe's end).
 //
-// Thread-safe. Nothing is asked of a client under the mutex.
+// Thread-safe. Nothing is asked of a client under a mutex. Who drops has the files closed when the drop returns, those included that another
+// thread is just dropping: else what was closed before a command would still count for it.
 #pragma once
 
 #include <sys/types.h>
@@ -49,6 +50,7 @@ class HeldFiles {
 
   std::atomic<bool> comparable_{true};  // kcmp has not been refused
   std::atomic<std::size_t> count_{0};   // written under the mutex
+  Mutex drop_mutex_;                    // before mutex_, and while files are closed
   Mutex mutex_;                         // a leaf; files are closed after it is released
   Slots slots_ RING3_GUARDED_BY(mutex_);
   std::size_t next_ RING3_GUARDED_BY(mutex_) = 0;

@@ -6,6 +6,9 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <thread>
+
 namespace ring3::supervisor {
 namespace {
 
@@ -64,6 +67,26 @@ TEST_F(HeldFilesTest, WhatIsIdleIsDropped) {
   files_.drop_idle();
   files_.drop_idle();
   EXPECT_FALSE(is_held());
+}
+
+TEST_F(HeldFilesTest, WhoDropsWaitsForOthersWhoDrop) {
+  std::atomic<bool> done{false};
+  std::thread other([&] {
+    while (!done.load()) files_.drop_idle();
+  });
+  for (int i = 0; i < 5000; ++i) {
+    keep(ends_[1]);
+    close_end();
+    files_.drop();
+    if (is_held()) {
+      ADD_FAILURE() << "round " << i;
+      break;
+    }
+    ::close(ends_[0]);
+    ASSERT_EQ(::pipe2(ends_, O_CLOEXEC), 0);
+  }
+  done.store(true);
+  other.join();
 }
 
 TEST_F(HeldFilesTest, OneNumberHasOneFile) {
