@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -11,7 +10,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
-#include <cstdio>
 #include <utility>
 #include <vector>
 
@@ -20,15 +18,6 @@
 
 namespace ring3::syscall {
 namespace {
-
-Errno from_errno(int error) {
-  switch (error) {
-    case EMFILE: return Errno::kMFile;
-    case ENFILE: return Errno::kNFile;
-    case ENOSPC: return Errno::kNoSpc;
-    default: return Errno::kNoMem;
-  }
-}
 
 std::uint64_t monotonic_ns() {
   timespec now;
@@ -70,10 +59,10 @@ const char* descriptor_name(ObjectKind kind) {
 Result<std::unique_ptr<Descriptors>> Descriptors::create() {
   if (fault_point()) return Errno::kNoMem;
   const int fd = ::inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-  if (fd < 0) return from_errno(errno);
+  if (fd < 0) return errno_of_making(errno);
   OwnedFd inotify(fd);
   OwnedFd settling(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
-  if (!settling) return from_errno(errno);
+  if (!settling) return errno_of_making(errno);
   return std::unique_ptr<Descriptors>(new Descriptors(std::move(inotify), std::move(settling)));
 }
 

@@ -32,27 +32,18 @@ struct SelfPath {
   char text[32];
 };
 
-Errno from_errno(int error) {
-  switch (error) {
-    case EMFILE: return Errno::kMFile;
-    case ENFILE: return Errno::kNFile;
-    case ENOSPC: return Errno::kNoSpc;
-    default: return Errno::kNoMem;
-  }
-}
-
 Result<OwnedFd> open_again(int fd, int flags) {
   OwnedFd again(::open(SelfPath(fd).c_str(), flags | O_CLOEXEC));
-  if (!again) return from_errno(errno);
+  if (!again) return errno_of_making(errno);
   return again;
 }
 
 Result<OwnedFd> empty_file(const char* name) {
   int fd = ::memfd_create(name, MFD_CLOEXEC | MFD_NOEXEC_SEAL);
   if (fd < 0 && errno == EINVAL) fd = ::memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
-  if (fd < 0) return from_errno(errno);
+  if (fd < 0) return errno_of_making(errno);
   OwnedFd file(fd);
-  if (::fcntl(fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) != 0) return from_errno(errno);
+  if (::fcntl(fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) != 0) return errno_of_making(errno);
   return file;
 }
 
@@ -70,7 +61,7 @@ Result<ObjectFile> hold(int fd) {
   // Read-only, so that it neither counts as a writer nor hides one from the lease.
   file.own = RING3_TRY(open_again(fd, O_RDONLY));
   struct stat st;
-  if (::fstat(file.own.get(), &st) != 0) return from_errno(errno);
+  if (::fstat(file.own.get(), &st) != 0) return errno_of_making(errno);
   file.key = {st.st_dev, st.st_ino};
   // A client that kept an O_PATH handle can open the file while the lease is held for an instant; the kernel then
   // signals the lease's owner. SIGURG is ignored by default, the signal it would use (SIGIO) kills.
@@ -80,7 +71,7 @@ Result<ObjectFile> hold(int fd) {
 
 Result<ObjectFile> watched(int inotify, ObjectFile file) {
   file.watch = ::inotify_add_watch(inotify, SelfPath(file.own.get()).c_str(), kClosed);
-  if (file.watch < 0) return from_errno(errno);
+  if (file.watch < 0) return errno_of_making(errno);
   return file;
 }
 
@@ -92,6 +83,15 @@ Result<ObjectFile> make_file(int inotify, const char* name) {
 }
 
 }  // namespace
+
+Errno errno_of_making(int error) {
+  switch (error) {
+    case EMFILE: return Errno::kMFile;
+    case ENFILE: return Errno::kNFile;
+    case ENOSPC: return Errno::kNoSpc;
+    default: return Errno::kNoMem;
+  }
+}
 
 Result<OwnedFd> ObjectFile::open(int flags) const { return open_again(own.get(), flags); }
 

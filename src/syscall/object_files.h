@@ -13,7 +13,6 @@
 
 #include <sys/types.h>
 
-#include <atomic>
 #include <cstddef>
 #include <optional>
 #include <utility>
@@ -24,6 +23,9 @@
 #include "ring3/result.h"
 
 namespace ring3::syscall {
+
+/// Why no descriptor or watch could be made, by errno: kMFile, kNFile, kNoSpc, else kNoMem.
+Errno errno_of_making(int error);
 
 /// A file, whatever descriptors lead to it: device, inode.
 using FileKey = std::pair<dev_t, ino_t>;
