@@ -5,6 +5,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <cstdlib>
+#include <cstring>
 #include <utility>
 
 #include "base/fault_point.h"
@@ -18,6 +20,7 @@ namespace ring3::maps {
 namespace {
 
 constexpr std::uint64_t kHugePage = 2u << 20;
+constexpr std::uint64_t kCacheLine = 64;
 
 Errno memory_errno(int e) {
   switch (e) {
@@ -35,21 +38,35 @@ std::size_t page_bytes() noexcept {
 }
 
 MapMemory::MapMemory(MapMemory&& o) noexcept
-    : data_(std::exchange(o.data_, nullptr)), bytes_(std::exchange(o.bytes_, 0)), fd_(std::exchange(o.fd_, -1)) {}
+    : data_(std::exchange(o.data_, nullptr)), bytes_(std::exchange(o.bytes_, 0)), fd_(std::exchange(o.fd_, -1)), of_heap_(std::exchange(o.of_heap_, false)) {}
 
 MapMemory& MapMemory::operator=(MapMemory&& o) noexcept {
   std::swap(data_, o.data_);
   std::swap(bytes_, o.bytes_);
   std::swap(fd_, o.fd_);
+  std::swap(of_heap_, o.of_heap_);
   return *this;
 }
 
 MapMemory::~MapMemory() {
-  if (data_) munmap(data_, bytes_);
+  if (of_heap_) std::free(data_);
+  else if (data_) munmap(data_, bytes_);
   if (fd_ >= 0) close(fd_);
 }
 
-Result<MapMemory> MapMemory::anonymous(std::uint64_t bytes) {
+Result<MapMemory> MapMemory::zeroed(std::uint64_t bytes) {
+  if (bytes > page_bytes()) return pages(bytes);
+  if (fault_point()) return Errno::kNoMem;
+  MapMemory m;
+  m.bytes_ = round_up(bytes, kCacheLine);
+  m.data_ = static_cast<std::byte*>(std::aligned_alloc(kCacheLine, m.bytes_));
+  if (m.data_ == nullptr) return Errno::kNoMem;
+  m.of_heap_ = true;
+  std::memset(m.data_, 0, m.bytes_);
+  return m;
+}
+
+Result<MapMemory> MapMemory::pages(std::uint64_t bytes) {
   MapMemory m;
   m.bytes_ = round_up(bytes, page_bytes());
   if (m.bytes_ < bytes || fault_point()) return Errno::kNoMem;

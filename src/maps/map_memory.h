@@ -1,4 +1,4 @@
-// The memory of a map: private pages, or a memfd that clients may map too.
+// The memory of a map: of the heap, private pages, or a memfd that clients may map too.
 //
 // A shared memory's size is sealed, so that no client can cut it short and make the host fault. What a
 // program may only read (BPF_F_RDONLY_PROG) no client ever maps writable: it is sealed against further
@@ -29,23 +29,27 @@ class MapMemory {
   MapMemory& operator=(MapMemory&& o) noexcept;
   ~MapMemory();
 
-  /// Zeroed pages, touched lazily. Errors: kNoMem.
-  static Result<MapMemory> anonymous(std::uint64_t bytes);
+  /// Zeroed. What fits in a page is the heap's, in cache lines of its own, so that a small map costs no mapping; more is pages.
+  /// Errors: kNoMem.
+  static Result<MapMemory> zeroed(std::uint64_t bytes);
+  /// Zeroed pages, touched lazily: what can be protected. Errors: kNoMem.
+  static Result<MapMemory> pages(std::uint64_t bytes);
   /// A memfd named bpf-map. Errors: kNoMem, kNFile, kMFile.
   static Result<MapMemory> shared(std::uint64_t bytes);
 
   std::byte* data() const { return data_; }
-  std::uint64_t bytes() const { return bytes_; }  // whole pages
+  std::uint64_t bytes() const { return bytes_; }  // whole cache lines of the heap's, else whole pages
   int fd() const { return fd_; }                  // -1: not shared
 
   Result<void> seal_writes() { return maps::seal_writes(fd_); }
-  /// The host's own mapping becomes read-only.
+  /// The host's own mapping becomes read-only. Not for memory of the heap.
   Result<void> protect();
 
  private:
   std::byte* data_ = nullptr;
   std::uint64_t bytes_ = 0;
   int fd_ = -1;
+  bool of_heap_ = false;
 };
 
 }  // namespace ring3::maps

@@ -58,8 +58,9 @@ Result<Ref<Map>> create(const MapSpec& spec, MapHost& host) {
   const std::uint64_t bytes = round_up(spec.value_size, 8) * spec.max_entries;
   // Who maps a special field could forge what it holds: there is nothing to map then (behaviour.md C.4.3).
   const bool shared = (spec.flags & uapi::BPF_F_MMAPABLE) != 0 && spec.fields.empty();
-  MapMemory memory = RING3_TRY(shared ? MapMemory::shared(bytes) : MapMemory::anonymous(bytes));
-  if (spec.flags & uapi::BPF_F_RDONLY_PROG) RING3_TRY(memory.seal_writes());
+  const bool read_only = (spec.flags & uapi::BPF_F_RDONLY_PROG) != 0;  // protected when it is frozen
+  MapMemory memory = RING3_TRY(shared ? MapMemory::shared(bytes) : read_only ? MapMemory::pages(bytes) : MapMemory::zeroed(bytes));
+  if (read_only) RING3_TRY(memory.seal_writes());
   if (fault_point()) return Errno::kNoMem;
   return Ref<Map>::adopt(new ArrayMap(spec, host, std::move(memory)));
 }

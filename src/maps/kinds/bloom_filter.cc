@@ -95,7 +95,7 @@ Result<void> check_value_only(const MapSpec& spec) {
 }
 
 Result<Ref<Map>> create(const MapSpec& spec, MapHost& host) {
-  MapMemory memory = RING3_TRY(MapMemory::anonymous(bits_of(spec) / 8));
+  MapMemory memory = RING3_TRY(MapMemory::zeroed(bits_of(spec) / 8));
   if (fault_point()) return Errno::kNoMem;
   return Ref<Map>::adopt(new BloomMap(spec, host, std::move(memory)));
 }

@@ -75,7 +75,7 @@ class StorageMap final : public Map {
 };
 
 Result<Ref<Map>> make_storage(const MapOps& ops, const MapSpec& spec, MapHost& host, std::uint32_t copies) {
-  MapMemory memory = RING3_TRY(MapMemory::anonymous(StorageMap::stride(spec) * copies));
+  MapMemory memory = RING3_TRY(MapMemory::zeroed(StorageMap::stride(spec) * copies));
   if (fault_point()) return Errno::kNoMem;
   return Ref<Map>(Ref<StorageMap>::adopt(new StorageMap(ops, spec, host, std::move(memory))));
 }

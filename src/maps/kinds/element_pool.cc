@@ -34,9 +34,9 @@ Result<std::unique_ptr<ElementPool>> ElementPool::make(const ElementLayout& layo
   const std::uint32_t spares = spares_for(layout, limit);
   if (limit >= 0xffffffff - spares) return Errno::kTooBig;
   const std::uint32_t count = spares + limit;
-  MapMemory elements = RING3_TRY(MapMemory::anonymous(std::uint64_t{count} * layout.element_bytes()));
+  MapMemory elements = RING3_TRY(MapMemory::zeroed(std::uint64_t{count} * layout.element_bytes()));
   MapMemory copies;
-  if (layout.cpus != 0) copies = RING3_TRY(MapMemory::anonymous(copies_stride(layout, count) * layout.cpus));
+  if (layout.cpus != 0) copies = RING3_TRY(MapMemory::zeroed(copies_stride(layout, count) * layout.cpus));
   auto cells = make_cells(limit);
   if (!cells || fault_point()) return Errno::kNoMem;
   return std::unique_ptr<ElementPool>(

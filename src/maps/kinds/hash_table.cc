@@ -32,7 +32,7 @@ Result<std::unique_ptr<HashTable>> HashTable::make(std::uint32_t key_size, std::
   if (entries > kMaxBuckets) return Errno::kTooBig;
   // Half full at most: a lookup's branches are foretold where most chains are one element long.
   const std::uint32_t buckets = entries > kMaxBuckets / 2 ? kMaxBuckets : std::bit_ceil(entries) * 2;
-  MapMemory heads = RING3_TRY(MapMemory::anonymous(std::uint64_t{buckets} * sizeof(std::atomic<Element*>)));
+  MapMemory heads = RING3_TRY(MapMemory::zeroed(std::uint64_t{buckets} * sizeof(std::atomic<Element*>)));
   if (fault_point()) return Errno::kNoMem;
   return std::unique_ptr<HashTable>(new HashTable(key_size, buckets, seed, std::move(heads)));
 }

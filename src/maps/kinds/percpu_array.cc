@@ -51,7 +51,7 @@ Result<void> check(const MapSpec& spec) {
 Result<Ref<Map>> create(const MapSpec& spec, MapHost& host) {
   constexpr std::uint64_t kCacheLine = 64;
   const std::uint64_t cpu_bytes = round_up(round_up(spec.value_size, 8) * spec.max_entries, kCacheLine);
-  MapMemory memory = RING3_TRY(MapMemory::anonymous(cpu_bytes * host.possible_cpus()));
+  MapMemory memory = RING3_TRY(MapMemory::zeroed(cpu_bytes * host.possible_cpus()));
   if (fault_point()) return Errno::kNoMem;
   return Ref<Map>::adopt(new PerCpuArrayMap(spec, host, std::move(memory), cpu_bytes));
 }

@@ -79,7 +79,7 @@ Result<void> check(const MapSpec& spec) {
 }
 
 Result<Ref<Map>> create(const MapOps& ops, const MapSpec& spec, MapHost& host, Order order) {
-  MapMemory memory = RING3_TRY(MapMemory::anonymous(std::uint64_t{spec.value_size} * spec.max_entries));
+  MapMemory memory = RING3_TRY(MapMemory::zeroed(std::uint64_t{spec.value_size} * spec.max_entries));
   if (fault_point()) return Errno::kNoMem;
   return Ref<Map>::adopt(new QueueMap(ops, spec, host, std::move(memory), order));
 }
