@@ -80,7 +80,8 @@ Result<void> RuntimeDoor::start() {
   options.accept_unrunnable = true;  // what one comes for is the verifier's word
   runtime_ = RING3_TRY(Runtime::create(options));
   RING3_TRY(runtime_->impl().judge_kernel_kfuncs());
-  doorbell_ = RING3_TRY(syscall::Doorbell::start(runtime_->impl().kernel().descriptors()));
+  // What this process starts runs another program at once.
+  doorbell_ = RING3_TRY(syscall::Doorbell::start(runtime_->impl().kernel().descriptors(), syscall::Ahead::kOpen));
   return {};
 }
 

@@ -143,11 +143,7 @@ Result<OwnedFd> Descriptors::wake_file(const FileIdentity& file) {
   return entry.wake.open();
 }
 
-bool Descriptors::unused(const Entry& entry) const {
-  if (::fcntl(entry.file.own.get(), F_SETLEASE, F_WRLCK) != 0) return false;
-  ::fcntl(entry.file.own.get(), F_SETLEASE, F_UNLCK);
-  return true;
-}
+bool Descriptors::unused(const Entry& entry) const { return ::fcntl(entry.file.own.get(), F_SETLEASE, F_WRLCK) == 0; }
 
 void Descriptors::remove(std::map<FileKey, Entry>::iterator it, std::map<FileKey, Entry>& removed) {
   Entry& entry = it->second;

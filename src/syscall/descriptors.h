@@ -107,6 +107,7 @@ class Descriptors {
   Descriptors(OwnedFd inotify, OwnedFd attention);
   Result<ObjectFile> file_for(const char* name, int memory);
   Result<Entry*> entry_for(const char* name, Ref<Object> object, int memory) RING3_REQUIRES(mutex_);
+  /// Then nobody opens it any more: the lease stays until the file ends, and the entry must be removed.
   bool unused(const Entry& entry) const RING3_REQUIRES(mutex_);
   void rung(const FileKey& key, Entry& entry, std::uint64_t now_ns) RING3_REQUIRES(mutex_);
   /// The entry leaves every table; its node goes to `removed`, so that nothing here needs memory.

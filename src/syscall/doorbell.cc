@@ -21,11 +21,11 @@ constexpr int kRestMs = 1;
 constexpr int kIdleMs = 1000;
 }
 
-Result<std::unique_ptr<Doorbell>> Doorbell::start(Descriptors& descriptors) {
+Result<std::unique_ptr<Doorbell>> Doorbell::start(Descriptors& descriptors, Ahead ahead) {
   OwnedFd stop(::eventfd(0, EFD_CLOEXEC));
   if (!stop) return Errno::kMFile;
   std::unique_ptr<Doorbell> bell(new Doorbell(descriptors, std::move(stop)));
-  descriptors.files().attend(true);
+  descriptors.files().attend(ahead);
   // The host's signals are the host's: none is delivered here.
   sigset_t all, before;
   ::sigfillset(&all);
@@ -47,7 +47,7 @@ Doorbell::~Doorbell() {
     [[maybe_unused]] const ssize_t n = ::write(stop_.get(), &one, sizeof one);
     thread_.join();
   }
-  descriptors_.files().attend(false);
+  descriptors_.files().attend(Ahead::kNothing);
 }
 
 int Doorbell::patience_ms(int settling_ms) const {

@@ -13,8 +13,8 @@ namespace ring3::syscall {
 
 class Doorbell {
  public:
-  /// descriptors: outlives the thread. Errors: kMFile, kNoMem.
-  static Result<std::unique_ptr<Doorbell>> start(Descriptors& descriptors);
+  /// descriptors: outlives the thread. ahead: how their files are made before they are asked for. Errors: kMFile, kNoMem.
+  static Result<std::unique_ptr<Doorbell>> start(Descriptors& descriptors, Ahead ahead = Ahead::kHeld);
   /// Stops and joins.
   ~Doorbell();
   Doorbell(const Doorbell&) = delete;

@@ -75,9 +75,10 @@ Result<ObjectFile> watched(int inotify, ObjectFile file) {
   return file;
 }
 
-Result<ObjectFile> make_file(int inotify, const char* name) {
+Result<ObjectFile> make_file(int inotify, const char* name, Ahead ahead = Ahead::kNothing) {
   OwnedFd first = RING3_TRY(empty_file(name));
   ObjectFile file = RING3_TRY(hold(first.get()));
+  if (ahead == Ahead::kOpen) file.ahead = RING3_TRY(open_again(first.get(), O_RDWR));
   first.reset();  // before the watch, or it would ring for our own close; no lease tells of what memfd_create() opened, so it is nobody else's
   return watched(inotify, std::move(file));
 }
@@ -93,20 +94,24 @@ Errno errno_of_making(int error) {
   }
 }
 
-Result<OwnedFd> ObjectFile::open(int flags) const { return open_again(own.get(), flags); }
+Result<OwnedFd> ObjectFile::open(int flags) {
+  OwnedFd open = std::move(ahead);
+  if (open && flags == O_RDWR) return open;
+  return open_again(own.get(), flags);
+}
 
 ObjectFiles::ObjectFiles(int inotify, int attention) : inotify_(inotify), attention_(attention), most_(most_ready()) {
   ready_.reserve(kMost);
   ended_.reserve(kMost);
 }
 
-ObjectFiles::~ObjectFiles() { attend(false); }
+ObjectFiles::~ObjectFiles() { attend(Ahead::kNothing); }
 
 Result<ObjectFile> ObjectFiles::make(const char* name) {
   if (fault_point()) return Errno::kNoMem;
   {
     MutexLock lock(mutex_);
-    if (attended_)
+    if (ahead_ != Ahead::kNothing)
       if (std::optional<ObjectFile> file = take(name); file.has_value()) return std::move(*file);
   }
   return make_file(inotify_, name);
@@ -124,7 +129,7 @@ std::optional<ObjectFile> ObjectFiles::take(const char* name) {
   } else {
     missed_ = true;
   }
-  if (ready_.empty()) call_for_attention();
+  if (ready_.size() <= wanted_ / 2) call_for_attention();
   return file;
 }
 
@@ -141,7 +146,7 @@ void ObjectFiles::end(ObjectFile file) const noexcept {
 void ObjectFiles::end_later(ObjectFile file) noexcept {
   {
     MutexLock lock(mutex_);
-    if (attended_ && ended_.size() < kMost) {
+    if (ahead_ != Ahead::kNothing && ended_.size() < kMost) {
       ended_.push_back(std::move(file));
       if (ended_.size() == kMost) call_for_attention();
       return;
@@ -150,12 +155,12 @@ void ObjectFiles::end_later(ObjectFile file) noexcept {
   end(std::move(file));
 }
 
-void ObjectFiles::attend(bool attended) noexcept {
+void ObjectFiles::attend(Ahead ahead) noexcept {
   {
     MutexLock lock(mutex_);
-    attended_ = attended;
+    ahead_ = ahead;
   }
-  if (attended) return;
+  if (ahead != Ahead::kNothing) return;
   shrink();
   while (std::optional<ObjectFile> file = next_ended()) end(std::move(*file));
 }
@@ -170,20 +175,24 @@ std::optional<ObjectFile> ObjectFiles::next_ended() {
 }
 
 /// The name of what is to be made ahead next; null: there is enough.
-const char* ObjectFiles::wanted() {
+const char* ObjectFiles::wanted(Ahead& ahead) {
   MutexLock lock(mutex_);
   if (std::exchange(missed_, false)) wanted_ = std::min(wanted_ == 0 ? kFirst : 2 * wanted_, most_);
-  called_ = false;
-  return attended_ && ready_.size() < wanted_ ? name_ : nullptr;
+  ahead = ahead_;
+  // Whoever takes one meanwhile need not call.
+  called_ = ahead_ != Ahead::kNothing && ready_.size() < wanted_;
+  return called_ ? name_ : nullptr;
 }
 
 void ObjectFiles::keep_house() noexcept {
   while (std::optional<ObjectFile> file = next_ended()) end(std::move(*file));
-  for (const char* name; (name = wanted()) != nullptr;) {
-    Result<ObjectFile> file = make_file(inotify_, name);
+  Ahead ahead;
+  for (const char* name; (name = wanted(ahead)) != nullptr;) {
+    Result<ObjectFile> file = make_file(inotify_, name, ahead);
     MutexLock lock(mutex_);
     if (!file.ok()) {
       wanted_ = 0;  // who asks next finds the reason
+      called_ = false;
       return;
     }
     if (std::strcmp(name, name_) == 0 && ready_.size() < kMost) ready_.push_back(std::move(*file));

@@ -5,8 +5,9 @@
 // given back by it. A file stands for one object in its life: it is never used again, because who has a handle of its path
 // (O_PATH), which no lease tells of, may open it whenever he likes.
 //
-// What is made ahead is only held, not open as clients have it: a child that this process forks would keep it open for good.
-// Without a thread that attends nothing is made ahead, and everything is given back at once.
+// What is made ahead is only held, not open as clients have it: a child that this process forks and that runs no other program would keep
+// it open for good. A process without such children may have it open too (Ahead::kOpen). Without a thread that attends nothing is made
+// ahead, and everything is given back at once.
 //
 // Thread-safe.
 #pragma once
@@ -14,6 +15,7 @@
 #include <sys/types.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -33,11 +35,19 @@ using FileKey = std::pair<dev_t, ino_t>;
 /// A file of this process's that clients' descriptors are made of.
 struct ObjectFile {
   OwnedFd own;      // read-only, for good: lease, and opening it for clients
+  OwnedFd ahead;    // for reading and writing, till open(); or none
   int watch = -1;   // inotify watch descriptor
   FileKey key{};
 
   /// An open description of its own, close-on-exec, that the lease tells of. Errors: kMFile, kNFile, kNoMem.
-  Result<OwnedFd> open(int flags) const;
+  Result<OwnedFd> open(int flags);
+};
+
+/// What is made before it is asked for.
+enum class Ahead : std::uint8_t {
+  kNothing,
+  kHeld,
+  kOpen,  // as clients have it
 };
 
 class ObjectFiles {
@@ -61,8 +71,8 @@ class ObjectFiles {
   /// The same, sooner or later, for a file that make() gave. Without memory of the heap.
   void end_later(ObjectFile file) noexcept;
 
-  /// A thread attends from now on, or does no more: then nothing is kept.
-  void attend(bool attended) noexcept;
+  /// A thread attends from now on; kNothing: it does no more, and nothing is kept.
+  void attend(Ahead ahead) noexcept;
   /// For that thread: gives back what is to end, and makes ahead what will be wanted.
   void keep_house() noexcept;
   /// What was made ahead is given back: nobody has asked for a while, or there is want of descriptors.
@@ -73,18 +83,18 @@ class ObjectFiles {
   std::size_t stock() const noexcept;
 
  private:
-  static constexpr std::size_t kFirst = 4;
+  static constexpr std::size_t kFirst = 16;
 
   std::optional<ObjectFile> take(const char* name) RING3_REQUIRES(mutex_);
   void call_for_attention() RING3_REQUIRES(mutex_);
   std::optional<ObjectFile> next_ended();
-  const char* wanted();
+  const char* wanted(Ahead& ahead);
 
   const int inotify_;
   const int attention_;
   const std::size_t most_;
   mutable Mutex mutex_;  // a leaf; files are made and closed without it
-  bool attended_ RING3_GUARDED_BY(mutex_) = false;
+  Ahead ahead_ RING3_GUARDED_BY(mutex_) = Ahead::kNothing;
   bool called_ RING3_GUARDED_BY(mutex_) = false;         // for attention, since keep_house()
   bool missed_ RING3_GUARDED_BY(mutex_) = false;         // there was none ready, since keep_house()
   const char* name_ RING3_GUARDED_BY(mutex_) = "";       // of those that are ready

@@ -65,7 +65,7 @@ TEST_F(ObjectFilesTest, NothingIsKeptWhileNobodyAttends) {
 
 TEST_F(ObjectFilesTest, AsManyAsAreWantedAreMadeAhead) {
   const std::size_t before = open_files();
-  files_.attend(true);
+  files_.attend(Ahead::kHeld);
   files_.keep_house();
   EXPECT_EQ(files_.stock(), 0u) << "nobody has asked";
   files_.end(make());
@@ -92,7 +92,7 @@ TEST_F(ObjectFilesTest, AsManyAsAreWantedAreMadeAhead) {
 }
 
 TEST_F(ObjectFilesTest, NoFileIsGivenTwice) {
-  files_.attend(true);
+  files_.attend(Ahead::kHeld);
   std::set<FileKey> keys;
   std::vector<OwnedFd> handles;  // as a client may keep them: the file is not open
   for (int i = 0; i < 300; ++i) {
@@ -110,7 +110,7 @@ TEST_F(ObjectFilesTest, NoFileIsGivenTwice) {
 }
 
 TEST_F(ObjectFilesTest, EachHasTheNameThatWasAskedFor) {
-  files_.attend(true);
+  files_.attend(Ahead::kHeld);
   for (const char* name : {kMap, kProg, kMap, kMap, kProg, kProg}) {
     const ObjectFile file = make(name);
     EXPECT_EQ(std::filesystem::read_symlink(self_path(file.own)), std::string("/memfd:") + name + " (deleted)");
@@ -119,7 +119,7 @@ TEST_F(ObjectFilesTest, EachHasTheNameThatWasAskedFor) {
 }
 
 TEST_F(ObjectFilesTest, WhatIsMadeAheadIsNotOpenForAnybody) {
-  files_.attend(true);
+  files_.attend(Ahead::kHeld);
   stock_up();
   for (ObjectFile file = make(); files_.stock() != 0; file = make()) {
     EXPECT_EQ(::fcntl(file.own.get(), F_SETLEASE, F_WRLCK), 0);
@@ -131,9 +131,60 @@ TEST_F(ObjectFilesTest, WhatIsMadeAheadIsNotOpenForAnybody) {
   }
 }
 
+TEST_F(ObjectFilesTest, WhatIsMadeAheadMayBeOpenAsClientsHaveIt) {
+  const auto unused = [](const ObjectFile& file) {
+    const bool leased = ::fcntl(file.own.get(), F_SETLEASE, F_WRLCK) == 0;
+    if (leased) ::fcntl(file.own.get(), F_SETLEASE, F_UNLCK);
+    return leased;
+  };
+  const std::size_t before = open_files();
+  files_.attend(Ahead::kOpen);
+  stock_up();
+  EXPECT_EQ(open_files(), before + 2 * files_.stock());
+  {
+    ObjectFile file = make();
+    ASSERT_TRUE(file.ahead);
+    EXPECT_FALSE(unused(file)) << "who has not asked yet has it";
+    OwnedFd client = file.open(O_RDWR).value();
+    EXPECT_FALSE(file.ahead);
+    EXPECT_EQ(::fcntl(client.get(), F_GETFD), FD_CLOEXEC);
+    EXPECT_FALSE(unused(file));
+    client.reset();
+    EXPECT_TRUE(unused(file));
+    files_.end(std::move(file));
+  }
+  for (const int flags : {O_RDONLY, O_WRONLY}) {
+    ObjectFile file = make();
+    OwnedFd client = file.open(flags).value();
+    EXPECT_EQ(::fcntl(client.get(), F_GETFL) & O_ACCMODE, flags);
+    EXPECT_FALSE(unused(file));
+    client.reset();
+    EXPECT_TRUE(unused(file)) << "the one for reading and writing is open still";
+    files_.end(std::move(file));
+  }
+  files_.shrink();
+  EXPECT_EQ(open_files(), before);
+}
+
+TEST_F(ObjectFilesTest, WhoAttendsIsCalledOnceWhenHalfAreGone) {
+  files_.attend(Ahead::kHeld);
+  stock_up();
+  files_.keep_house();
+  called();
+  const std::size_t stock = files_.stock();
+  while (files_.stock() > stock / 2 + 1) files_.end(make());
+  EXPECT_FALSE(called());
+  files_.end(make());
+  EXPECT_TRUE(called());
+  while (files_.stock() != 0) files_.end(make());
+  EXPECT_FALSE(called()) << "it has not come yet";
+  files_.keep_house();
+  EXPECT_EQ(files_.stock(), stock);
+}
+
 TEST_F(ObjectFilesTest, WhatHasEndedIsGivenBackByWhoAttends) {
   const std::size_t before = open_files();
-  files_.attend(true);
+  files_.attend(Ahead::kHeld);
   std::vector<ObjectFile> made;
   for (std::size_t i = 0; i < ObjectFiles::kMost + 10; ++i) made.push_back(make());
   files_.shrink();
@@ -142,7 +193,7 @@ TEST_F(ObjectFilesTest, WhatHasEndedIsGivenBackByWhoAttends) {
   for (ObjectFile& file : made) files_.end_later(std::move(file));
   EXPECT_EQ(open_files(), before + ObjectFiles::kMost) << "more than can wait end at once";
   EXPECT_TRUE(files_.busy());
-  files_.attend(false);
+  files_.attend(Ahead::kNothing);
   EXPECT_EQ(open_files(), before);
 }
 
@@ -157,7 +208,7 @@ TEST(DescriptorsOfFilesMadeAhead, StandForTheirOwnObject) {
     const std::size_t before = open_files();
     const std::unique_ptr<Descriptors> descriptors = Descriptors::create().value();
     const std::size_t idle = open_files();
-    descriptors->files().attend(true);
+    descriptors->files().attend(Ahead::kHeld);
     for (int i = 0; i < 200; ++i) {
       std::vector<std::pair<Ref<Object>, OwnedFd>> clients;
       for (int j = 0; j < 3; ++j) {
@@ -177,7 +228,7 @@ TEST(DescriptorsOfFilesMadeAhead, StandForTheirOwnObject) {
       EXPECT_EQ(descriptors->size(), 0u);
       if (i % 2 == 0) descriptors->files().keep_house();
     }
-    descriptors->files().attend(false);
+    descriptors->files().attend(Ahead::kNothing);
     EXPECT_EQ(open_files(), idle);
     EXPECT_LT(before, idle);
   }
@@ -200,7 +251,7 @@ TEST(DescriptorsOfFilesMadeAhead, GoBeforeSomebodyIsRefused) {
   {
     const std::unique_ptr<Descriptors> descriptors = Descriptors::create().value();
     ObjectFiles& files = descriptors->files();
-    files.attend(true);
+    files.attend(Ahead::kHeld);
     OwnedFd first = descriptors->open(Ref<Object>::adopt(new Thing(table)), Access::kReadWrite).value();
     files.keep_house();
     ASSERT_GT(files.stock(), 1u);
