@@ -21,8 +21,8 @@ namespace {
 constexpr unsigned long kSyncWakeUp = 1;
 
 /// The kernel writes its own idea of the record's size, which may grow.
-constexpr std::size_t kRoomBytes = 512;
-static_assert(sizeof(seccomp_notif) <= kRoomBytes && sizeof(seccomp_notif_resp) <= kRoomBytes);
+constexpr std::size_t kRoomBytes = 192;
+static_assert(2 * sizeof(seccomp_notif) <= kRoomBytes && 2 * sizeof(seccomp_notif_resp) <= kRoomBytes);
 
 void send(int listener, const seccomp_notif_resp& response) {
   alignas(seccomp_notif_resp) std::byte room[kRoomBytes] = {};

@@ -44,8 +44,8 @@ Result<void> copy_in(UserMemory& memory, std::uint64_t address, std::uint32_t si
 }
 
 bool tail_is_zero(const uapi::bpf_attr& attr, AttrField last) {
-  const auto* bytes = reinterpret_cast<const unsigned char*>(&attr);
-  return std::all_of(bytes + last.end(), bytes + sizeof attr, [](unsigned char b) { return b == 0; });
+  static constexpr unsigned char kZeroes[sizeof attr] = {};
+  return std::memcmp(reinterpret_cast<const unsigned char*>(&attr) + last.end(), kZeroes, sizeof attr - last.end()) == 0;
 }
 
 bool has_right(const model::Rights& rights, Right wanted) {
