@@ -4,8 +4,9 @@
 //
 // The program runs itself as the client: `run_bench --client CALLS --call WHAT` times CALLS calls and prints ns a call: `lookup` in an
 // array map, the shortest there is; `update` of a hash map; `create` a map and close it; `load` a program and close it.
-// Natively it does so on the machine's own bpf(2), where that lets it (nothing is attached). Rounds are interleaved, figures are
-// medians; `ratio` is under ring3 run / without it, of the same run.
+// Natively it does so on the machine's own bpf(2), where that lets it (nothing is attached). A third side of the lookup is a supervisor
+// that makes the system calls of an answer and does nothing else (support/bare_supervisor.h): what no supervisor can do without.
+// Rounds are interleaved, figures are medians; `ratio` is under ring3 run / without it, of the same run.
 #include <linux/bpf.h>
 #include <spawn.h>
 #include <sys/syscall.h>
@@ -20,6 +21,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/support/bare_supervisor.h"
 #include "bench/support/records.h"
 
 extern char** environ;
@@ -79,7 +81,7 @@ int client(int calls, const std::string& what) {
   for (int i = 0; i < calls; ++i)
     if (!once()) return 1;
   std::printf("%f\n", (monotonic_ns() - start) / calls);
-  return 0;
+  return std::fflush(stdout) == 0 ? 0 : 1;
 }
 
 struct Ran {
@@ -117,7 +119,7 @@ constexpr const char* kWhat[] = {"lookup", "update", "create", "load"};
 
 int measure(const std::string& ring3, const std::string& self, const ring3::bench::CommonOptions& options) {
   std::vector<double> plain, under;
-  std::vector<double> native[std::size(kWhat)], intercepted[std::size(kWhat)];
+  std::vector<double> native[std::size(kWhat)], intercepted[std::size(kWhat)], bare;
   for (std::uint32_t i = 0; i < options.rounds; ++i) {
     plain.push_back(run({"true"}).ns);
     const Ran started = run({ring3, "run", "--", "true"});
@@ -127,6 +129,8 @@ int measure(const std::string& ring3, const std::string& self, const ring3::benc
       const std::string calls = std::to_string(w < 2 ? kCalls : kCalls / 10);
       const std::vector<std::string> words{self, "--client", calls, "--call", kWhat[w]};
       if (const Ran kernel = run(words); kernel.code == 0) native[w].push_back(std::atof(kernel.out.c_str()));
+      if (w == 0)
+        if (const Ran least = run({self, "--client", calls, "--bare"}); least.code == 0) bare.push_back(std::atof(least.out.c_str()));
       std::vector<std::string> intercepting{ring3, "run", "--"};
       intercepting.insert(intercepting.end(), words.begin(), words.end());
       const Ran ours = run(intercepting);
@@ -144,6 +148,11 @@ int measure(const std::string& ring3, const std::string& self, const ring3::benc
     if (kernel_ns > 0) std::printf(", the machine's own %.0f ns: ratio %.1f (aim: 12)", kernel_ns, call_ns / kernel_ns);
     std::printf("\n");
     if (kernel_ns > 0) records.add(std::string("run/") + kWhat[w], call_ns, "ns", {{"kernel", call_ns / kernel_ns}});
+    if (w == 0 && kernel_ns > 0 && !bare.empty()) {
+      const double bare_ns = median(bare);
+      std::printf("%-10s the system calls alone %.0f ns: ratio %.1f; ring3 run takes %.2f times that\n", "", bare_ns, bare_ns / kernel_ns, call_ns / bare_ns);
+      records.add("run/lookup/bare", bare_ns, "ns", {{"kernel", bare_ns / kernel_ns}});
+    }
   }
   return records.write(options.json) ? 0 : 1;
 }
@@ -155,12 +164,15 @@ int main(int argc, char** argv) {
   options.rounds = 15;
   std::string command, what = "lookup";
   int calls = 0;
+  bool bare = false;
   CLI::App app("Time of a command's start and of one intercepted call under ring3 run, against the same without it");
   add_common_options(app, options);
   app.add_option("ring3", command, "the command `ring3`");
   app.add_option("--client", calls, "be the client: time CALLS calls")->type_name("CALLS");
   app.add_option("--call", what, "what the client calls")->check(CLI::IsMember({"lookup", "update", "create", "load"}));
+  app.add_flag("--bare", bare, "the client's lookups are answered by a supervisor that only makes the system calls");
   CLI11_PARSE(app, argc, argv);
+  if (calls > 0 && bare) return ring3::bench::under_bare_supervisor([&] { return client(calls, "lookup"); });
   if (calls > 0) return client(calls, what);
   const std::string self = argv[0];  // a path: it is run again, by other processes too
   const int code = measure(command, self, options);
