@@ -29,15 +29,19 @@ struct HookDef {
   HookKind kind = HookKind::kTcxIngress;
   std::uint32_t device = 0;  // the number clients name it by (ifindex); not 0
   std::string name = {};     // for people
+  /// kXdp only: not one program but many, as libxdp's dispatchers compose them. Each link's program runs by the priority its BTF states in
+  /// section .xdp_run_config, then by name, and the next one runs after the answers stated there (50 and XDP_PASS if it says nothing).
+  bool chain = false;
 };
 
-/// What programs answer when they leave the decision to the next one, and what run() gives when all did, or there is none.
+/// What programs answer when they leave the decision to the next one, and what run() gives when all did, or there is none. A chain of which no
+/// program decided answers XDP_PASS.
 inline constexpr std::uint32_t kHookNext = UINT32_MAX;
 
 /// One such place; stays until it is removed, or as long as its runtime. Copies mean the same place.
 class Hook {
  public:
-  /// Makes a place. Errors: kInval device 0 or another kind; kExist the device has it already.
+  /// Makes a place. Errors: kInval device 0, another kind, or a chain of another kind than kXdp; kExist the device has it already.
   static Result<Hook> add(Runtime& runtime, const HookDef& def);
 
   /// Takes the place away, as when a device goes: programs run no more, links become detached (LINK_UPDATE: ENOLINK), clients find no such

@@ -14,7 +14,7 @@ constexpr std::uint32_t kNext = UINT32_MAX;  // -1: TCX_NEXT, NETKIT_NEXT
 constexpr std::uint32_t kXdpModes = 1u << 1 | 1u << 2 | 1u << 3;  // XDP_FLAGS_MODES: by the stack, the driver, the device
 
 constexpr HookKind kKinds[] = {
-    {uapi::BPF_XDP, uapi::BPF_PROG_TYPE_XDP, uapi::BPF_LINK_TYPE_XDP, "xdp", kNext, true, kXdpModes},
+    {uapi::BPF_XDP, uapi::BPF_PROG_TYPE_XDP, uapi::BPF_LINK_TYPE_XDP, "xdp", kNext, true, kXdpModes, RunConfig::kPass},
     {uapi::BPF_TCX_INGRESS, uapi::BPF_PROG_TYPE_SCHED_CLS, uapi::BPF_LINK_TYPE_TCX, "tcx", kNext},
     {uapi::BPF_TCX_EGRESS, uapi::BPF_PROG_TYPE_SCHED_CLS, uapi::BPF_LINK_TYPE_TCX, "tcx", kNext},
     {uapi::BPF_NETKIT_PRIMARY, uapi::BPF_PROG_TYPE_SCHED_CLS, uapi::BPF_LINK_TYPE_NETKIT, "netkit", kNext},
@@ -32,7 +32,7 @@ class HookLink final : public Link {
 
   Result<void> take_place() RING3_REQUIRES(mutex_) {
     OrderWish wish = std::exchange(wish_, {});  // what it is relative to is not kept
-    Result<void> done = point_->list().attach(program(), this, nullptr, wish.flags, wish.to, wish.revision);
+    Result<void> done = point_->list().attach(program(), this, nullptr, wish.flags, wish.to, wish.revision, wish.config);
     if (!done.ok()) wish_ = std::move(wish);
     return done;
   }
@@ -43,7 +43,9 @@ class HookLink final : public Link {
     if (fresh.type() != program()->type()) return Errno::kInval;
     if (point_->kind().is_alone && fresh.attach_type() != program()->attach_type()) return Errno::kInval;
     if (next == target_locked()) return {};
-    RING3_TRY(point_->list().attach(ref_cast<prog::Program>(next), this, program().get(), uapi::BPF_F_REPLACE, {}, 0));
+    std::optional<RunConfig> config;
+    if (std::string why; point_->chains()) config = RING3_TRY(read_run_config(fresh, why));
+    RING3_TRY(point_->list().attach(ref_cast<prog::Program>(next), this, program().get(), uapi::BPF_F_REPLACE, {}, 0, std::move(config)));
     set_target_locked(std::move(next));
     return {};
   }
@@ -106,11 +108,11 @@ const HookKind* find_hook_kind(std::uint32_t attach_type) {
   return found == std::end(kKinds) ? nullptr : found;
 }
 
-Result<std::shared_ptr<HookPoint>> Hooks::add(std::uint32_t attach_type, std::uint32_t ifindex, std::string name) {
+Result<std::shared_ptr<HookPoint>> Hooks::add(std::uint32_t attach_type, std::uint32_t ifindex, std::string name, bool chains) {
   const HookKind* kind = find_hook_kind(attach_type);
-  if (kind == nullptr || ifindex == 0) return Errno::kInval;
+  if (kind == nullptr || ifindex == 0 || (chains && !kind->is_alone)) return Errno::kInval;
   if (find(attach_type, ifindex)) return Errno::kExist;
-  auto point = std::make_shared<HookPoint>(*kind, ifindex, std::move(name));
+  auto point = std::make_shared<HookPoint>(*kind, ifindex, std::move(name), chains);
   MutexLock lock(mutex_);
   points_.push_back(point);
   return point;
@@ -145,7 +147,7 @@ bool Hooks::has_device(std::uint32_t ifindex) const {
 Result<Ref<Link>> create_hook_link(std::shared_ptr<HookPoint> point, Ref<prog::Program> program, OrderWish wish, Birth birth) {
   if (static_cast<std::uint32_t>(point->kind().program) != program->type()) return Errno::kInval;
   RING3_TRY(check_flags(point->kind(), wish.flags));
-  if (point->kind().is_alone) wish = {};
+  if (point->kind().is_alone) wish = {.config = std::move(wish.config)};
   const LinkOps& ops = ops_for(point->kind());
   ObjectTable& table = program->table();
   return Ref<Link>(

@@ -25,6 +25,7 @@ struct HookKind {
   /// One program, which a link holds; PROG_ATTACH and its like know nothing of it. Its links take flags of their own.
   bool is_alone = false;
   std::uint32_t alone_flags = 0;
+  std::uint32_t chain_end = 0;  // what a chain of programs answers when none decided
 };
 
 /// Null: no ordered hook has this attach type.
@@ -32,27 +33,31 @@ const HookKind* find_hook_kind(std::uint32_t attach_type);
 
 class HookPoint {
  public:
-  HookPoint(const HookKind& kind, std::uint32_t ifindex, std::string name)
-      : kind_(kind), ifindex_(ifindex), name_(std::move(name)), list_(kind.is_alone ? 1 : kMostOrdered) {}
+  /// chains: where one program would be alone, many run one after the other, as each says itself (run_config.h).
+  HookPoint(const HookKind& kind, std::uint32_t ifindex, std::string name, bool chains)
+      : kind_(kind), ifindex_(ifindex), name_(std::move(name)), chains_(chains), list_(kind.is_alone && !chains ? 1 : kMostOrdered) {}
   const HookKind& kind() const { return kind_; }
   std::uint32_t ifindex() const { return ifindex_; }
   const std::string& name() const { return name_; }
+  bool chains() const { return chains_; }
   OrderedList& list() { return list_; }
-  /// Runs what is attached; kind().next when nobody decided. Any thread.
-  std::uint32_t run(void* ctx) const noexcept { return list_.run(ctx, kind_.next); }
+  /// Runs what is attached; kind().next when there is nothing, or nobody decided and they are no chain. Any thread.
+  std::uint32_t run(void* ctx) const noexcept { return list_.run(ctx, kind_.next, chains_ ? kind_.chain_end : kind_.next); }
 
  private:
   const HookKind& kind_;
   const std::uint32_t ifindex_;
   const std::string name_;
+  const bool chains_;
   OrderedList list_;
 };
 
 /// The points of one runtime. Thread-safe.
 class Hooks {
  public:
-  /// Errors: kInval no ordered hook has this attach type, or device 0; kExist the device has this point already.
-  Result<std::shared_ptr<HookPoint>> add(std::uint32_t attach_type, std::uint32_t ifindex, std::string name);
+  /// Errors: kInval no ordered hook has this attach type, device 0, or a chain where programs are ordered by their owners; kExist the device
+  /// has this point already.
+  Result<std::shared_ptr<HookPoint>> add(std::uint32_t attach_type, std::uint32_t ifindex, std::string name, bool chains = false);
   /// What is attached there goes, links become detached. Errors: kNoEnt it was removed already; kNoMem.
   Result<void> remove(HookPoint& point);
   /// Null: the host has no such point.
@@ -69,6 +74,7 @@ struct OrderWish {
   std::uint32_t flags = 0;
   Relative to;
   std::uint64_t revision = 0;
+  std::optional<RunConfig> config = std::nullopt;  // in a chain
 };
 
 /// Unpublished, pending, one reference; attach() asks for the place (kBusy: it is taken, where one program is alone).

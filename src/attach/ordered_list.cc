@@ -53,8 +53,13 @@ Result<int> OrderedList::directed(int place, std::uint32_t flags, const Relative
   return place;
 }
 
+int OrderedList::place_of(const RunConfig& config) const {
+  const auto at = std::find_if(entries_.begin(), entries_.end(), [&](const OrderedEntry& entry) { return entry.config && config.before(*entry.config); });
+  return static_cast<int>(at - entries_.begin());
+}
+
 Result<void> OrderedList::attach(Ref<prog::Program> program, const Link* link, const prog::Program* replaced,
-                                 std::uint32_t flags, const Relative& to, std::uint64_t revision) {
+                                 std::uint32_t flags, const Relative& to, std::uint64_t revision, std::optional<RunConfig> config) {
   MutexLock lock(mutex_);
   if (closed_) return Errno::kNoDev;
   if (revision != 0 && revision != revision_) return Errno::kStale;
@@ -71,9 +76,13 @@ Result<void> OrderedList::attach(Ref<prog::Program> program, const Link* link, c
   }
   place = RING3_TRY(directed(place, flags, to));
   std::vector<OrderedEntry> next = entries_;
-  OrderedEntry entry{std::move(program), link, link != nullptr ? link->id() : 0};
+  OrderedEntry entry{std::move(program), link, link != nullptr ? link->id() : 0, std::move(config)};
   if (replaces) {
-    next[static_cast<std::size_t>(place)] = std::move(entry);
+    OrderedEntry& gone = next[static_cast<std::size_t>(place)];
+    if (entry.config && gone.config) entry.config->stand_as(*gone.config);
+    gone = std::move(entry);
+  } else if (entry.config) {
+    next.insert(next.begin() + place_of(*entry.config), std::move(entry));
   } else {
     if (place == kNowhere) {
       if (to.program || flags != 0) return Errno::kInval;
@@ -155,7 +164,7 @@ OrderedList::Published* OrderedList::make(const std::vector<OrderedEntry>& entri
   if (entries.empty()) return nullptr;
   auto list = std::make_unique<Published>();
   list->turns.reserve(entries.size());
-  for (const OrderedEntry& entry : entries) list->turns.emplace_back(entry.program, entry.link);
+  for (const OrderedEntry& entry : entries) list->turns.emplace_back(entry.program, entry.link, entry.config ? entry.config->chain_on : 0);
   return list.release();
 }
 
@@ -170,16 +179,16 @@ OrderedList::View OrderedList::view() const {
   return {revision_, entries_};
 }
 
-std::uint32_t OrderedList::run(void* ctx, std::uint32_t next) const noexcept {
+std::uint32_t OrderedList::run(void* ctx, std::uint32_t next, std::uint32_t end) const noexcept {
   rcu::ReadSection section;
   const Published* now = published_.load(std::memory_order_acquire);
   if (now == nullptr) return next;
   for (const Turn& turn : now->turns) {
     if (turn.left.load(std::memory_order_acquire)) continue;
     const auto answer = static_cast<std::uint32_t>(turn.program->entry()->run(exec::RunArgs{.ctx = ctx}));
-    if (answer != next) return answer;
+    if (answer != next && !turn.chains_on(answer)) return answer;
   }
-  return next;
+  return end;
 }
 
 }  // namespace ring3::attach

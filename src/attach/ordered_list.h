@@ -2,7 +2,8 @@
 // their owners asked for. One algorithm for every ordered hook; who resolves descriptors and ids is the caller.
 //
 // Positions are gaps: -1 before the first entry, i+1 behind entry i. BEFORE and AFTER each derive one; when both are given,
-// or a replaced entry fixes the place, they must coincide.
+// or a replaced entry fixes the place, they must coincide. Programs that say themselves where they run (run_config.h) stand by that, and one that
+// replaces another stands where that stood.
 //
 // Runs see a whole list: every change publishes a new one, and run() takes whichever is published when it starts.
 // Locking: changes and queries hold mutex_; runs are inside a read section.
@@ -10,9 +11,11 @@
 
 #include <atomic>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "attach/link.h"
+#include "attach/run_config.h"
 #include "attach/turn.h"
 #include "base/mutex.h"
 #include "object/rcu.h"
@@ -38,6 +41,7 @@ struct OrderedEntry {
   Ref<prog::Program> program;
   const Link* link = nullptr;  // owner; null: attached by itself
   std::uint32_t link_id = 0;
+  std::optional<RunConfig> config = std::nullopt;  // present in a chain
 };
 
 class OrderedList {
@@ -49,11 +53,11 @@ class OrderedList {
   OrderedList(const OrderedList&) = delete;
   OrderedList& operator=(const OrderedList&) = delete;
 
-  /// revision: the one expected, 0: any. replaced: with BPF_F_REPLACE, the program that goes.
+  /// revision: the one expected, 0: any. replaced: with BPF_F_REPLACE, the program that goes. config: of programs in a chain.
   /// Errors: kStale; kExist the program is here already; kNoEnt, kBusy `replaced` or `to` is not here, or is a link's;
   /// kRange positions that do not coincide, or the list is full; kInval `to` without a direction.
   Result<void> attach(Ref<prog::Program> program, const Link* link, const prog::Program* replaced, std::uint32_t flags,
-                      const Relative& to, std::uint64_t revision);
+                      const Relative& to, std::uint64_t revision, std::optional<RunConfig> config = std::nullopt);
   /// program null: by position. Errors: kInval BPF_F_REPLACE, or `to` without a direction; kStale; kNoEnt; kBusy; kRange.
   Result<void> detach(const prog::Program* program, const Link* link, std::uint32_t flags, const Relative& to,
                       std::uint64_t revision);
@@ -70,9 +74,9 @@ class OrderedList {
   };
   View view() const;
 
-  /// Runs the programs in order until one answers something else than `next`; `next` when all did or there are none.
-  /// Any thread.
-  std::uint32_t run(void* ctx, std::uint32_t next) const noexcept;
+  /// Runs the programs in order until one answers something else than `next` or its chain goes on with. `next` when there are none, `end`
+  /// when none decided. Any thread.
+  std::uint32_t run(void* ctx, std::uint32_t next, std::uint32_t end) const noexcept;
 
  private:
   struct Published {
@@ -86,6 +90,8 @@ class OrderedList {
   Result<int> exact(const prog::Program& program, const Link* link) const RING3_REQUIRES(mutex_);
   /// `place`, narrowed by the directions in flags. Errors: kNoEnt, kRange.
   Result<int> directed(int place, std::uint32_t flags, const Relative& to) const RING3_REQUIRES(mutex_);
+  /// Behind the last one that does not run after it.
+  int place_of(const RunConfig& config) const RING3_REQUIRES(mutex_);
   /// These are the entries now. std::bad_alloc: nothing has changed.
   void publish(std::vector<OrderedEntry> next) RING3_REQUIRES(mutex_);
   static Published* make(const std::vector<OrderedEntry>& entries);

@@ -20,7 +20,7 @@ static_assert(static_cast<int>(HookKind::kNetkitPeer) == uapi::BPF_NETKIT_PEER);
 Result<Hook> Hook::add(Runtime& runtime, const HookDef& def) {
   try {
     return Hook(runtime, RING3_TRY(
-        runtime.impl().kernel().hooks().add(static_cast<std::uint32_t>(def.kind), def.device, def.name)));
+        runtime.impl().kernel().hooks().add(static_cast<std::uint32_t>(def.kind), def.device, def.name, def.chain)));
   } catch (const std::bad_alloc&) {
     return Errno::kNoMem;
   }

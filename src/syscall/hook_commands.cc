@@ -45,6 +45,13 @@ Result<const HookKind*> ordered_kind(Call& call, std::uint32_t attach_type) {
   return Errno::kInval;
 }
 
+/// Links alone hold what is in a chain, but who runs before whom can be asked.
+Result<std::shared_ptr<HookPoint>> point_to_query(Call& call, std::uint32_t attach_type, std::uint32_t ifindex) {
+  if (auto point = call.kernel().hooks().find(attach_type, ifindex); point && point->chains()) return point;
+  RING3_TRY(ordered_kind(call, attach_type));
+  return find_point(call, attach_type, ifindex);
+}
+
 /// What a position is relative to: a link or a program, by descriptor or by id. type 0: any.
 Result<attach::Relative> relative_to(Call& call, std::uint32_t flags, std::uint32_t fd_or_id, std::uint32_t type) {
   const bool by_id = (flags & uapi::BPF_F_ID) != 0;
@@ -63,6 +70,13 @@ Result<attach::Relative> relative_to(Call& call, std::uint32_t flags, std::uint3
   }
   if (to.program && type != 0 && to.program->type() != type) return Errno::kInval;
   return to;
+}
+
+Result<attach::RunConfig> run_config_of(Call& call, const prog::Program& program) {
+  std::string why;
+  Result<attach::RunConfig> config = attach::read_run_config(program, why);
+  if (!config.ok()) call.explain(why);
+  return config;
 }
 
 /// Copies what there is room for.
@@ -84,6 +98,7 @@ Result<Ref<attach::Link>> make_hook_link(Call& call, const uapi::bpf_attr& attr)
   if (kind->is_alone) {
     // Programs for frames on their way out of a device map or to another CPU.
     if (program->attach_type() == uapi::BPF_XDP_DEVMAP || program->attach_type() == uapi::BPF_XDP_CPUMAP) return Errno::kInval;
+    if (point->chains()) wish.config = RING3_TRY(run_config_of(call, *program));
     return attach::create_hook_link(std::move(point), std::move(program), std::move(wish), call.birth());
   }
   if ((create.flags & uapi::BPF_F_REPLACE) != 0) return Errno::kInval;
@@ -124,8 +139,7 @@ Result<long> prog_detach(Call& call, uapi::bpf_attr& attr) {
 Result<long> prog_query(Call& call, uapi::bpf_attr& attr) {
   if (!call.rights().net_admin && !call.rights().sys_admin) return Errno::kPerm;
   if (is_tree_type(call, attr.query.attach_type)) return tree_query(call, attr);
-  RING3_TRY(ordered_kind(call, attr.query.attach_type));
-  const auto point = RING3_TRY(find_point(call, attr.query.attach_type, attr.query.target_ifindex));
+  const auto point = RING3_TRY(point_to_query(call, attr.query.attach_type, attr.query.target_ifindex));
   if (attr.query.query_flags != 0 || attr.query.attach_flags != 0) return Errno::kInval;
   const attach::OrderedList::View view = point->list().view();
   const std::size_t wanted = attr.query.count;

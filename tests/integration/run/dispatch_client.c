@@ -136,13 +136,12 @@ static void read_wishes(const struct btf* btf, struct component* component) {
   const int id = btf ? btf__find_by_name_kind(btf, variable, BTF_KIND_VAR) : -ENOENT;
   if (id < 0) return;
   const struct btf_type* wishes = btf__type_by_id(btf, btf__type_by_id(btf, id)->type);
-  component->mask = 0;
   for (int i = 0; i < btf_vlen(wishes); ++i) {
     const struct btf_member* member = btf_members(wishes) + i;
     const char* name = btf__name_by_offset(btf, member->name_off);
     if (!strcmp(name, "priority")) component->priority = number_of(btf, member);
     for (unsigned int action = 0; action < sizeof actions / sizeof *actions; ++action)
-      if (!strcmp(name, actions[action]) && number_of(btf, member)) component->mask |= 1u << action;
+      if (!strcmp(name, actions[action])) component->mask = number_of(btf, member) ? component->mask | 1u << action : component->mask & ~(1u << action);
   }
 }
 
