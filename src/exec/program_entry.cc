@@ -270,11 +270,11 @@ bool enter_tail_call(RunContext& run, maps::Map& program_array, std::uint32_t in
 
 bool enter_tail_call(RunContext& run, Object* program) noexcept {
   if (run.tail_calls >= kMaxTailCalls) return false;
-  ++run.tail_calls;
-  if (program == nullptr) return false;
+  if (program == nullptr) return false;  // not counted, as where Linux compiles
   const ProgramEntry* target = static_cast<Runnable*>(program)->entry();
   const Code* code = target != nullptr ? target->code() : nullptr;
   if (code == nullptr) return false;
+  ++run.tail_calls;
   // The program that calls may have done without a slot; the rest of the run may not.
   if (target->options().touches_percpu && !run.holds_slot) lease_slot(run);
   run.entry = target;

@@ -26,6 +26,7 @@ struct ProgramWay;
 struct ThunkArg {
   std::uint8_t bytes = 8;   // 1 … 16; above 8 two slots
   bool is_signed = false;   // integers narrower than 8 bytes
+  bool in_memory = false;   // a packed struct: on the stack, whatever registers are left
 };
 
 inline constexpr std::size_t kMaxThunkSlots = 12;
@@ -40,7 +41,7 @@ struct ThunkShape {
 };
 
 /// The shape of a FUNC_PROTO. Errors: kNotSupp floating point, a struct result or a struct argument of more than
-/// 16 bytes (or with floating point inside), variable arguments, more than kMaxThunkSlots slots, or a machine without thunks;
+/// 16 bytes (or with floating point, or with nothing inside), variable arguments, more than kMaxThunkSlots slots, or a machine without thunks;
 /// kInval no FUNC_PROTO.
 Result<ThunkShape> thunk_shape(const btf::Btf& btf, btf::TypeId proto);
 

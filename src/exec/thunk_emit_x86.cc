@@ -1,6 +1,6 @@
 // System V x86-64: integers and pointers in rdi, rsi, rdx, rcx, r8, r9, then on the stack, 8 bytes each. A
 // struct of up to 16 bytes of integers takes one or two of these; when two registers are not left it
-// goes to the stack whole, and later arguments may still use the register it left.
+// goes to the stack whole, and later arguments may still use the register it left. So does a packed one.
 #include "exec/thunk_emit.h"
 
 #if defined(__x86_64__)
@@ -222,7 +222,7 @@ class ThunkEmitter {
 
   void save(const ThunkArg& arg) {
     const bool two = arg.bytes > 8;
-    const bool in_registers = next_reg_ + (two ? 2u : 1u) <= 6;
+    const bool in_registers = !arg.in_memory && next_reg_ + (two ? 2u : 1u) <= 6;
     save_eightbyte(two ? 8 : arg.bytes, arg.is_signed, in_registers);
     if (two) save_eightbyte(arg.bytes - 8, false, in_registers);
   }

@@ -5,7 +5,7 @@
 //   call enter_tail
 //   done:
 //
-// An empty slot is the call's business: it counts as a tail call, as in Linux.
+// An empty slot is the call's business.
 // Callers who may not learn addresses keep the helper: guard_tail_calls.
 #include "maps/prog_array.h"
 #include "rewrite/passes.h"

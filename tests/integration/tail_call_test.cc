@@ -71,6 +71,14 @@ TEST_F(TailCalls, EndAtTheLimit) {
   EXPECT_EQ(run(load(kDispatch)), 10u);  // the count begins anew
 }
 
+/// Linux's compiler counts what it enters.
+TEST_F(TailCalls, D_33_EmptySlotsDoNotCount) {
+  put(1, load("r0 = 10\nexit"));
+  EXPECT_EQ(run(load("r6 = r1\nr7 = 40\nagain: r1 = r6\nr2 = map[name:m0]\nr3 = 0\ncall bpf_tail_call\nr7 += -1\nif r7 != 0 goto again\n"
+                     "r1 = r6\nr2 = map[name:m0]\nr3 = 1\ncall bpf_tail_call\nr0 = 1\nexit")),
+            10u);
+}
+
 /// behaviour.md D.1.6: whoever is in an array or uses it first fixes the kind of all, or one would take another's context for its own.
 TEST_F(TailCalls, ArraysAreForProgramsOfOneKind) {
   const auto new_array = [&] {

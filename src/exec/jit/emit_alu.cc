@@ -3,6 +3,7 @@
 
 #include <bit>
 
+#include "base/check.h"
 #include "exec/jit/emitter.h"
 #include "exec/jit/random.h"
 
@@ -179,19 +180,30 @@ void Emitter::load_constant(const Gp& reg, std::uint64_t value) {
   if (value == 0) {
     a_.xor_(reg.r32(), reg.r32());
   } else if (options_.blind_constants) {
-    const std::uint64_t mask = small ? random_mask() & UINT32_MAX : random_mask();
-    a_.mov(resized(reg, !small), asmjit::Imm(value ^ mask));
-    if (small) {
-      a_.xor_(reg.r32(), asmjit::Imm(static_cast<std::int32_t>(mask)));
-    } else {
-      const Gp other = reg.id() == kScratch3.id() ? kScratch2 : kScratch3;
-      a_.mov(other, asmjit::Imm(mask));
-      a_.xor_(reg, other);
-    }
+    blind_constant(reg, value);
   } else if (small) {
     a_.mov(reg.r32(), asmjit::Imm(value));
   } else {
     a_.mov(reg.r64(), asmjit::Imm(value));  // sign-extended 32 bits where that is enough
+  }
+}
+
+/// Immediates, which are 32 bits extended, need no register beside: kRewriteReg may be in use.
+void Emitter::blind_constant(const Gp& reg, std::uint64_t value) {
+  const std::uint64_t mask = random_mask();
+  const auto low = static_cast<std::int32_t>(mask);
+  const auto extended = static_cast<std::uint64_t>(std::int64_t{low});
+  if (value <= UINT32_MAX) {
+    a_.mov(reg.r32(), asmjit::Imm(static_cast<std::uint32_t>(value ^ mask)));
+    a_.xor_(reg.r32(), asmjit::Imm(low));
+  } else if (value == static_cast<std::uint64_t>(std::int64_t{static_cast<std::int32_t>(value)})) {
+    a_.mov(reg, asmjit::Imm(value ^ extended));
+    a_.xor_(reg, asmjit::Imm(low));
+  } else {
+    RING3_CHECK(reg.id() != kScratch3.id(), "only wide immediates of the program have so many bits");
+    a_.mov(reg, asmjit::Imm(value ^ mask));
+    a_.mov(kScratch3, asmjit::Imm(mask));
+    a_.xor_(reg, kScratch3);
   }
 }
 

@@ -89,6 +89,7 @@ class Emitter {
   void move_sign_extended(const Insn& insn);
   void swap_ends(const Insn& insn);
   void load_constant(const Gp& reg, std::uint64_t value);
+  void blind_constant(const Gp& reg, std::uint64_t value);
   /// True: the constant may stand in an instruction. Else it has been put in the third scratch register.
   bool may_embed(std::int64_t imm, bool wide);
 
