@@ -361,6 +361,7 @@ Result<void> touch_lent_stack(Step& step, const RegState& slice, std::int32_t of
   FrameState& frame = *step.path.frames[slice.frameno];
   const std::int64_t base = std::int64_t{slice.delta} + off;
   const std::int64_t lo = base + smin(slice), hi = base + static_cast<std::int64_t>(umax(slice)) + size;
+  step.search.looks_at(step.path, slice.frameno, slots_of({lo, hi, false}));
   for (std::int64_t at = lo; at < hi; ++at) {
     StackSlot& slot = frame.stack[slot_of(at)];
     SlotByte& b = slot.bytes[byte_of(at)];
