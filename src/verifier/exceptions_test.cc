@@ -144,5 +144,12 @@ TEST_F(ExceptionsTest, TheCallbackDoesNotThrow) {
   expect_refused(judge({main(kThrow), handler}, {"handler"}), "cannot be called from callback subprog");
 }
 
+TEST_F(ExceptionsTest, WhatTheCallbackCallsEnds) {
+  const Function handler{.name = "handler", .code = "call pc+1\nexit\n", .params = 1};
+  const Function ends{.name = "again", .code = "r0 = 0\nexit\n"}, again{.name = "again", .code = "call pc-1\nexit\n"};
+  EXPECT_EQ(judge({main(kThrow), handler, ends}, {"handler"}), "accepted");
+  expect_refused(judge({main(kThrow), handler, again}, {"handler"}), "call stack of 8 frames is too deep");
+}
+
 }  // namespace
 }  // namespace ring3::verifier

@@ -24,6 +24,7 @@ struct Case {
   std::string main, callee = "r0 = 0\nexit\n";
   std::function<TypeId(Builder&)> param;  // type of the callee's only parameter
   std::vector<std::string> tags = {};     // of that parameter
+  bool with_ctx = false;                  // the packet's context stands before it
 };
 
 class GlobalsTest : public ::testing::Test {
@@ -38,7 +39,9 @@ class GlobalsTest : public ::testing::Test {
   std::string judge(const Case& c) {
     Builder b;
     const TypeId u64 = b.add_int("u64", 8);
-    const TypeId callee = b.add_func("callee", b.add_proto(u64, {{"a", c.param(b)}}), btf::Linkage::kGlobal);
+    const TypeId param = c.param(b);
+    const TypeId proto = c.with_ctx ? b.add_proto(u64, {{"ctx", to_struct(b, "__sk_buff", 192)}, {"a", param}}) : b.add_proto(u64, {{"a", param}});
+    const TypeId callee = b.add_func("callee", proto, btf::Linkage::kGlobal);
     for (const std::string& tag : c.tags) b.add_decl_tag(tag, callee, 0);
     const TypeId main = b.add_func("main", b.add_proto(u64, {{"ctx", b.add_ptr(0)}}), btf::Linkage::kGlobal);
     const std::string head = c.main + "call callee\nr0 = 0\nexit\n";
@@ -72,6 +75,22 @@ TEST_F(GlobalsTest, AContextIsMemoryOnlyToRead) {
   // The callee may write.
   refused({.prog_type = uapi::BPF_PROG_TYPE_TRACEPOINT, .param = memory}, "invalid bpf_context access off=7 size=1");
   refused({.prog_type = uapi::BPF_PROG_TYPE_SCHED_CLS, .param = memory}, "R1 type=ctx expected=");
+}
+
+/// r2 = eight bytes of the packet, r1 = the context.
+const std::string kPacket = "r2 = *(u32 *)(r1 + 76)\nr3 = *(u32 *)(r1 + 80)\nr4 = r2\nr4 += 8\nif r4 > r3 goto +1\n";
+
+TEST_F(GlobalsTest, WhatChangesThePacketGetsNoMemoryOfIt) {
+  const auto memory = [](Builder& b) { return to_struct(b, "mine", 8); };
+  const std::string looks = "r0 = 0\nif r2 == 0 goto +1\nr0 = *(u64 *)(r2 + 0)\nexit\n";
+  const std::string pulls = "r6 = r2\nr2 = 64\ncall bpf_skb_pull_data\nif r6 == 0 goto +1\nr0 = *(u64 *)(r6 + 0)\nexit\n";
+  const Case packet{.prog_type = uapi::BPF_PROG_TYPE_SCHED_CLS, .main = kPacket, .callee = looks, .param = memory, .with_ctx = true};
+  EXPECT_EQ(judge(packet), "accepted");
+  Case changed = packet;
+  changed.callee = pulls;
+  refused(changed, "R2 points into the packet, which the function may change");
+  changed.main = "*(u64 *)(r10 - 8) = 0\nr2 = r10\nr2 += -8\n";
+  EXPECT_EQ(judge(changed), "accepted");
 }
 
 TEST_F(GlobalsTest, TrustedStructsAreTheHostsUnderAnyFlavour) {

@@ -1,5 +1,5 @@
 // What a host function's flags and the endings of its arguments' names demand of a call: each once fulfilled and once not.
-// (Objects of programs, __alloc and __refcounted_kptr: objects_test.cc. Dynptrs: tests/cases/verifier/dynptrs.case.)
+// (Objects of programs, __alloc and __refcounted_kptr: objects_test.cc. Dynptrs but for their slices: tests/cases/verifier/dynptrs.case.)
 #include <gtest/gtest.h>
 
 #include <string>
@@ -92,6 +92,11 @@ class World final : public testing::HostNames {
     add("bpf_iter_maps_destroy", kKfuncIterDestroy, 0, {{"it", maps_iter}});
     add("bpf_map_sum_elem_count", kKfuncTrustedArgs, u64, {{"map", map}});
     add("window", kKfuncRetNull, number, {{"obj", obj}, {"rdonly_buf_size", u64}});
+    const TypeId skb = b.add_ptr(b.add_struct("__sk_buff", 192, {{"len", u32, 0}}));
+    const TypeId dynptr = b.add_ptr(b.add_struct("bpf_dynptr", 16, {{"opaque", u64, 0}}));
+    add("bpf_dynptr_from_skb", kKfuncTrustedArgs, i32, {{"skb", skb}, {"flags", u64}, {"ptr__uninit", dynptr}});
+    add("bpf_dynptr_slice", kKfuncRetNull, nothing, {{"p", dynptr}, {"offset", u32}, {"buffer__opt", nothing}, {"buffer__szk", u32}});
+    add("bpf_dynptr_slice_rdwr", kKfuncRetNull, nothing, {{"p", dynptr}, {"offset", u32}, {"buffer__opt", nothing}, {"buffer__szk", u32}});
     facts.host_btf = parsed(b);
     for (const Function& f : functions)
       facts.kfuncs.push_back({.name = f.name, .btf = facts.host_btf, .func = facts.host_btf->find(f.name, btf::Kind::kFunc),
@@ -130,7 +135,7 @@ class KfuncTest : public ::testing::Test {
  protected:
   /// The log of verifying `body`; "accepted" when it passes. `out` returns 0.
   std::string judge(const std::string& body) {
-    TestProgram program(body + "out:\nr0 = 0\nexit\n", &world_);
+    TestProgram program(body + "out:\nr0 = 0\nexit\n", &world_, behind_);
     if (sleepable_) program.input.prog_type = uapi::BPF_PROG_TYPE_SYSCALL, program.input.flags = uapi::BPF_F_SLEEPABLE;
     program.input.maps = world_.maps;
     program.input.rights = rights_;
@@ -147,6 +152,7 @@ class KfuncTest : public ::testing::Test {
   VerifiedProgram verified_;
   bool sleepable_ = false;
   bool gpl_ = true;
+  std::string behind_;  // functions that follow
   model::Rights rights_ = model::Rights::all();
 };
 
@@ -397,6 +403,56 @@ TEST_F(KfuncTest, BufSizeIsTheSizeOfTheResult) {
   refuses(kGet + "call bpf_get_prandom_u32\nr1 = r7\nr2 = r0\ncall window\n", "R2 is not a const");
   accepts(kGet + "r1 = r7\nr2 = 8\ncall window_rw\nif r0 == 0 goto end\n*(u64 *)(r0 +0) = 1\nend:\n" + kPut);
   refuses(kGet + "r1 = r7\nr2 = 8\ncall window_rw\nif r0 == 0 goto end\n*(u64 *)(r0 +8) = 1\nend:\n" + kPut, "invalid access to memory, mem_size=8");
+}
+
+/// r10-32: a dynptr of the packet.
+const std::string kOfPacket = "r2 = 0\nr3 = r10\nr3 += -32\ncall bpf_dynptr_from_skb\n";
+/// r7 = a slice of it, whose buffer is r10-8.
+std::string slice(const std::string& function) {
+  return "*(u64 *)(r10 -8) = 0\nr1 = r10\nr1 += -32\nr2 = 0\nr3 = r10\nr3 += -8\nr4 = 8\ncall " + function + "\nif r0 == 0 goto out\nr7 = r0\n";
+}
+const std::string kSlice = slice("bpf_dynptr_slice_rdwr");
+
+TEST_F(KfuncTest, ASliceMayLieInTheBufferItWasGiven) {
+  accepts(kOfPacket + kSlice + "*(u64 *)(r7 +0) = 1\nr0 = *(u64 *)(r10 -8)\n");
+  // An address, and a number that a branch relies on: what is written through the slice may take its place.
+  accepts(kOfPacket + kSlice + "r1 = map[name:words][0]+0\n*(u64 *)(r10 -8) = r1\nr1 = *(u64 *)(r10 -8)\nr0 = *(u64 *)(r1 +0)\n");
+  refuses(kOfPacket + kSlice + "r1 = map[name:words][0]+0\n*(u64 *)(r10 -8) = r1\n*(u64 *)(r7 +0) = 64\nr1 = *(u64 *)(r10 -8)\nr0 = *(u64 *)(r1 +0)\n",
+          "R1 invalid mem access 'scalar'");
+  const std::string kUnknown = "register with unbounded min value";
+  const std::string reads = "r1 = map[name:words][0]+0\nr2 = *(u64 *)(r10 -8)\nr1 += r2\nr0 = *(u8 *)(r1 +0)\n";
+  accepts(kOfPacket + kSlice + "*(u64 *)(r10 -8) = 7\n" + reads);
+  refuses(kOfPacket + kSlice + "*(u64 *)(r10 -8) = 7\n*(u8 *)(r7 +0) = 8\n" + reads, kUnknown);
+  // By a callee as well.
+  refuses(kOfPacket + kSlice + "*(u64 *)(r10 -8) = 7\nr1 = r7\nr2 = 8\ncall sum\n" + reads, kUnknown);
+  // Another object of the host's in its place.
+  const std::string numbers = kSeq + "r2 = 3\ncall bpf_iter_seq_new\n", end = kSeq + "call bpf_iter_seq_destroy\n";
+  accepts(kOfPacket + kSlice + numbers + end);
+  refuses(kOfPacket + kSlice + numbers + "*(u64 *)(r7 +0) = 1\n" + end, "access to an object at off=-8 through a slice");
+  // Where it begins must be known.
+  refuses(kOfPacket + "r6 = *(u32 *)(r1 +0)\n", "R1 !read_ok");
+  refuses("r6 = *(u32 *)(r1 +0)\nr6 &= 8\n*(u64 *)(r10 -8) = 0\n*(u64 *)(r10 -16) = 0\n" + kOfPacket +
+              "r1 = r10\nr1 += -32\nr2 = 0\nr3 = r10\nr3 += -16\nr3 += r6\nr4 = 8\ncall bpf_dynptr_slice_rdwr\n",
+          "buffer of a slice has to be at a constant offset");
+}
+
+TEST_F(KfuncTest, ASliceLivesNoLongerThanItsBuffer) {
+  const std::string record = "r1 = map[name:ring]\nr2 = 8\nr3 = 0\ncall bpf_ringbuf_reserve\nif r0 == 0 goto out\nr6 = r0\n";
+  const std::string in_record = "r1 = r10\nr1 += -32\nr2 = 0\nr3 = r6\nr4 = 8\ncall bpf_dynptr_slice_rdwr\nr7 = r0\n";
+  const std::string submit = "r1 = r6\nr2 = 0\ncall bpf_ringbuf_submit\n";
+  accepts(kOfPacket + record + in_record + "if r7 == 0 goto +1\n*(u64 *)(r7 +0) = 1\n" + submit);
+  refuses(kOfPacket + record + in_record + submit + "if r7 == 0 goto out\n*(u64 *)(r7 +0) = 1\n", "R7 invalid mem access 'scalar'");
+  // A callee's stack is gone when it returns.
+  const std::string callee = "r1 = r6\nr2 = 0\n*(u64 *)(r10 -8) = 0\nr3 = r10\nr3 += -8\nr4 = 8\ncall bpf_dynptr_slice_rdwr\nexit\n";
+  behind_ = "sliced:\nr6 = r1\n" + callee;
+  refuses(kOfPacket + "r1 = r10\nr1 += -32\ncall sliced\nif r0 == 0 goto out\n*(u64 *)(r0 +0) = 1\n", "R0 invalid mem access 'scalar'");
+}
+
+TEST_F(KfuncTest, ASliceShowsNoAddressesOfItsBuffer) {
+  rights_.perfmon = rights_.sys_admin = false;
+  const std::string spill = "*(u64 *)(r10 -8) = r10\n";
+  accepts(kOfPacket + slice("bpf_dynptr_slice") + "r0 = *(u64 *)(r7 +0)\n");
+  refuses(kOfPacket + slice("bpf_dynptr_slice") + spill + "r0 = *(u64 *)(r7 +0)\n", "leaking pointer from stack off");
 }
 
 }  // namespace

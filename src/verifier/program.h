@@ -113,6 +113,7 @@ struct Program {
   bool exact_numbers = false;        // masks depend on bounds: states match by equal numbers only (set by the walk)
   /// What a slot held before a store to it decides nothing: no barrier, no mask, and addresses may be overwritten in part.
   bool stores_forget = false;
+  bool lends_stack = false;          // slices may lie in a frame's stack: RegState::lent_stack() (set by the walk)
   bool strict_alignment = false;
   TargetProto target;
 

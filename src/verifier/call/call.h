@@ -32,6 +32,9 @@ Result<void> check_no_leak(Step& step, bool all);
 /// Enters `subprog` in a new frame; argument registers are the caller's to fill in. Null: too deep (refused).
 FrameState* push_frame(Step& step, PathState& path, std::uint32_t subprog, std::uint32_t callsite, FrameRole role);
 
+/// The path is in the caller's frame again: what lay in the callee's stack is nothing any more.
+void leave_frame(const Program& prog, PathState& path);
+
 /// What a helper promises its callback.
 struct CallbackPlan {
   enum class Args : std::uint8_t { kLoop, kMapElement, kTreeNodes, kDynptr, kVma } args;

@@ -116,7 +116,7 @@ Result<void> return_from_callback(Step& step) {
     step.path.for_each_reg([&, lent = callee.lent_dynptr](RegState& reg) {
       if (reg.kind == RegKind::kMem && reg.btf == lent) set_unknown(reg);
     });
-  step.path.frames.pop_back();
+  leave_frame(step.prog, step.path);
   step.path.insn_idx = callsite;
   step.diag.scratched.all();
   if (log) {

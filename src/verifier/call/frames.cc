@@ -12,7 +12,11 @@
 namespace ring3::verifier {
 namespace {
 
-Result<void> check_global_arg(Step& step, unsigned regno, const GlobalArg& arg) {
+bool lies_in_packet(const RegState& reg) {
+  return reg.kind == RegKind::kPacket || reg.kind == RegKind::kPacketMeta || (reg.kind == RegKind::kMem && reg.has(model::kPacketSlice));
+}
+
+Result<void> check_global_arg(Step& step, unsigned regno, const GlobalArg& arg, const SubprogInfo& callee) {
   const RegState& reg = step.reg(regno);
   switch (arg.kind) {
     case GlobalArg::Kind::kScalar:
@@ -27,6 +31,8 @@ Result<void> check_global_arg(Step& step, unsigned regno, const GlobalArg& arg) 
       return {};
     case GlobalArg::Kind::kDynptr: return use_dynptr(step, regno, model::kDynptrAny).ok() ? Result<void>{} : Errno::kInval;
     case GlobalArg::Kind::kMem: {
+      // To the callee it is memory like any other, which it goes on using when it has changed the packet. (Linux lets it.)
+      if (callee.changes_packet && lies_in_packet(reg)) return step.diag.refuse(Rule::kGlobalArgPacket, {regno});
       if (arg.nullable && is_null_constant(reg)) return {};
       if (reg.maybe_null()) {
         if (!arg.nullable) return step.diag.refuse(Rule::kPossiblyNull, {regno - 1});
@@ -75,7 +81,7 @@ Result<void> call_global(Step& step, std::uint32_t subprog) {
   for (std::size_t i = 0; i < callee.args.size(); ++i) {
     const unsigned regno = static_cast<unsigned>(i) + 1;
     RING3_TRY(check_read(step, regno));
-    if (!check_global_arg(step, regno, callee.args[i]).ok()) return invalid();
+    if (!check_global_arg(step, regno, callee.args[i], callee).ok()) return invalid();
   }
   if (step.diag.wants(kLogNormal | kLogStates))
     step.diag.print("Func#{} ('{}') is global and assumed valid.\n", {subprog, callee.name});
@@ -107,6 +113,17 @@ FrameState* push_frame(Step& step, PathState& path, std::uint32_t subprog, std::
   set_pointer(frame.regs[isa::kFrameReg], RegKind::kStack);
   frame.regs[isa::kFrameReg].frameno = static_cast<std::uint16_t>(frame.frameno);
   return &frame;
+}
+
+void leave_frame(const Program& prog, PathState& path) {
+  const std::uint32_t left = path.depth();
+  path.frames.pop_back();
+  if (!prog.lends_stack) return;
+  path.for_each_reg([&](RegState& reg) {
+    if (!reg.lent_stack() || reg.frameno != left) return;
+    if (prog.allow_ptr_leaks) set_unknown(reg);
+    else reg = RegState{};
+  });
 }
 
 Result<void> call_subprog(Step& step) {
@@ -145,7 +162,7 @@ Result<void> return_from_frame(Step& step) {
   const std::uint32_t callsite = callee.callsite;
   // References the callee acquired belong to its caller now.
   for (Reference& r : step.path.refs) r.frameno = std::min(r.frameno, caller.frameno);
-  step.path.frames.pop_back();
+  leave_frame(step.prog, step.path);
   step.path.insn_idx = callsite + 1;
   step.diag.scratched.all();
   if (step.diag.wants(kLogNormal | kLogStates)) {

@@ -320,7 +320,9 @@ Result<void> check_arg(Step& step, unsigned i, KfuncCall& call) {
       if (arg.uninit) call.uninit_reg = regno, call.uninit_bytes = arg.bytes;
       return {};
     }
-    case KfuncArgKind::kMemSized: return {};  // judged with its size
+    case KfuncArgKind::kMemSized:  // judged with its size
+      if (call.special == KfuncSpecial::kDynptrSlice) call.buffer = reg;
+      return {};
     case KfuncArgKind::kConstMap:
       if (reg.kind == RegKind::kHostStruct) return check_host_map(step, regno, call);
       if (reg.kind != RegKind::kMapPtr) return step.diag.refuse(Rule::kNoMapPointer, {regno});

@@ -25,6 +25,7 @@ struct KfuncCall {
   bool ret_size_known = false;
   bool ret_writable = false;
   DynptrUse dynptr{};
+  RegState buffer{};                  // memory that a slice may be copied into, and then lies in
   unsigned uninit_reg = 0;
   std::uint32_t uninit_bytes = 0;
   std::uint64_t constant = 0;         // value of the __k argument

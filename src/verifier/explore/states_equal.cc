@@ -75,8 +75,8 @@ bool regs_match(const Program& prog, const RegState& old, const RegState& cur, I
     case RegKind::kScalar: return scalars_match(prog, old, cur, ids, how);
     case RegKind::kMapKey: case RegKind::kMapValue: case RegKind::kMem: case RegKind::kBuf: case RegKind::kTpBuffer:
       if (how == Compare::kExact) return exact(old, cur, ids);
-      return old.flags == cur.flags && old.off == cur.off && old.payload == cur.payload &&
-             cur.val.is_subset_of(old.val) && ids.match(old.id, cur.id) && ids.match(old.ref_obj_id, cur.ref_obj_id) &&
+      return old.flags == cur.flags && old.off == cur.off && old.payload == cur.payload && old.frameno == cur.frameno &&
+             old.delta == cur.delta && cur.val.is_subset_of(old.val) && ids.match(old.id, cur.id) && ids.match(old.ref_obj_id, cur.ref_obj_id) &&
              (old.btf == 0 ? cur.btf == 0 : ids.match(old.btf, cur.btf));
     case RegKind::kPacket: case RegKind::kPacketMeta:
       if (how == Compare::kExact) return exact(old, cur, ids);

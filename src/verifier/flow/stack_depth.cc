@@ -2,7 +2,8 @@
 //
 // The call graph of a program is small (at most 256 functions, 8 frames); all chains are walked, heavier ones only.
 // A chain longer than the frame limit is refused, which also refuses recursion of any kind. A callback that runs later
-// starts a chain of its own; naming it costs nothing, unless it is also called, or run by a helper at once.
+// starts a chain of its own; naming it costs nothing, unless it is also called, or run by a helper at once. So does the exception
+// callback: nothing calls it, and what it calls may be reached by no other chain.
 #include <algorithm>
 #include <vector>
 
@@ -69,7 +70,7 @@ Result<void> check_stack_depth(Program& prog, Diag& diag) {
   std::vector<std::uint32_t> heaviest(prog.subprogs.size() * prog.limits.max_frames, 0);
   Chains chains{prog, diag, graph, std::move(heaviest)};
   for (std::uint32_t s = 0; s < prog.subprogs.size(); ++s)
-    if (s == 0 || prog.subprogs[s].is_async_callback) RING3_TRY(chains.walk(s, 0, 0));
+    if (s == 0 || prog.subprogs[s].is_async_callback || prog.subprogs[s].is_exception_callback) RING3_TRY(chains.walk(s, 0, 0));
   return {};
 }
 

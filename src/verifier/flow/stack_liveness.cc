@@ -215,7 +215,8 @@ void find_stack_liveness(Program& prog) {
 }
 
 std::uint64_t live_slots(const Program& prog, const PathState& state, std::size_t frame) {
-  if (prog.stack_live.empty()) return kEverySlot;
+  // Slices may look at their buffers where no address in the frame is seen.
+  if (prog.stack_live.empty() || prog.lends_stack) return kEverySlot;
   // A caller goes on behind its call, or runs it again when it was a helper's: what the call itself uses covers both.
   return frame + 1 == state.frames.size() ? prog.stack_live[state.insn_idx] : prog.stack_live[state.frames[frame + 1]->callsite];
 }

@@ -200,6 +200,7 @@ Result<void> access_sized(Step& step, const Access& access, std::int32_t off) {
     return step.diag.refuse(Rule::kReadOnlyMem, {access.base, kind_name(reg)});
   const std::uint32_t bytes = reg.kind == RegKind::kMapKey ? step.prog.maps[reg.map]->key_size : reg.mem_bytes;
   RING3_TRY(check_object_bounds(step, access.base, off, access.size, bytes, false));
+  if (reg.lent_stack()) RING3_TRY(touch_lent_stack(step, reg, off, access.size, access.write));
   if (!access.write) load_unknown(step, access);
   return {};
 }
@@ -230,7 +231,8 @@ Result<void> check_region(Step& step, unsigned regno, std::uint32_t size, bool z
       return check_object_bounds(step, regno, reg.off, size, step.prog.maps[reg.map]->key_size, zero_ok);
     case RegKind::kMem:
       if (write && reg.has(model::kReadOnly)) return step.diag.refuse(Rule::kReadOnlyMem, {regno, kind_name(reg)});
-      return check_object_bounds(step, regno, reg.off, size, reg.mem_bytes, zero_ok);
+      RING3_TRY(check_object_bounds(step, regno, reg.off, size, reg.mem_bytes, zero_ok));
+      return reg.lent_stack() ? touch_lent_stack(step, reg, reg.off, size, write) : Result<void>{};
     case RegKind::kBuf:
       if (write && reg.has(model::kReadOnly)) return step.diag.refuse(Rule::kReadOnlyMem, {regno, kind_name(reg)});
       return touch_buffer(step, regno, reg.off, size);

@@ -62,6 +62,8 @@ Result<void> note_access(Step& step, model::AccessKind kind);
 /// What a load of unknown bytes leaves in `access.value`.
 void load_unknown(Step& step, const Access& access);
 
+/// Bytes [off, off + size) of a slice that may lie in a stack (RegState::lent_stack()) are read, or written.
+Result<void> touch_lent_stack(Step& step, const RegState& slice, std::int32_t off, std::uint32_t size, bool write);
 Result<void> region_on_stack(Step& step, unsigned regno, std::uint32_t size, bool zero_ok, Purpose purpose, bool uninit);
 /// Contexts that are plain bytes may be passed as memory: the first `size` bytes behind the pointer.
 Result<void> region_in_ctx(Step& step, unsigned regno, std::uint32_t size, bool zero_ok, bool write);

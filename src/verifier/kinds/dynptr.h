@@ -8,6 +8,8 @@
 //     its slices, and is refused when that would lose a reservation. Helpers never write over one.
 //   - Slices of a packet are forgotten with the packet pointers when the packet may change. A dynptr of unknown kind (the
 //     argument of a global function) counts as one of a packet.
+//   - A slice of a packet may be a copy in the buffer that the call was given. On the stack that buffer is known for what it is
+//     (RegState::lent_stack()): writes through the slice count as writes to it. The slice ends when the buffer does.
 //   - A clone shares the reference of what it was cloned from; giving that back forgets all of them, in every frame.
 #pragma once
 

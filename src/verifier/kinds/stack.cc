@@ -357,6 +357,25 @@ Result<void> region_on_stack(Step& step, unsigned regno, std::uint32_t size, boo
   return check_readable(step, regno, reg.off, size, frameno, span, reader, " indirect");
 }
 
+Result<void> touch_lent_stack(Step& step, const RegState& slice, std::int32_t off, std::uint32_t size, bool write) {
+  FrameState& frame = *step.path.frames[slice.frameno];
+  const std::int64_t base = std::int64_t{slice.delta} + off;
+  const std::int64_t lo = base + smin(slice), hi = base + static_cast<std::int64_t>(umax(slice)) + size;
+  step.search.looks_at(step.path, slice.frameno, slots_of({lo, hi, false}));
+  for (std::int64_t at = lo; at < hi; ++at) {
+    StackSlot& slot = frame.stack[slot_of(at)];
+    SlotByte& b = slot.bytes[byte_of(at)];
+    if (!step.prog.allow_ptr_leaks && slot.is_spilled_pointer()) return step.diag.refuse(write ? Rule::kCorruptSpill : Rule::kLeakFromStack, {at});
+    const bool object = b == SlotByte::kDynptr || b == SlotByte::kIter;
+    if (object && (write || !step.prog.allow_ptr_leaks)) return step.diag.refuse(Rule::kSliceOverObject, {at});
+    if (!write) continue;
+    if (slot.is_spilled()) scrub(slot);
+    if (b != SlotByte::kInvalid) b = SlotByte::kMisc;
+    touch(step, frame, slot_of(at));
+  }
+  return {};
+}
+
 void mark_region_written(Step& step, const RegState& ptr, std::uint32_t size) {
   if (ptr.kind != RegKind::kStack || !ptr.val.is_const()) return;
   FrameState& frame = *step.path.frames[ptr.frameno];

@@ -32,9 +32,9 @@ struct RegState {
   bool delta_linked = false;      // scalar: id names value - delta
   bool written = false;           // since the last checkpoint; only for the log
   std::uint16_t flags = 0;        // model::PtrFlag
-  std::uint16_t frameno = 0;      // kStack: frame the slot belongs to
+  std::uint16_t frameno = 0;      // kStack: frame the slot belongs to; kMem with lent_stack(): the buffer's
   std::int32_t off = 0;           // pointer: fixed offset in bytes
-  std::int32_t delta = 0;         // scalar with delta_linked
+  std::int32_t delta = 0;         // scalar with delta_linked; kMem: see lent_stack()
   std::uint32_t id = 0;
   std::uint32_t ref_obj_id = 0;
   union {
@@ -53,6 +53,9 @@ struct RegState {
   bool is_pointer() const { return kind != RegKind::kScalar && kind != RegKind::kNotInit; }
   bool maybe_null() const { return flags & model::kMaybeNull; }
   bool has(std::uint16_t flag) const { return (flags & flag) != 0; }
+  /// A slice that may lie in the buffer its call was given, on the stack of frame `frameno` from offset `delta` on: what is written
+  /// through it may be written there.
+  bool lent_stack() const { return kind == RegKind::kMem && delta != 0; }
 };
 static_assert(std::is_trivially_copyable_v<RegState>);
 

@@ -36,7 +36,7 @@ Result<void> walk_early_end(Step& step, EarlyEnd how) {
   if (step.frame().role != FrameRole::kCall) return end_callback(step, how);
   PathState* caller = step.search.fork(step.path, step.frame().callsite + 1, step.idx);
   if (caller == nullptr) return Errno::kTooBig;
-  caller->frames.pop_back();
+  leave_frame(step.prog, *caller);
   set_result(caller->frame().regs[0], how);
   if (how == EarlyEnd::kTailCall) forget_packet_pointers(step.prog, *caller);
   return {};

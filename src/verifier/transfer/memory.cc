@@ -79,8 +79,11 @@ Result<void> transfer_atomic(Step& step) {
   if (fetches(insn.op)) {
     RING3_TRY(check_write(step, old));
     RING3_TRY(fetch(step, old));
+    // As in Linux, an address that what was found has taken the place of is no address any more. What was found may be another one,
+    // by which the write would be judged, and the slot that is really written would keep what was known of it.
+    if (old == insn.dst && step.reg(old).is_pointer())
+      return step.diag.refuse(Rule::kInvalidMemAccess, {insn.dst, kind_name(step.reg(old))});
   }
-  // As in Linux, an address that what was found has taken the place of is no address any more.
   return check_access(step, {.base = insn.dst, .off = insn.off, .size = insn.size, .write = true, .atomic = true});
 }
 
