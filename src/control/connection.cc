@@ -89,6 +89,15 @@ void Connection::converse(const syscall::Credentials& who, Capabilities capabili
   Channel channel(socket_.get());
   PeerCaller caller(who, capabilities, channel);
   Conversation with{context_.runtime, caller, channel, socket_.get(), id_};
+  // Also when memory runs out between two requests: what hangs on this connection must not stay.
+  struct End {
+    const Connection& connection;
+    PeerCaller& caller;
+    ~End() {
+      caller.load().reset();
+      connection.context_.runtime.modules().session_ended(connection.id_);
+    }
+  } const end{*this, caller};
   while (!channel.broken()) {
     Result<Packet> packet = receive_packet(socket_.get());
     if (!packet.ok()) break;
@@ -101,8 +110,6 @@ void Connection::converse(const syscall::Credentials& who, Capabilities capabili
     }
     reply(channel, out);
   }
-  caller.load().reset();
-  context_.runtime.modules().session_ended(id_);
 }
 
 void Connection::answer_one(Conversation& with, Packet& packet, Response& out) {

@@ -106,6 +106,39 @@ TEST_F(RegistryFaultTest, EveryAllocationOfACommit) {
   EXPECT_GT(n, 5);
 }
 
+TEST_F(RegistryFaultTest, EveryAllocationOfACommitWithPins) {
+  const syscall::PinIdentity who{0, 0, {}, true};
+  const char* const paths[] = {"/sys/fs/bpf/a-name-that-fits-into-no-string-by-itself", "/sys/fs/bpf/another-name-that-fits-into-no-string"};
+  bool done = false;
+  long n = 0, failures = 0;
+  for (; !done; ++n) {
+    ASSERT_LT(n, 1000);
+    auto session = load(kAddTen);
+    const std::vector<Ref<Object>> objects = session->objects();
+    for (std::size_t i = 0; i < 2; ++i) ASSERT_TRUE(session->add_pin(paths[i], who, objects[i], 0).ok());
+    bool threw = false;
+    Result<void> committed = Errno::kNoMem;
+    allocations_left.store(n);
+    try {
+      committed = session->commit();
+    } catch (const std::bad_alloc&) {
+      threw = true;
+    }
+    done = allocations_left.exchange(-1) >= 0;
+    for (const char* path : paths) EXPECT_EQ(kernel_->pins().get(path, who, true, true).ok(), committed.ok()) << n << " " << path;
+    EXPECT_EQ(call_add(1, 2), committed.ok() ? 13 : 0) << n;
+    if (committed.ok())
+      for (const char* path : paths) ASSERT_TRUE(kernel_->pins().unlink(path, who).ok());
+    else
+      EXPECT_TRUE(threw || committed.error() == Errno::kNoMem) << n << ": " << errno_name(committed.error());
+    failures += committed.ok() ? 0 : 1;
+    client_goes();
+    session.reset();
+    ASSERT_FALSE(HasFailure());
+  }
+  EXPECT_GT(failures, 5);
+}
+
 }  // namespace
 }  // namespace ring3::module
 

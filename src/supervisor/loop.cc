@@ -50,6 +50,7 @@ void Loop::wait_for_end() {
     depose_who_hangs();
     long_calls_.look(listener_, door_);
     door_.rest();
+    wake_files_.drop_ended();
     if ((on[2].revents & POLLIN) != 0) pass_signal_on();
     if ((on[1].revents & POLLIN) != 0) tasks_.drop_ended();
     if (on[0].revents != 0) return;

@@ -26,8 +26,25 @@ constexpr std::array kObjectFiles{
     ObjectFile{"/memfd:btf (deleted)", "anon_inode:btf"},
 };
 
+/// /proc/PID/fd/N, PID also self or thread-self, and /proc/PID/task/TID/fd/N. No other path may do: this process follows it, and one that
+/// leads out of procfs (/proc/PID/root) may end in a file system that never answers.
 bool is_descriptor_link(std::string_view path) {
-  return path.starts_with("/proc/") && path.find("/fd/") != std::string_view::npos;
+  const auto word = [&path] {
+    const std::size_t end = std::min(path.find('/'), path.size());
+    const std::string_view taken = path.substr(0, end);
+    path.remove_prefix(std::min(end + 1, path.size()));
+    return taken;
+  };
+  const auto is_number = [](std::string_view text) {
+    return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
+  };
+  if (!path.starts_with("/proc/")) return false;
+  path.remove_prefix(6);
+  const std::string_view process = word();
+  if (process != "self" && process != "thread-self" && !is_number(process)) return false;
+  std::string_view folder = word();
+  if (folder == "task" && is_number(word())) folder = word();
+  return folder == "fd" && is_number(path);
 }
 
 Answer read_link(const Intercept& call, int directory, std::uint64_t path, std::uint64_t out, std::uint64_t room) {

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <span>
+#include <string>
 
 #include "supervisor/client_path.h"
 #include "supervisor/notified_caller.h"
@@ -21,10 +22,12 @@ Answer give(const Intercept& call, struct statfs fs) {
   return written ? 0 : to_syscall(Errno::kFault);
 }
 
-/// By the device alone: a FUSE file system of another user namespace tells this process nothing else of its files.
-bool is_pin_file(const Intercept& call, int file) {
+/// By the device alone: a FUSE file system of another user namespace tells this process nothing else of its files, and none is asked. By its
+/// path, as in epoll_call.cc.
+bool is_pin_file(const Intercept& call, int fd) {
+  const std::string path = "/proc/" + std::to_string(call.n.task) + "/fd/" + std::to_string(fd);
   struct statx st;
-  if (call.around.pins == nullptr || ::statx(file, "", AT_EMPTY_PATH, 0, &st) != 0) return false;
+  if (call.around.pins == nullptr || fd < 0 || ::statx(AT_FDCWD, path.c_str(), AT_STATX_DONT_SYNC, 0, &st) != 0) return false;
   return ::makedev(st.stx_dev_major, st.stx_dev_minor) == call.around.bpffs_device;
 }
 
@@ -50,8 +53,7 @@ Answer answer_statfs(Intercept& call) {
 }
 
 Answer answer_fstatfs(Intercept& call) {
-  const Result<OwnedFd> file = call.caller.task.file(call.n.int_arg(0));
-  return file.ok() && is_pin_file(call, file->get()) ? give(call, facts()) : std::nullopt;
+  return is_pin_file(call, call.n.int_arg(0)) ? give(call, facts()) : std::nullopt;
 }
 
 }  // namespace ring3::supervisor

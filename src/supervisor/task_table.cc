@@ -1,5 +1,6 @@
 #include "supervisor/task_table.h"
 
+#include <poll.h>
 #include <sys/epoll.h>
 
 #include <utility>
@@ -25,7 +26,7 @@ Result<std::shared_ptr<TaskEntry>> TaskTable::find(pid_t task) {
   }
   auto entry = std::make_shared<TaskEntry>(RING3_TRY(Task::open(task)));
   epoll_event event{};
-  event.events = EPOLLIN;
+  event.events = EPOLLIN | EPOLLET;  // once: who has ended stays readable as long as its parent does not wait for it
   event.data.u64 = static_cast<std::uint64_t>(task);
   // Without it the entry stays until its number comes again; that is only memory.
   (void)::epoll_ctl(ends_.get(), EPOLL_CTL_ADD, entry->task.pidfd(), &event);
@@ -45,10 +46,12 @@ void TaskTable::drop_ended() {
   std::vector<std::shared_ptr<TaskEntry>> ended;  // dropped after the lock
   MutexLock lock(mutex_);
   epoll_event events[32];
-  const int count = ::epoll_wait(ends_.get(), events, 32, 0);
+  const int count = ::epoll_wait(ends_.get(), events, 32, 0);  // the rest next time
   for (int i = 0; i < count; ++i) {
     const auto known = tasks_.find(static_cast<pid_t>(events[i].data.u64));
-    if (known == tasks_.end() || known->second->task.alive()) continue;
+    // It may be another thread's, of the same number; that one's pidfd tells. A signal would still reach who has ended and was not waited for.
+    pollfd end{known == tasks_.end() ? -1 : known->second->task.pidfd(), POLLIN, 0};
+    if (::poll(&end, 1, 0) <= 0) continue;
     (void)::epoll_ctl(ends_.get(), EPOLL_CTL_DEL, known->second->task.pidfd(), nullptr);
     ended.push_back(std::move(known->second));
     tasks_.erase(known);

@@ -1,11 +1,15 @@
 // The eventfds that stand for rings in clients' epoll sets, one for each ring. An epoll set knows an entry by (file, number), so
-// MOD and DEL need the same descriptor of this process that ADD used: it is kept. Thread-safe.
+// MOD and DEL need the same descriptor of this process that ADD used: it is kept, until the ring's file is gone or the ring has another
+// eventfd (one that was pinned, closed by all clients and opened again).
+//
+// That a file is gone the kernel tells (inotify); no open description is needed for that, which would keep the ring alive. Thread-safe.
 #pragma once
 
 #include <sys/types.h>
 
+#include <cstddef>
 #include <map>
-#include <optional>
+#include <memory>
 #include <utility>
 
 #include "base/mutex.h"
@@ -15,21 +19,25 @@ namespace ring3::supervisor {
 
 class WakeFiles {
  public:
-  /// Of a client's file. None: not asked for yet; -1: known not to be a ring.
-  std::optional<int> find(dev_t device, ino_t inode) {
-    MutexLock lock(mutex_);
-    const auto known = files_.find({device, inode});
-    return known == files_.end() ? std::nullopt : std::optional<int>(known->second.get());
-  }
-  /// The descriptor to use: the one that is there already, if somebody was faster.
-  int add(dev_t device, ino_t inode, OwnedFd file) {
-    MutexLock lock(mutex_);
-    return files_.try_emplace({device, inode}, std::move(file)).first->second.get();
-  }
+  /// The descriptor to use for a ring. ring: a descriptor of its file, of this process; wake: the eventfd that it has now. What is there
+  /// already stays, if it is the same eventfd.
+  std::shared_ptr<const OwnedFd> use(int ring, OwnedFd wake);
+  /// Of rings that are gone.
+  void drop_ended() noexcept;
+  std::size_t size() const;
 
  private:
-  Mutex mutex_;
-  std::map<std::pair<dev_t, ino_t>, OwnedFd> files_ RING3_GUARDED_BY(mutex_);
+  using Key = std::pair<dev_t, ino_t>;
+  struct Entry {
+    std::shared_ptr<const OwnedFd> wake;
+    int watch = -1;  // none to be had: the entry stays
+  };
+  int watch(int ring) RING3_REQUIRES(mutex_);
+
+  mutable Mutex mutex_;  // descriptors are closed after it is released
+  OwnedFd inotify_ RING3_GUARDED_BY(mutex_);  // made when it is needed
+  std::map<Key, Entry> files_ RING3_GUARDED_BY(mutex_);
+  std::map<int, Key> by_watch_ RING3_GUARDED_BY(mutex_);
 };
 
 }  // namespace ring3::supervisor

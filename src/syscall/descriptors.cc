@@ -150,9 +150,14 @@ void Descriptors::remove(std::map<FileKey, Entry>::iterator it, std::map<FileKey
   by_watch_.erase(entry.file.watch);
   by_object_.erase(entry.object.get());
   if (entry.rung_ns != 0) settling_.erase(std::find(settling_.begin(), settling_.end(), it->first));
-  // A map's memory may be watched anew at once, by the same number: that watch ends now.
-  if (entry.made_here) files_.end_later(std::move(entry.file));
-  else files_.end(std::move(entry.file));
+  if (entry.made_here) {
+    files_.end_later(std::move(entry.file));
+  } else {
+    // A map's memory may be opened again: a child that this process forked, which has the description too, must not keep the lease. And it
+    // may be watched anew at once, by the same number: that watch ends now.
+    ::fcntl(entry.file.own.get(), F_SETLEASE, F_UNLCK);
+    files_.end(std::move(entry.file));
+  }
   removed.insert(by_file_.extract(it));
 }
 

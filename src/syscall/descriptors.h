@@ -9,8 +9,8 @@
 // entry's user reference is dropped:
 //   doorbell  one inotify instance; IN_CLOSE on the file says that something was closed. Events merge and
 //             are never counted.
-//   truth     a write lease on the registry's own read-only descriptor: granted only when nobody else has
-//             the file open or mapped.
+//   truth     a write lease on the registry's own descriptor: granted only when nobody else has the file open or mapped. Clients get
+//             no leases on it, because that descriptor counts as a writer's.
 // drain() reads the doorbells; every command calls it first, so close(link) followed by a command never
 // meets a ghost: drains take turns, and one that comes while another drops what it found waits for it.
 // Doorbell (doorbell.h) is a thread that drains while no commands come.

@@ -214,9 +214,9 @@ TEST_F(DescriptorsTest, UnreadMessageHoldsItUntilTheSocketGoes) {
   EXPECT_TRUE(all_gone());
 }
 
-/// Forks a child that keeps the descriptor and sleeps until it is told or killed.
+/// Forks a child that keeps this process's descriptors, all but one if it is told so, and sleeps until it is told or killed.
 struct Child {
-  explicit Child(bool exec) {
+  explicit Child(bool exec, int but = -1) {
     int pipe_fds[2];
     EXPECT_EQ(::pipe2(pipe_fds, O_CLOEXEC), 0);
     read_end = OwnedFd(pipe_fds[0]);
@@ -229,6 +229,7 @@ struct Child {
       ::_exit(1);
     }
     ::close(write_end.release());
+    if (but >= 0) ::close(but);
     char byte;
     [[maybe_unused]] const ssize_t n = ::read(read_end.get(), &byte, 1);
     ::_exit(0);
@@ -291,6 +292,35 @@ TEST_F(DescriptorsTest, ClientThatKeepsAPathHandleCannotKillTheHost) {
   const OwnedFd ghost(::open(("/proc/self/fd/" + std::to_string(path.get())).c_str(), O_RDWR | O_CLOEXEC));
   ASSERT_TRUE(ghost);
   EXPECT_FALSE(known(ghost.get()));
+}
+
+TEST_F(DescriptorsTest, ClientsGetNoLeasesThatOthersWouldWaitFor) {
+  const OwnedFd memory(::memfd_create("bpf-map", MFD_CLOEXEC));
+  ASSERT_EQ(::ftruncate(memory.get(), 4096), 0);
+  for (const int file : {-1, memory.get()}) {
+    const Ref<Object> object = make();
+    const OwnedFd fd = descriptors_->open(object, Access::kReadOnly, file).value();
+    for (const int lease : {F_RDLCK, F_WRLCK}) {
+      EXPECT_EQ(::fcntl(fd.get(), F_SETLEASE, lease), -1) << lease;
+      EXPECT_EQ(errno, EAGAIN) << lease;
+    }
+  }
+}
+
+TEST_F(DescriptorsTest, AChildOfThisProcessKeepsNoLeaseOnAMapsMemory) {
+  const OwnedFd memory(::memfd_create("bpf-map", MFD_CLOEXEC));
+  ASSERT_EQ(::ftruncate(memory.get(), 4096), 0);
+  const Ref<Object> object = make();
+  OwnedFd fd = descriptors_->open(object, Access::kReadWrite, memory.get()).value();
+  Child child(false, fd.get());
+  fd.reset();
+  for (int i = 0; i < 5000 && descriptors_->size() != 0; ++i) {  // the child closes its own when it comes to run
+    ::poll(nullptr, 0, 1);
+    descriptors_->drain();
+  }
+  ASSERT_EQ(descriptors_->size(), 0u);
+  const OwnedFd again(::open(("/proc/self/fd/" + std::to_string(memory.get())).c_str(), O_RDWR | O_CLOEXEC | O_NONBLOCK));
+  EXPECT_TRUE(again) << "whoever opens it for a client waits: " << errno;
 }
 
 }  // namespace

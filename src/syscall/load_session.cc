@@ -1,5 +1,6 @@
 #include "syscall/load_session.h"
 
+#include <new>
 #include <utility>
 
 #include "base/try.h"
@@ -45,6 +46,25 @@ void LoadSession::drop_abandoned() noexcept {
 
 void LoadSession::drop_link(const attach::Link& link) noexcept { transaction_.drop(link); }
 
+/// What a commit has done so far; undone unless it stays.
+struct LoadSession::Done {
+  LoadSession& session;
+  const std::vector<PendingPin>& pins;
+  std::size_t pinned = 0;  // of them
+  std::vector<Ref<attach::Link>> attached{};
+  bool stays = false;
+
+  Done(LoadSession& of, const std::vector<PendingPin>& all) : session(of), pins(all) {}
+  ~Done() {
+    if (!stays) undo();
+  }
+  Done(const Done&) = delete;
+  Done& operator=(const Done&) = delete;
+
+ private:
+  void undo() noexcept;
+};
+
 Result<void> LoadSession::commit() {
   // Attaching runs the host's callbacks, so the parts are taken out first and no lock is held.
   if (!transaction_.open()) return Errno::kBusy;
@@ -54,32 +74,36 @@ Result<void> LoadSession::commit() {
     MutexLock lock(mutex_);
     pins.swap(pins_);
   }
-  Result<void> status;
-  std::size_t pinned = 0, attached = 0;
-  std::vector<Ref<attach::Link>> done;
-  for (; status.ok() && pinned < pins.size(); ++pinned) {
-    const std::shared_ptr<PinInstance> mount = kernel_.mounts().find(pins[pinned].path);
-    status = mount ? mount->tree.pin(pins[pinned].path, pins[pinned].who, pins[pinned].object, pins[pinned].umask)
-                   : Result<void>(Errno::kNoEnt);  // unmounted meanwhile
-    if (!status.ok()) break;
+  Done done{*this, pins};
+  done.attached.reserve(links.size());
+  for (; done.pinned < pins.size(); ++done.pinned) {
+    const PendingPin& pin = pins[done.pinned];
+    const std::shared_ptr<PinInstance> mount = kernel_.mounts().find(pin.path);
+    if (!mount) return Errno::kNoEnt;  // unmounted meanwhile
+    RING3_TRY(mount->tree.pin(pin.path, pin.who, pin.object, pin.umask));
   }
-  for (; status.ok() && attached < links.size(); ++attached) {
-    if (links[attached]->state() != attach::LinkState::kPending) continue;  // attached in another way by the module manager
-    status = links[attached]->attach();
-    if (!status.ok()) break;
-    done.push_back(links[attached]);
+  for (const Ref<attach::Link>& link : links) {
+    if (link->state() != attach::LinkState::kPending) continue;  // attached in another way by the module manager
+    RING3_TRY(link->attach());
+    done.attached.push_back(link);
   }
-  if (status.ok()) status = transaction_.commit();
-  if (status.ok())
-    for (const Ref<attach::Link>& link : done) link->give();
-  if (!status.ok()) {
-    for (auto it = done.rbegin(); it != done.rend(); ++it) (void)(*it)->detach().ok();
-    const PinIdentity undo{0, 0, {}, true};
-    for (std::size_t i = 0; i < pinned; ++i)
-      if (const auto mount = kernel_.mounts().find(pins[i].path)) (void)mount->tree.unlink(pins[i].path, undo).ok();
-    rollback();
+  RING3_TRY(transaction_.commit());
+  done.stays = true;
+  for (const Ref<attach::Link>& link : done.attached) link->give();
+  return {};
+}
+
+void LoadSession::Done::undo() noexcept {
+  for (auto it = attached.rbegin(); it != attached.rend(); ++it) (void)(*it)->detach().ok();
+  const PinIdentity who{0, 0, {}, true};
+  for (std::size_t i = 0; i < pinned; ++i) {
+    try {
+      if (const auto mount = session.kernel_.mounts().find(pins[i].path)) (void)mount->tree.unlink(pins[i].path, who).ok();
+    } catch (const std::bad_alloc&) {
+      // No memory even to walk a path: this pin stays, the others may go.
+    }
   }
-  return status;
+  session.rollback();
 }
 
 void LoadSession::rollback() noexcept {

@@ -52,8 +52,8 @@ class LoadSession {
   std::vector<Ref<Object>> objects() const;
   std::vector<Ref<attach::Link>> links() const;
 
-  /// Publishes all objects, makes the pins, attaches the links that are still pending. On an error what was
-  /// attached and pinned is undone, and the session is rolled back.
+  /// Publishes all objects, makes the pins, attaches the links that are still pending. On an error (also when memory runs out by
+  /// exception) what was attached and pinned is undone, and the session is rolled back.
   Result<void> commit();
   void rollback() noexcept;
   bool open() const { return transaction_.open(); }
@@ -65,6 +65,8 @@ class LoadSession {
     Ref<Object> object;
     mode_t umask;
   };
+
+  struct Done;
 
   Kernel& kernel_;
   Transaction transaction_;

@@ -55,11 +55,12 @@ std::size_t most_ready() {
   return static_cast<std::size_t>(std::min<rlim_t>(limit.rlim_cur / kPart, ObjectFiles::kMost));
 }
 
-/// A read-only description of a file of this process's, not watched yet.
+/// A description of a file of this process's, not watched yet.
 Result<ObjectFile> hold(int fd) {
   ObjectFile file;
-  // Read-only, so that it neither counts as a writer nor hides one from the lease.
-  file.own = RING3_TRY(open_again(fd, O_RDONLY));
+  // For writing, so that nobody else gets a lease: not for reading while there is a writer, not for writing beside another. A client's
+  // lease would stop this process when it opens the file for somebody else.
+  file.own = RING3_TRY(open_again(fd, O_RDWR));
   struct stat st;
   if (::fstat(file.own.get(), &st) != 0) return errno_of_making(errno);
   file.key = {st.st_dev, st.st_ino};

@@ -34,7 +34,7 @@ using FileKey = std::pair<dev_t, ino_t>;
 
 /// A file of this process's that clients' descriptors are made of.
 struct ObjectFile {
-  OwnedFd own;      // read-only, for good: lease, and opening it for clients
+  OwnedFd own;      // for good: lease, and opening it for clients
   OwnedFd ahead;    // for reading and writing, till open(); or none
   int watch = -1;   // inotify watch descriptor
   FileKey key{};

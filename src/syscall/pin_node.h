@@ -28,6 +28,9 @@ struct PinTree::Node {
 
 namespace pin_rules {
 
+/// Shorter than this is every path, as Linux has it.
+inline constexpr std::size_t kMaxPath = 4096;
+
 inline constexpr mode_t kRead = 4, kWrite = 2, kSearch = 1;
 
 /// Whether `who` has all of `wanted` (kRead | kWrite | kSearch) on a node.

@@ -259,21 +259,16 @@ Result<std::vector<PinEntry>> PinTree::list(const PinPath& path, const PinIdenti
 
 namespace {
 
-void find_paths(const PinTree::Node& directory, const Object& object, const std::string& prefix,
-                std::vector<std::string>& out) {
+/// path: of the directory; the same afterwards. What no path leads to is passed over: directories may be deeper than any path is long.
+void find_paths(const PinTree::Node& directory, const Object& object, std::string& path, std::vector<std::string>& out) {
+  const std::size_t length = path.size();
   for (const auto& [name, child] : directory.entries) {
-    const std::string path = prefix + "/" + name;
+    if (length + 1 + name.size() >= pin_rules::kMaxPath) continue;
+    path.append("/").append(name);
     if (child->object.get() == &object) out.push_back(path);
     if (child->kind == PinKind::kDirectory) find_paths(*child, object, path, out);
+    path.resize(length);
   }
-}
-
-void take_objects(PinTree::Node& directory, std::vector<UserRef<Object>>& released) {
-  for (auto& [name, child] : directory.entries) {
-    if (child->kind == PinKind::kDirectory) take_objects(*child, released);
-    if (child->object) released.push_back(std::move(child->object));
-  }
-  directory.entries.clear();
 }
 
 }  // namespace
@@ -281,14 +276,20 @@ void take_objects(PinTree::Node& directory, std::vector<UserRef<Object>>& releas
 std::vector<std::string> PinTree::paths_of(const Object& object) const {
   MutexLock lock(mutex_);
   std::vector<std::string> paths;
-  find_paths(*root_, object, roots_.empty() ? "" : roots_.front(), paths);
+  std::string path = roots_.empty() ? "" : roots_.front();
+  find_paths(*root_, object, path, paths);
   return paths;
 }
 
 void PinTree::clear() {
-  std::vector<UserRef<Object>> released;
+  // Node by node and without memory: a tree may be deeper than a stack is.
+  std::multimap<std::string, std::shared_ptr<Node>> released, rest;  // dropped after the lock
   MutexLock lock(mutex_);
-  take_objects(*root_, released);
+  rest.merge(root_->entries);
+  while (!rest.empty()) {
+    const auto taken = released.insert(rest.extract(rest.begin()));
+    rest.merge(taken->second->entries);
+  }
   const std::uint64_t root = root_->inode;
   std::erase_if(inodes_, [root](const auto& node) { return node.first != root; });
 }

@@ -152,5 +152,21 @@ TEST_F(PinTreeTest, Rename) {
   EXPECT_EQ(tree_.rename("/sys/fs/bpf/b", "/sys/fs/bpf/a", user_, 0).error(), Errno::kIsDir);
 }
 
+TEST_F(PinTreeTest, DirectoriesAreAsDeepAsClientsLike) {
+  const Ref<Object> object = make();
+  ASSERT_TRUE(tree_.pin("/sys/fs/bpf/near", user_, object, 0).ok());
+  std::uint64_t at = 1;
+  for (int depth = 0; depth < 100'000; ++depth) {
+    ASSERT_TRUE(tree_.make_directory(PinPath(at, "d"), user_, 0700, 0).ok());
+    at = tree_.stat(PinPath(at, "d"), user_, false)->inode;
+  }
+  ASSERT_TRUE(tree_.pin(PinPath(at, "far"), user_, object, 0).ok());
+  const std::vector<std::string> paths = tree_.paths_of(*object);
+  EXPECT_EQ(paths, std::vector<std::string>{"/sys/fs/bpf/near"}) << "no path is longer than a path may be";
+  EXPECT_EQ(object->user_refs(), 2u);
+  tree_.clear();
+  EXPECT_EQ(object->user_refs(), 0u);
+}
+
 }  // namespace
 }  // namespace ring3::syscall

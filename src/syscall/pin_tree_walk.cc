@@ -45,7 +45,6 @@ std::int64_t now_ns() {
 namespace {
 
 constexpr int kMaxSymlinks = 40;
-constexpr std::size_t kMaxPath = 4096;
 
 /// The part of `path` below `root` (with its leading slash, or empty), or nothing.
 bool below(std::string_view path, std::string_view root, std::string_view& rest) {
@@ -87,7 +86,7 @@ bool PinTree::contains(std::string_view path) const {
 }
 
 Result<PinTree::Spot> PinTree::find_spot(const PinPath& path, const PinIdentity& who, bool follow_last) const {
-  if (path.text.size() >= kMaxPath) return Errno::kNameTooLong;
+  if (path.text.size() >= pin_rules::kMaxPath) return Errno::kNameTooLong;
   std::string rest = path.text;           // components still to walk
   std::shared_ptr<Node> at;               // null: `rest` is an absolute path
   int symlinks = 0;

@@ -2,15 +2,22 @@
 // left, and the same step succeeds afterwards (behaviour.md F.1.3).
 #include <gtest/gtest.h>
 
+#include <poll.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
+#include <cstdlib>
 #include <functional>
+#include <new>
+#include <string>
 #include <vector>
 
 #include "base/fault_point.h"
 #include "base/owned_fd.h"
+#include "control/client.h"
+#include "control/module_client.h"
 #include "object/rcu.h"
 #include "ring3/hook.h"
 #include "runtime/runtime_impl.h"
@@ -341,6 +348,64 @@ TEST_F(AllocationFailures, Registrations) {
     if (!fault.fired()) return;
   }
   FAIL() << "never runs through";
+}
+
+/// Makes an allocation of the thread fail that serves the next connection.
+class FaultyAdmission final : public ControlPolicy {
+ public:
+  std::atomic<std::int64_t> nth{-1};
+  Result<Capabilities> admit(const Peer&) override {
+    if (const std::int64_t n = nth.exchange(-1); n >= 0) new (room_) AllocationFault(n);  // until the thread ends
+    return Capabilities::all();
+  }
+
+ private:
+  alignas(AllocationFault) std::byte room_[sizeof(AllocationFault)];
+};
+
+class ConnectionFailures : public World {
+ protected:
+  ConnectionFailures() {
+    char folder[] = "/tmp/ring3-test-XXXXXX";
+    folder_ = ::mkdtemp(folder);
+    EXPECT_TRUE(runtime_->listen({.path = folder_ + "/host.sock", .policy = &policy_}).ok()) << log_.take();
+  }
+  ~ConnectionFailures() override {
+    client_ = nullptr;
+    runtime_ = nullptr;
+    EXPECT_EQ(::rmdir(folder_.c_str()), 0);
+  }
+
+  FaultyAdmission policy_;
+  std::string folder_;
+};
+
+TEST_F(ConnectionFailures, NothingStaysOfAConnection) {
+  constexpr int kEnough = 20;  // in a row ran through: the failure came after the last request, or never
+  int ran_through = 0, failed = 0;
+  for (std::int64_t n = 0; n < 2000 && ran_through < kEnough; ++n) {
+    {
+      std::string why;
+      policy_.nth.store(n);
+      const auto client = control::Client::connect(folder_ + "/host.sock", why);
+      bool all = client.ok() && (*client)->begin().ok();
+      uapi::bpf_attr attr = BpfClient::map_attr(uapi::BPF_MAP_TYPE_ARRAY, 4, 8, 4);
+      const long map = all ? (*client)->bpf(uapi::BPF_MAP_CREATE, &attr, sizeof attr) : -1;
+      all = map >= 0 && control::commit(**client, {.name = "guest", .lifetime = module::Lifetime::kSession}).ok();
+      for (int i = 0; i < 3; ++i) all = all && control::modules(**client).ok();
+      if (map >= 0) ::close(static_cast<int>(map));
+      ran_through = all ? ran_through + 1 : 0;
+      failed += all ? 0 : 1;
+    }
+    bool gone = false;
+    for (int i = 0; i < 20'000 && !gone; ++i) {  // the host notices in its own time
+      gone = runtime_->impl().modules().list().empty();
+      if (!gone) ::poll(nullptr, 0, 1);
+    }
+    ASSERT_TRUE(gone) << "after failure " << n;
+  }
+  EXPECT_EQ(ran_through, kEnough);
+  EXPECT_GT(failed, 5);
 }
 
 }  // namespace

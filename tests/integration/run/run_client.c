@@ -621,6 +621,82 @@ static void mode_churn(void) {
   EXPECT(after == before);
 }
 
+static int create_ring(void) {
+  union bpf_attr attr;
+  memset(&attr, 0, sizeof attr);
+  attr.map_type = BPF_MAP_TYPE_RINGBUF;
+  attr.max_entries = 4096;
+  return (int)bpf(BPF_MAP_CREATE, &attr, sizeof attr);
+}
+
+/* A socket filter that puts a record of the number 42 into a ring. */
+static int load_ringer(int ring) {
+  struct bpf_insn insns[] = {
+      {.code = BPF_ST | BPF_MEM | BPF_DW, .dst_reg = 10, .off = -8, .imm = 42},
+      {.code = BPF_LD | BPF_IMM | BPF_DW, .dst_reg = 1, .src_reg = BPF_PSEUDO_MAP_FD, .imm = ring},
+      {0},
+      {.code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = 2, .src_reg = 10},
+      {.code = BPF_ALU64 | BPF_ADD | BPF_K, .dst_reg = 2, .imm = -8},
+      {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 3, .imm = 8},
+      {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 4, .imm = 0},
+      {.code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_ringbuf_output},
+      {.code = BPF_JMP | BPF_EXIT},
+  };
+  union bpf_attr attr;
+  memset(&attr, 0, sizeof attr);
+  attr.prog_type = BPF_PROG_TYPE_SOCKET_FILTER;
+  attr.insns = (unsigned long)insns;
+  attr.insn_cnt = sizeof insns / sizeof *insns;
+  attr.license = (unsigned long)"GPL";
+  return (int)bpf(BPF_PROG_LOAD, &attr, sizeof attr);
+}
+
+/* A ring that a program keeps while no client has it open wakes who opens it again, in the same epoll set and in another. */
+static void mode_rings(void) {
+  int ring = create_ring(), sets[2] = {epoll_create1(EPOLL_CLOEXEC), epoll_create1(EPOLL_CLOEXEC)}, program = load_ringer(ring);
+  EXPECT(ring >= 0 && program >= 0 && sets[0] >= 0 && sets[1] >= 0);
+  unsigned id = id_of(ring);
+  char packet[20] = {0};
+  for (int round = 0; round < 4; ++round) {
+    struct epoll_event event = {.events = EPOLLIN};
+    int set = sets[round == 3];
+    EXPECT(epoll_ctl(set, EPOLL_CTL_ADD, ring, &event) == 0);
+    EXPECT(epoll_ctl(set, EPOLL_CTL_ADD, ring, &event) == -1 && errno == EEXIST);
+    EXPECT(epoll_ctl(set, EPOLL_CTL_MOD, ring, &event) == 0);
+    while (epoll_wait(set, &event, 1, 0) > 0) { /* what adding said */
+    }
+    union bpf_attr attr;
+    memset(&attr, 0, sizeof attr);
+    attr.test.prog_fd = (unsigned)program;
+    attr.test.data_in = (unsigned long)packet;
+    attr.test.data_size_in = sizeof packet;
+    EXPECT(bpf(BPF_PROG_TEST_RUN, &attr, sizeof attr) == 0 && attr.test.retval == 0);
+    EXPECT(epoll_wait(set, &event, 1, 10000) == 1);
+    close(ring);
+    EXPECT(create(0) >= 0); /* a command: that the ring was closed is known by then */
+    memset(&attr, 0, sizeof attr);
+    attr.map_id = id;
+    ring = (int)bpf(BPF_MAP_GET_FD_BY_ID, &attr, sizeof attr);
+    EXPECT(ring >= 0);
+  }
+}
+
+/* Rings that were waited for and are gone leave the supervisor no descriptors. */
+static void mode_ring_churn(void) {
+  close(create_ring());
+  int before = count_at_rest(), set = epoll_create1(EPOLL_CLOEXEC);
+  for (int i = 0; i < 200; ++i) {
+    struct epoll_event event = {.events = EPOLLIN};
+    int ring = create_ring();
+    EXPECT(ring >= 0 && epoll_ctl(set, EPOLL_CTL_ADD, ring, &event) == 0);
+    close(ring);
+  }
+  EXPECT(count_maps() == 0);
+  int after = count_at_rest();
+  if (after > before + 2) fprintf(stderr, "%d descriptors, %d before\n", after, before);
+  EXPECT(after <= before + 2); /* what tells of the end of rings */
+}
+
 static void mode_link_text(void) {
   char path[64], text[64] = {0};
   snprintf(path, sizeof path, "/proc/self/fd/%d", create(0));
@@ -827,6 +903,8 @@ int main(int argc, char **argv) {
   else if (strcmp(mode, "link-text") == 0) mode_link_text();
   else if (strcmp(mode, "again") == 0) mode_again();
   else if (strcmp(mode, "churn") == 0) mode_churn();
+  else if (strcmp(mode, "rings") == 0) mode_rings();
+  else if (strcmp(mode, "ring-churn") == 0) mode_ring_churn();
   else if (strcmp(mode, "orphan") == 0) mode_orphan();
   else if (strcmp(mode, "host-gone") == 0) mode_host_gone();
   else if (strcmp(mode, "leave") == 0) exit(argument != NULL ? atoi(argument) : 0);

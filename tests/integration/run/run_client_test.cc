@@ -25,6 +25,11 @@ TEST_F(RunClient, AThousandMapsLeaveNoDescriptors) {
   const Outcome done = alone(client({"churn"}), {"--no-namespaces"});
   EXPECT_EQ(done.code, 0) << done;
 }
+TEST_F(RunClient, RingsThatAreOpenedAgainWakeAgain) { works({"rings"}); }
+TEST_F(RunClient, RingsThatAreGoneLeaveNoDescriptors) {
+  const Outcome done = alone(client({"ring-churn"}), {"--no-namespaces"});
+  EXPECT_EQ(done.code, 0) << done;
+}
 TEST_F(RunClient, MemlockCanBeRaised) { works({"memlock"}); }
 TEST_F(RunClient, DescriptorsAreNamedAsLinuxNamesThem) { works({"link-text"}); }
 TEST_F(RunClient, SignalsDoNotRepeatCalls) {
