@@ -31,7 +31,7 @@ Result<void> check_global_arg(Step& step, unsigned regno, const GlobalArg& arg, 
       return {};
     case GlobalArg::Kind::kDynptr: return use_dynptr(step, regno, model::kDynptrAny).ok() ? Result<void>{} : Errno::kInval;
     case GlobalArg::Kind::kMem: {
-      // To the callee it is memory like any other, which it goes on using when it has changed the packet. (Linux lets it.)
+      // To the callee it is memory like any other, which it goes on using when it has changed the packet.
       if (callee.changes_packet && lies_in_packet(reg)) return step.diag.refuse(Rule::kGlobalArgPacket, {regno});
       if (arg.nullable && is_null_constant(reg)) return {};
       if (reg.maybe_null()) {
