@@ -6,6 +6,7 @@
 // pins: the errors are those Linux gives for a directory that is not a bpffs.
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/try.h"
 #include "syscall/handlers.h"
@@ -32,8 +33,16 @@ Result<std::string> absolute_path(Call& call, const uapi::bpf_attr& attr) {
   return base + *path;
 }
 
+/// The machine's files are looked at with this process's rights, and a file system may take its time: that is for its own user and for root,
+/// who could look themselves. Others learn nothing.
+bool may_look_outside(Call& call) {
+  const uid_t who = call.caller().credentials().uid;
+  return who == 0 || who == ::geteuid();
+}
+
 /// A pin in a directory that is not part of the tree.
-Errno outside_pin_error(const std::string& path) {
+Errno outside_pin_error(Call& call, const std::string& path) {
+  if (!may_look_outside(call)) return Errno::kPerm;
   struct stat st;
   if (::lstat(path.c_str(), &st) == 0) return Errno::kExist;
   if (errno != ENOENT) return errno == ENOTDIR ? Errno::kNotDir : Errno::kAcces;
@@ -43,7 +52,8 @@ Errno outside_pin_error(const std::string& path) {
   return ::stat(parent.c_str(), &st) == 0 ? Errno::kPerm : Errno::kNoEnt;
 }
 
-Errno outside_get_error(const std::string& path) {
+Errno outside_get_error(Call& call, const std::string& path) {
+  if (!may_look_outside(call)) return Errno::kNoEnt;
   struct stat st;
   if (::stat(path.c_str(), &st) == 0) return Errno::kAcces;  // a file, but not a pinned object
   switch (errno) {
@@ -74,7 +84,7 @@ Result<long> obj_pin(Call& call, uapi::bpf_attr& attr) {
   // Getting the pin again would give full access, so a restricted descriptor must not become one (B.11).
   const std::string path = RING3_TRY(absolute_path(call, attr));
   const std::shared_ptr<PinInstance> mount = call.kernel().mounts().find(path);
-  if (!mount) return outside_pin_error(path);
+  if (!mount) return outside_pin_error(call, path);
   if (open->object->kind() == ObjectKind::kMap && open->access != Access::kReadWrite) {
     call.explain("a map descriptor with restricted access cannot be pinned: the pin would restore full access");
     return Errno::kPerm;
@@ -86,7 +96,7 @@ Result<long> obj_pin(Call& call, uapi::bpf_attr& attr) {
     pinned = session->add_pin(path, who, std::move(open->object), umask);
   else
     pinned = mount->tree.pin(path, who, std::move(open->object), umask);
-  if (!pinned.ok()) return pinned.error() == Errno::kXDev ? outside_pin_error(path) : pinned.error();
+  if (!pinned.ok()) return pinned.error() == Errno::kXDev ? outside_pin_error(call, path) : pinned.error();
   return 0L;
 }
 
@@ -97,10 +107,10 @@ Result<long> obj_get(Call& call, uapi::bpf_attr& attr) {
   const Access access = RING3_TRY(access_of_flags(attr.file_flags));
   const std::string path = RING3_TRY(absolute_path(call, attr));
   const std::shared_ptr<PinInstance> mount = call.kernel().mounts().find(path);
-  if (!mount) return outside_get_error(path);
+  if (!mount) return outside_get_error(call, path);
   Result<Ref<Object>> found =
       mount->tree.get(path, identity(call), access != Access::kWriteOnly, access != Access::kReadOnly);
-  if (!found.ok()) return found.error() == Errno::kXDev ? outside_get_error(path) : found.error();
+  if (!found.ok()) return found.error() == Errno::kXDev ? outside_get_error(call, path) : found.error();
   Ref<Object> object = std::move(found).value();
   if (object->kind() == ObjectKind::kLink && access != Access::kReadWrite) return Errno::kInval;
   const Access given = object->kind() == ObjectKind::kMap ? access : Access::kReadWrite;

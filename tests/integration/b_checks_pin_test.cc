@@ -53,6 +53,21 @@ TEST_F(Pins, B_02_BadTargets) {
   EXPECT_EQ(pin(map, std::string(256, 'n')), -ENAMETOOLONG);
 }
 
+TEST_F(Pins, B_02_OthersLearnNothingOfTheMachinesFiles) {
+  const long map = array();
+  char folder[] = "/tmp/ring3-pins-XXXXXX";
+  ASSERT_NE(::mkdtemp(folder), nullptr);
+  OtherCaller somebody(::geteuid() + 1000, 1000, kUnprivileged), own(::geteuid(), ::getegid(), kUnprivileged);
+  for (const char* name : {"", "/name", "/missing/name"}) {
+    const std::string path = folder + std::string(name);
+    EXPECT_EQ(pin_as(somebody, map, path), -EPERM) << name;
+    EXPECT_EQ(get_as(somebody, path), -ENOENT) << name;
+  }
+  EXPECT_EQ(pin_as(own, map, folder), -EEXIST);
+  EXPECT_EQ(get_as(own, folder), -EACCES) << "there, and no pin";
+  ::rmdir(folder);
+}
+
 TEST_F(Pins, B_03_NotPinnable) {
   int pipes[2];
   ASSERT_EQ(::pipe(pipes), 0);
