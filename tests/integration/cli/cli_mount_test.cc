@@ -16,9 +16,11 @@ class CliMount : public CliWorld {
 
   void SetUp() override {
     if (::access("/dev/fuse", R_OK | W_OK) != 0) GTEST_SKIP() << "no /dev/fuse here";
+    const std::size_t before = live();
     const Outcome first = in_mount("true");
     if (first.says("namespace of one's own")) GTEST_SKIP() << "no mount namespaces here";
     ASSERT_EQ(first.code, 0) << first;
+    ASSERT_TRUE(settles_at(before)) << leaks();
   }
   /// A shell script in the mount's root.
   Outcome in_mount(const std::string& script, const std::vector<std::string>& options = {}) {
