@@ -144,6 +144,11 @@ bool Hooks::has_device(std::uint32_t ifindex) const {
   return std::any_of(points_.begin(), points_.end(), [&](const auto& point) { return point->ifindex() == ifindex; });
 }
 
+bool stands_in_chain(const Link& link) {
+  const bool of_hook = std::any_of(std::begin(kLinks), std::end(kLinks), [&](const LinkOps& ops) { return &ops == &link.ops(); });
+  return of_hook && static_cast<const HookLink&>(link).point().chains();
+}
+
 Result<Ref<Link>> create_hook_link(std::shared_ptr<HookPoint> point, Ref<prog::Program> program, OrderWish wish, Birth birth) {
   if (static_cast<std::uint32_t>(point->kind().program) != program->type()) return Errno::kInval;
   RING3_TRY(check_flags(point->kind(), wish.flags));

@@ -81,4 +81,7 @@ struct OrderWish {
 /// Errors: kInval the program is of another type than the point's, or flags that links do not take.
 Result<Ref<Link>> create_hook_link(std::shared_ptr<HookPoint> point, Ref<prog::Program> program, OrderWish wish, Birth birth);
 
+/// It holds a program among others that say themselves where they run: the next one must say so as well.
+bool stands_in_chain(const Link& link);
+
 }  // namespace ring3::attach

@@ -7,6 +7,7 @@
 
 #include "base/try.h"
 #include "btf/btf.h"
+#include "uapi/bpf.h"
 
 namespace ring3::attach {
 namespace {
@@ -18,12 +19,10 @@ constexpr std::string_view kActions[] = {"XDP_ABORTED", "XDP_DROP", "XDP_PASS", 
 /// The name of main as it stands in BTF; an object's own is cut short.
 std::string function_name(const prog::Program& program, const btf::Btf& types) {
   const prog::ProgramAbout& about = program.about();
-  struct {
-    std::uint32_t insn, type;
-  } main;
+  uapi::bpf_func_info main;
   if (about.func_info.size() < sizeof main) return program.name();
   std::memcpy(&main, about.func_info.data(), sizeof main);
-  const btf::Type* const function = types.type(main.type);
+  const btf::Type* const function = types.type(main.type_id);
   return function == nullptr ? program.name() : std::string(function->name);
 }
 

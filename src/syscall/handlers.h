@@ -2,6 +2,7 @@
 // it returns the command's result and stores outputs into the copy (command_table.h).
 #pragma once
 
+#include "attach/run_config.h"
 #include "ring3/result.h"
 #include "syscall/call.h"
 #include "uapi/bpf.h"
@@ -79,6 +80,8 @@ Result<long> tree_query(Call& call, uapi::bpf_attr& attr);
 Result<Ref<attach::Link>> make_tree_link(Call& call, const uapi::bpf_attr& attr);
 /// The link that LINK_CREATE asks for at an ordered hook; its attach type is one.
 Result<Ref<attach::Link>> make_hook_link(Call& call, const uapi::bpf_attr& attr);
+/// attach::read_run_config(), refusals explained.
+Result<attach::RunConfig> run_config_of(Call& call, const prog::Program& program);
 
 // task_commands.cc
 Result<long> task_fd_query(Call& call, uapi::bpf_attr& attr);

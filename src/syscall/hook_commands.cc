@@ -72,13 +72,6 @@ Result<attach::Relative> relative_to(Call& call, std::uint32_t flags, std::uint3
   return to;
 }
 
-Result<attach::RunConfig> run_config_of(Call& call, const prog::Program& program) {
-  std::string why;
-  Result<attach::RunConfig> config = attach::read_run_config(program, why);
-  if (!config.ok()) call.explain(why);
-  return config;
-}
-
 /// Copies what there is room for.
 template <typename T>
 Result<void> copy_some(Call& call, std::uint64_t address, const std::vector<T>& items, std::size_t room) {
@@ -87,6 +80,13 @@ Result<void> copy_some(Call& call, std::uint64_t address, const std::vector<T>& 
 }
 
 }  // namespace
+
+Result<attach::RunConfig> run_config_of(Call& call, const prog::Program& program) {
+  std::string why;
+  Result<attach::RunConfig> config = attach::read_run_config(program, why);
+  if (!config.ok()) call.explain(why);
+  return config;
+}
 
 Result<Ref<attach::Link>> make_hook_link(Call& call, const uapi::bpf_attr& attr) {
   const auto& create = attr.link_create;

@@ -1,6 +1,7 @@
 // Links (behaviour.md A.5, D.4), and the older ways to attach, which this host has no places for.
 #include <algorithm>
 
+#include "attach/hook.h"
 #include "base/try.h"
 #include "iter/iter_link.h"
 #include "struct_ops/ops_link.h"
@@ -118,6 +119,7 @@ Result<long> link_update(Call& call, uapi::bpf_attr& attr) {
     old = RING3_TRY(call.program(static_cast<int>(update.old_prog_fd)));
   else if (update.old_prog_fd != 0)
     return Errno::kInval;
+  if (attach::stands_in_chain(*link)) RING3_TRY(run_config_of(call, *next));
   RING3_TRY(link->update_prog(std::move(next), std::move(old), update.flags));
   return 0L;
 }

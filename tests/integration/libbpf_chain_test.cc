@@ -130,7 +130,9 @@ TEST_F(FrameChain, AnUpdatedLinkKeepsItsPlace) {
   EXPECT_EQ(update(first, "silent"), 0);
   ASSERT_GT(link("always"), 0);
   EXPECT_EQ(run(), (Ran{kPass, {kAlways, kSilent, kMiddle}}));
+  log_.take();
   EXPECT_EQ(update(first, "not_a_definition"), -EINVAL);
+  EXPECT_NE(log_.take().find("priority is not written as __uint(name, number)"), std::string::npos);
   EXPECT_EQ(update(first, "middle"), -EEXIST);
   EXPECT_EQ(run(), (Ran{kPass, {kAlways, kSilent, kMiddle}})) << "nothing has changed";
 }
