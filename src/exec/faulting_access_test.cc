@@ -7,8 +7,8 @@
 #include <random>
 
 #include "exec/fault.h"
-#include "exec/jit.h"
 #include "exec/run_context.h"
+#include "exec/testing.h"
 #include "isa/rows.h"
 
 namespace ring3::exec {
@@ -100,15 +100,8 @@ class Program {
   std::shared_ptr<rewrite::XlatedProgram> x_ = std::make_shared<rewrite::XlatedProgram>();
 };
 
-class FaultingAccessTest : public testing::Test {
+class FaultingAccessTest : public ::testing::Test {
  protected:
-  FaultingAccessTest() {
-    engines_.push_back(make_interpreter());
-    if (!jit_available()) return;
-    for (const JitOptions options : {JitOptions{}, JitOptions{.blind_constants = true}, JitOptions{.baseline_cpu = true}})
-      engines_.push_back(make_jit(memory_, options));
-  }
-
   /// addresses: what r`pointer` holds, one after the other.
   void expect_agreement(const Program& program, const Insn& insn, std::uint8_t pointer, std::span<const std::uint64_t> addresses) {
     std::vector<std::unique_ptr<Code>> codes;
@@ -141,7 +134,7 @@ class FaultingAccessTest : public testing::Test {
   FaultGuard guard_;
   CodeMemory memory_;
   LastPage page_;
-  std::vector<std::unique_ptr<Engine>> engines_;
+  const std::vector<std::unique_ptr<Engine>> engines_ = testing::every_tier(memory_);
   std::mt19937_64 random_{5};
 };
 

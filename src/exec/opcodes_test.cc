@@ -6,8 +6,8 @@
 #include <random>
 #include <set>
 
-#include "exec/jit.h"
 #include "exec/run_context.h"
+#include "exec/testing.h"
 #include "isa/rows.h"
 
 namespace ring3::exec {
@@ -135,15 +135,8 @@ std::vector<World> worlds() {
   return out;
 }
 
-class OpcodesTest : public testing::Test {
+class OpcodesTest : public ::testing::Test {
  protected:
-  OpcodesTest() {
-    engines_.push_back(make_interpreter());
-    if (!jit_available()) return;
-    for (const JitOptions options : {JitOptions{}, JitOptions{.blind_constants = true}, JitOptions{.baseline_cpu = true}})
-      engines_.push_back(make_jit(memory_, options));
-  }
-
   void expect_agreement(const Row& row, const Insn& insn) {
     const Program program(row, insn);
     std::vector<std::unique_ptr<Code>> codes;
@@ -167,7 +160,7 @@ class OpcodesTest : public testing::Test {
   }
 
   CodeMemory memory_;
-  std::vector<std::unique_ptr<Engine>> engines_;
+  const std::vector<std::unique_ptr<Engine>> engines_ = testing::every_tier(memory_);
   const std::vector<World> worlds_ = worlds();
 };
 

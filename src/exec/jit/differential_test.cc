@@ -6,9 +6,9 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "exec/jit.h"
 #include "exec/jit/plan.h"
 #include "exec/jit/random_program.h"
+#include "exec/testing.h"
 #include "isa/disassemble.h"
 
 namespace ring3::exec::jit {
@@ -37,10 +37,10 @@ std::string text(const rewrite::XlatedProgram& program) {
   return std::string(out.text());
 }
 
-class DifferentialTest : public testing::TestWithParam<JitOptions> {};
+class DifferentialTest : public ::testing::TestWithParam<JitOptions> {};
 
 INSTANTIATE_TEST_SUITE_P(Options, DifferentialTest,
-                         testing::Values(JitOptions{}, JitOptions{.blind_constants = true}, JitOptions{.baseline_cpu = true}));
+                         ::testing::ValuesIn(testing::kWaysToCompile));
 
 TEST_P(DifferentialTest, AgreesWithTheInterpreter) {
   if (!jit_available()) GTEST_SKIP() << "no compiler for this machine";

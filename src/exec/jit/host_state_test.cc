@@ -6,7 +6,7 @@
 #include <array>
 
 #include "exec/fault.h"
-#include "exec/jit.h"
+#include "exec/testing.h"
 #include "isa/assemble.h"
 #include "isa/decode.h"
 #include "uapi/bpf.h"
@@ -134,7 +134,7 @@ constexpr Way kWays[] = {
 };
 #undef USE
 
-class HostStateTest : public testing::TestWithParam<JitOptions> {
+class HostStateTest : public ::testing::TestWithParam<JitOptions> {
  protected:
   static std::shared_ptr<rewrite::XlatedProgram> program_of(const Way& way, const Code* target) {
     auto program = std::make_shared<rewrite::XlatedProgram>();
@@ -183,7 +183,7 @@ TEST_P(HostStateTest, IsKeptOnEveryWayOut) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Options, HostStateTest, testing::Values(JitOptions{}, JitOptions{.blind_constants = true}, JitOptions{.baseline_cpu = true}));
+INSTANTIATE_TEST_SUITE_P(Options, HostStateTest, ::testing::ValuesIn(testing::kWaysToCompile));
 
 #endif
 
