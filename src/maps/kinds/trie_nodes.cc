@@ -102,7 +102,7 @@ TrieNode* TrieNodes::Use::take_anywhere() noexcept RING3_NO_THREAD_SAFETY_ANALYS
   take_over();
   if (TrieNode* n = nodes_.pop(cell_.free)) return n;
   if (TrieNode* n = nodes_.allocate()) return n;
-  // What any cell has kept, when there is no memory.
+  // There is no memory: what any cell has kept, and nodes that were too few for a batch come back for those who ask again.
   cell_.lock.unlock();
   TrieNode* n = nullptr;
   for (std::uint32_t i = 0; n == nullptr && i <= nodes_.cell_mask_; ++i) {
@@ -110,6 +110,7 @@ TrieNode* TrieNodes::Use::take_anywhere() noexcept RING3_NO_THREAD_SAFETY_ANALYS
     WordLockGuard guard(other.lock);
     n = nodes_.pop(other.free);
     other.least_free = std::min(other.least_free, other.free.count);
+    if (other.gone.first != nullptr && !other.is_waiting) nodes_.begin_batch(other);
   }
   cell_.lock.lock();
   return n;
