@@ -18,6 +18,7 @@
 #include "exec/kfunc_table.h"
 #include "object/rcu.h"
 #include "tests/support/helper_test.h"
+#include "tests/support/waiting_thread.h"
 
 namespace ring3::exec {
 namespace {
@@ -26,31 +27,6 @@ struct View {
   std::int32_t pid;
   std::int32_t tgid;
   char comm[16];
-};
-
-/// A thread that stays until it is let go.
-class Waiting {
- public:
-  template <typename First>
-  explicit Waiting(First first) : thread_([this, first] {
-    first();
-    tid_ = static_cast<std::uint32_t>(::syscall(SYS_gettid));
-    while (!go_) std::this_thread::yield();
-  }) {
-    while (tid_ == 0) std::this_thread::yield();
-  }
-  Waiting() : Waiting([] {}) {}
-  ~Waiting() { end(); }
-  std::uint32_t tid() const { return tid_; }
-  void end() {
-    go_ = true;
-    if (thread_.joinable()) thread_.join();
-  }
-
- private:
-  std::atomic<std::uint32_t> tid_{0};
-  std::atomic<bool> go_{false};
-  std::thread thread_;
 };
 
 std::uint32_t own_tid() { return static_cast<std::uint32_t>(::syscall(SYS_gettid)); }
@@ -115,7 +91,7 @@ TEST_F(TasksTest, TheCurrentThread) {
 
 TEST_F(TasksTest, AThreadThatAskedSaysItsEnd) {
   const void* seen = nullptr;
-  Waiting thread([&] {
+  test::WaitingThread thread([&] {
     rcu::ReadSection readers;
     seen = tasks().current();
   });
@@ -131,7 +107,7 @@ TEST_F(TasksTest, AThreadThatAskedSaysItsEnd) {
 }
 
 TEST_F(TasksTest, OthersAreFoundByLooking) {
-  Waiting thread;
+  test::WaitingThread thread;
   EXPECT_FALSE(knows(thread.tid()));
   {
     rcu::ReadSection readers;
@@ -149,7 +125,7 @@ TEST_F(TasksTest, OthersAreFoundByLooking) {
 }
 
 TEST_F(TasksTest, AReferenceKeepsTheMemoryAndNotTheThread) {
-  Waiting thread;
+  test::WaitingThread thread;
   rcu::read_lock();
   void* const task = reinterpret_cast<void*>(kfunc("bpf_task_from_pid", thread.tid()));
   ASSERT_NE(task, nullptr);
@@ -175,7 +151,7 @@ TEST_F(TasksTest, AReferenceKeepsTheMemoryAndNotTheThread) {
 }
 
 TEST_F(TasksTest, Iterators) {
-  Waiting one, two;
+  test::WaitingThread one, two;
   rcu::ReadSection readers;
   std::uint64_t it[3] = {7, 7, 7};
   const auto walk = [&](std::uint32_t flags, void* task) {

@@ -1,10 +1,6 @@
 // Programs compiled by clang that walk, keep and annotate the host's threads.
 #include <gtest/gtest.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
-#include <atomic>
-#include <thread>
 #include <vector>
 
 #include "object/rcu.h"
@@ -12,31 +8,10 @@
 #include "test_host_btf.h"
 #include "tests/integration/libbpf_door.h"
 #include "tests/integration/world.h"
+#include "tests/support/waiting_thread.h"
 
 namespace ring3::test {
 namespace {
-
-/// A thread that stays until it is let go.
-class Waiting {
- public:
-  Waiting() : thread_([this] {
-    tid_ = static_cast<int>(::syscall(SYS_gettid));
-    while (!go_) std::this_thread::yield();
-  }) {
-    while (tid_ == 0) std::this_thread::yield();
-  }
-  ~Waiting() { end(); }
-  int tid() const { return tid_; }
-  void end() {
-    go_ = true;
-    if (thread_.joinable()) thread_.join();
-  }
-
- private:
-  std::atomic<int> tid_{0};
-  std::atomic<bool> go_{false};
-  std::thread thread_;
-};
 
 class TaskPrograms : public World {
  protected:
@@ -49,8 +24,8 @@ class TaskPrograms : public World {
     EXPECT_EQ(bpf().lookup(object.bss(), &out), 0);
     return out;
   }
-  void want(ObjectFile& object, int tid) {
-    const Globals in{tid, 0, 0, 0};
+  void want(ObjectFile& object, std::uint32_t tid) {
+    const Globals in{static_cast<int>(tid), 0, 0, 0};
     EXPECT_EQ(bpf().update(object.bss(), &in), 0);
   }
   exec::Tasks& tasks() { return runtime_->impl().machine().tasks; }
@@ -61,7 +36,7 @@ class TaskPrograms : public World {
 TEST_F(TaskPrograms, WalkTheThreads) {
   ObjectFile object(RING3_MODULE_DIR "/tasks.bpf.o");
   ASSERT_EQ(object.load(), 0) << door_.take_text() << log_.take();
-  Waiting thread;
+  WaitingThread thread;
   want(object, thread.tid());
   EXPECT_EQ(run(object, "walk"), 0);
   const Globals before = globals(object);
@@ -78,7 +53,7 @@ TEST_F(TaskPrograms, ATaskInAMapIsKeptBeyondItsThread) {
   {
     ObjectFile object(RING3_MODULE_DIR "/tasks.bpf.o");
     ASSERT_EQ(object.load(), 0) << door_.take_text() << log_.take();
-    Waiting thread;
+    WaitingThread thread;
     want(object, thread.tid());
     EXPECT_EQ(run(object, "keep_wanted"), 0);
     EXPECT_EQ(run(object, "keep_wanted"), 0);
@@ -105,10 +80,10 @@ TEST_F(TaskPrograms, C_27_StorageOfAThread) {
   ASSERT_EQ(object.load(), 0) << door_.take_text() << log_.take();
   void* task = nullptr;
   {
-    Waiting thread;
+    WaitingThread thread;
     {
       rcu::ReadSection readers;
-      task = tasks().find(static_cast<std::uint32_t>(thread.tid()));
+      task = tasks().find(thread.tid());
     }
     ASSERT_NE(task, nullptr);
     EXPECT_EQ(exec::Tasks::references(task), 2u) << "the table's and this one";
