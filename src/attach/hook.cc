@@ -139,6 +139,14 @@ std::shared_ptr<HookPoint> Hooks::find(std::uint32_t attach_type, std::uint32_t 
   return nullptr;
 }
 
+std::vector<std::shared_ptr<HookPoint>> Hooks::all(std::uint32_t attach_type) const {
+  std::vector<std::shared_ptr<HookPoint>> out;
+  MutexLock lock(mutex_);
+  for (const auto& point : points_)
+    if (static_cast<std::uint32_t>(point->kind().attach) == attach_type) out.push_back(point);
+  return out;
+}
+
 bool Hooks::has_device(std::uint32_t ifindex) const {
   MutexLock lock(mutex_);
   return std::any_of(points_.begin(), points_.end(), [&](const auto& point) { return point->ifindex() == ifindex; });

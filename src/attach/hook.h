@@ -62,6 +62,8 @@ class Hooks {
   Result<void> remove(HookPoint& point);
   /// Null: the host has no such point.
   std::shared_ptr<HookPoint> find(std::uint32_t attach_type, std::uint32_t ifindex) const;
+  /// Those of an attach type, in no order.
+  std::vector<std::shared_ptr<HookPoint>> all(std::uint32_t attach_type) const;
   bool has_device(std::uint32_t ifindex) const;
 
  private:

@@ -206,6 +206,26 @@ Result<std::string> Client::fd_info(int fd) {
   return text;
 }
 
+Result<std::vector<syscall::DeviceProgram>> Client::device_programs() {
+  const Reply reply = RING3_TRY(request(MessageType::kDevicePrograms, {}));
+  WireReader in(reply.body);
+  std::vector<syscall::DeviceProgram> out;
+  for (long i = 0; i < reply.result && in.ok(); ++i) {
+    syscall::DeviceProgram& each = out.emplace_back();
+    each.device = in.get<std::uint32_t>();
+    each.program = in.get<std::uint32_t>();
+  }
+  if (!in.finished()) return lost();
+  return out;
+}
+
+Result<void> Client::set_device_program(const syscall::DeviceRequest& request_of) {
+  WireWriter body;
+  body.put(request_of.device).put(request_of.program).put(request_of.flags).put(request_of.expected);
+  RING3_TRY(request(MessageType::kSetDeviceProgram, body.bytes()));
+  return {};
+}
+
 Result<void> Client::begin() {
   RING3_TRY(request(MessageType::kBegin, {}));
   return {};

@@ -30,6 +30,7 @@
 #include "control/protocol.h"
 #include "ring3/log.h"
 #include "ring3/result.h"
+#include "syscall/device_request.h"
 
 namespace ring3::control {
 
@@ -88,6 +89,11 @@ class Client {
 
   /// The lines of /proc/PID/fdinfo/N for an object. Errors: kBadF; kInval not one of the host.
   Result<std::string> fd_info(int fd);
+
+  /// The devices that take one XDP program, and what stands there. Errors: kOpNotSupp an older host.
+  Result<std::vector<syscall::DeviceProgram>> device_programs();
+  /// Errors: the host's (syscall/device_programs.h), with words.
+  Result<void> set_device_program(const syscall::DeviceRequest& request);
 
   /// From here on everything this connection makes is invisible to others, and pins and links wait, until
   /// commit (client of modules: module_client.h). Errors: kBusy a load is going on already.

@@ -43,6 +43,8 @@ enum class MessageType : std::uint32_t {
   kEventPages = 19,        // fd i32, pages u32: how much of one is mapped; 0 only asks
   kFdInfo = 20,            // fd i32 → text: the lines of fdinfo for that object
   kHostCpus = 21,          // → possible CPUs, as the result
+  kDevicePrograms = 22,    // → count; per device that takes one XDP program: device u32, id u32
+  kSetDeviceProgram = 23,  // device u32, fd i32, flags u32, expected fd i32 (syscall/device_programs.h)
   // Host to client, inside a request.
   kReply = 100,      // result i64, text; then what the request's row says
   kPiece = 101,      // bytes of a long reply's body

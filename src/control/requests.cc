@@ -28,6 +28,8 @@ constexpr std::array kRequests{
     RequestRow{MessageType::kEventPages, "EVENT_PAGES", Need::kNothing, answer_event_pages},
     RequestRow{MessageType::kFdInfo, "FD_INFO", Need::kNothing, answer_fd_info},
     RequestRow{MessageType::kHostCpus, "HOST_CPUS", Need::kNothing, answer_host_cpus},
+    RequestRow{MessageType::kDevicePrograms, "DEVICE_PROGRAMS", Need::kNothing, answer_device_programs},
+    RequestRow{MessageType::kSetDeviceProgram, "SET_DEVICE_PROGRAM", Need::kNothing, answer_set_device_program},
 };
 
 }  // namespace

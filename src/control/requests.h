@@ -74,6 +74,8 @@ Result<long> answer_wake_file(Conversation&, WireReader&, Response&);
 Result<long> answer_event_file(Conversation&, WireReader&, Response&);
 Result<long> answer_event_pages(Conversation&, WireReader&, Response&);
 Result<long> answer_fd_info(Conversation&, WireReader&, Response&);
+Result<long> answer_device_programs(Conversation&, WireReader&, Response&);  // device_requests.cc
+Result<long> answer_set_device_program(Conversation&, WireReader&, Response&);
 Result<long> answer_begin(Conversation&, WireReader&, Response&);     // load_requests.cc
 Result<long> answer_abort(Conversation&, WireReader&, Response&);
 Result<long> answer_commit(Conversation&, WireReader&, Response&);    // module_requests.cc
