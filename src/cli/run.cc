@@ -30,7 +30,7 @@ struct Options {
   bool no_namespaces = false;
   bool verbose = false;
   bool preload = false;
-  bool fdinfo = false;
+  supervisor::Extras extras;
   std::vector<std::string> limits;
   std::vector<std::string> command;
 };
@@ -144,7 +144,7 @@ ExitCode run_command(const Commands& commands, const Options& options) {
   supervisor::Report report;
   const std::unique_ptr<supervisor::PinServer> pins =
       commands.host.empty() ? serve_pins_of(static_cast<supervisor::RuntimeDoor&>(*door)) : serve_pins_of(commands.host);
-  const supervisor::RunOptions run{options.command, !options.no_namespaces, options.verbose, options.fdinfo, pins.get()};
+  const supervisor::RunOptions run{options.command, !options.no_namespaces, options.verbose, options.extras, pins.get()};
   const Result<supervisor::RunEnd> end = supervisor::run(run, *door, report, why);
   if (options.report) fmt::print(stderr, "ring3 run: {}", report.text());
   if (!end.ok()) return fail_run(options, end.error(), why);
@@ -163,7 +163,9 @@ void add_run(CLI::App& app, Commands& commands) {
   command->add_option("--btf", options->btf, "the types of the command's own runtime: raw BTF, or an ELF file with it");
   command->add_flag("--report", options->report, "at the end, say on stderr which calls failed and why");
   command->add_flag("--no-namespaces", options->no_namespaces, "leave the command in this user and mount namespace");
-  command->add_flag("--fdinfo", options->fdinfo, "/proc/self/fdinfo shows what Linux shows of objects; every open for reading costs a look");
+  command->add_flag("--devices", options->extras.devices,
+                    "XDP programs at the host's devices are set and shown by netlink too (xdp-loader, bpftool net); every send costs a look");
+  command->add_flag("--fdinfo", options->extras.fdinfo, "/proc/self/fdinfo shows what Linux shows of objects; every open for reading costs a look");
   command->add_option("--limit", options->limits, "NAME=N: how much the command's own runtime lets it hold (maps, programs, links, btfs, bytes)")
       ->allow_extra_args(false);
   command->add_flag("--preload", options->preload, "by LD_PRELOAD, where seccomp listeners are forbidden: dynamically linked programs only");

@@ -36,8 +36,9 @@ constexpr std::array kCalls{
     perf_ioctl(PERF_EVENT_IOC_SET_BPF),
     perf_ioctl(PERF_EVENT_IOC_QUERY_BPF),
     CallRow{"mmap", {SYS_mmap, 3, kIntMask, MAP_SHARED}, answer_mmap},  // of perf events: the mapping tells their size
-    CallRow{"open", {SYS_open, 1, kNotForReading, O_RDONLY}, answer_open},  // of /proc/PID/fdinfo/N
-    CallRow{"openat", {SYS_openat, 2, kNotForReading, O_RDONLY}, answer_openat},
+    CallRow{"open", {SYS_open, 1, kNotForReading, O_RDONLY}, answer_open, &Extras::fdinfo},  // of /proc/PID/fdinfo/N
+    CallRow{"openat", {SYS_openat, 2, kNotForReading, O_RDONLY}, answer_openat, &Extras::fdinfo},
+    CallRow{"sendto", {SYS_sendto, 4, UINT64_MAX, 0}, answer_send, &Extras::devices},  // of rtnetlink
     CallRow{"setrlimit", {SYS_setrlimit, 0, kIntMask, RLIMIT_MEMLOCK}, answer_setrlimit},
     CallRow{"prlimit64", {SYS_prlimit64, 1, kIntMask, RLIMIT_MEMLOCK}, answer_prlimit},
 };
@@ -54,6 +55,7 @@ const CallRow* find_call(int number) {
 bool is_quick(const Notification& n, const Door& door) {
   switch (n.number) {
     case SYS_bpf: return door.quick(bpf_call(n));
+    case SYS_sendto: return false;
     case SYS_open:
     case SYS_openat:
     case SYS_perf_event_open:

@@ -10,6 +10,7 @@
 #include "supervisor/long_calls.h"
 #include "supervisor/pin_server.h"
 #include "supervisor/report.h"
+#include "supervisor/route_sockets.h"
 #include "supervisor/wake_files.h"
 
 namespace ring3::supervisor {
@@ -30,16 +31,24 @@ struct Intercept {
   const Surroundings& around;
   Report& report;
   WakeFiles& wake_files;
+  RouteSockets& route_sockets;
   LongCalls& long_calls;
 };
 
 /// The call's result or a negated errno; none: the kernel carries it out.
 using Answer = std::optional<long>;
 
+/// Calls that come by often and are seldom meant: sent only to those who ask for it.
+struct Extras {
+  bool fdinfo = false;   // /proc/self/fdinfo shows objects' own lines; every open(2) for reading is sent
+  bool devices = false;  // XDP programs at the host's devices by rtnetlink; every send(2) without an address is sent
+};
+
 struct CallRow {
   const char* name;
   Intercepted when;
   Answer (*handler)(Intercept&);
+  bool Extras::*only_with = nullptr;  // null: always
 };
 
 std::span<const CallRow> calls();
@@ -63,6 +72,7 @@ Answer answer_perf_ioctl(Intercept& call);
 Answer answer_mmap(Intercept& call);
 Answer answer_open(Intercept& call);  // fdinfo_calls.cc
 Answer answer_openat(Intercept& call);
+Answer answer_send(Intercept& call);  // route_calls.cc
 
 /// A memfd of a caller's by its number: (device, inode), or none.
 struct MemoryFile {

@@ -4,11 +4,13 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "base/owned_fd.h"
 #include "supervisor/notification.h"
 #include "supervisor/task_table.h"
 #include "syscall/bpf.h"
+#include "syscall/device_request.h"
 
 namespace ring3::supervisor {
 
@@ -36,6 +38,12 @@ class Door {
   virtual Result<void> event_pages(const Listener& listener, const Notification& n, TaskEntry& caller, int fd, std::uint32_t pages) = 0;
   /// The lines of fdinfo for an object of the caller's (syscall/fdinfo.h). Errors: kBadF; kInval another file.
   virtual Result<std::string> fd_info(const Listener& listener, const Notification& n, TaskEntry& caller, int fd) = 0;
+  /// The devices that take one XDP program, and what stands there. Errors: the host's.
+  virtual Result<std::vector<syscall::DeviceProgram>> device_programs(TaskEntry&) { return std::vector<syscall::DeviceProgram>(); }
+  /// By a descriptor of the caller (syscall/device_programs.h).
+  virtual BpfOutcome set_device_program(const Listener&, const Notification&, TaskEntry&, const syscall::DeviceRequest&) {
+    return {to_syscall(Errno::kNoDev), {}};
+  }
   /// Every answer waits for another process.
   virtual bool remote() const = 0;
   /// Answered without waiting for anybody and in microseconds.

@@ -72,6 +72,13 @@ class HostDoor::Session final : public DoorSession {
     return used;
   }
 
+  BpfOutcome set_device_program(const Listener& listener, const Notification& n, const syscall::DeviceRequest& request) {
+    voice_.speak_for(&listener, &n);
+    const Result<void> set = client->set_device_program(request);
+    voice_.speak_for(nullptr, nullptr);
+    return {set.ok() ? 0 : to_syscall(set.error()), client->text()};
+  }
+
   Result<std::string> fd_info(const Listener& listener, const Notification& n, int fd) {
     voice_.speak_for(&listener, &n);
     Result<std::string> text = client->fd_info(fd);
@@ -153,6 +160,20 @@ Result<void> HostDoor::event_pages(const Listener& listener, const Notification&
   std::string why;
   Session* session = RING3_TRY(session_of(caller, why));
   return session->event_pages(listener, n, fd, pages);
+}
+
+Result<std::vector<syscall::DeviceProgram>> HostDoor::device_programs(TaskEntry& caller) {
+  std::string why;
+  Session* session = RING3_TRY(session_of(caller, why));
+  return session->client->device_programs();
+}
+
+BpfOutcome HostDoor::set_device_program(const Listener& listener, const Notification& n, TaskEntry& caller,
+                                        const syscall::DeviceRequest& request) {
+  std::string why;
+  const Result<Session*> session = session_of(caller, why);
+  if (!session.ok()) return {to_syscall(session.error()), why};
+  return (*session)->set_device_program(listener, n, request);
 }
 
 void HostDoor::interrupt(TaskEntry& caller) {

@@ -20,6 +20,9 @@ class HostDoor final : public Door {
   Result<std::string> fd_info(const Listener& listener, const Notification& n, TaskEntry& caller, int fd) override;
   Result<OwnedFd> event_file(TaskEntry& caller) override;
   Result<void> event_pages(const Listener& listener, const Notification& n, TaskEntry& caller, int fd, std::uint32_t pages) override;
+  Result<std::vector<syscall::DeviceProgram>> device_programs(TaskEntry& caller) override;
+  BpfOutcome set_device_program(const Listener& listener, const Notification& n, TaskEntry& caller,
+                                const syscall::DeviceRequest& request) override;
   bool remote() const override { return true; }
   bool quick(const BpfCall&) const override { return false; }
   Result<OwnedFd> types() override;

@@ -54,6 +54,8 @@ bool furnish(const LaunchPlan& plan, int channel, std::string& remarks) {
     placed = false;
   }
   if (!plan.files.empty() && !lay_over_files(plan.files, why).ok()) remark("nothing put over " + why);
+  for (const std::string& directory : plan.writable)
+    if (!make_writable(directory, why).ok()) remark("no files of its own in " + why);
   if (plan.bpffs) {
     const Result<OwnedFd> fuse = mount_fuse("/sys/fs/bpf", "bpf", why);
     if (fuse.ok()) {

@@ -18,6 +18,7 @@ struct LaunchPlan {
   bool namespaces = true;
   std::vector<Overlay> overlays;
   std::vector<FileOverlay> files;
+  std::vector<std::string> writable;  // directories in which the command can make files of its own
   bool bpffs = false;  // mount a FUSE file system at /sys/fs/bpf
 };
 

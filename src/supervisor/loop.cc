@@ -51,6 +51,7 @@ void Loop::wait_for_end() {
     long_calls_.look(listener_, door_);
     door_.rest();
     wake_files_.drop_ended();
+    route_sockets_.drop_ended();
     if ((on[2].revents & POLLIN) != 0) pass_signal_on();
     if ((on[1].revents & POLLIN) != 0) tasks_.drop_ended();
     if (on[0].revents != 0) return;
@@ -153,7 +154,7 @@ std::optional<Answer> Loop::try_answer(const CallRow& row, const Notification& n
   try {
     const Result<std::shared_ptr<TaskEntry>> caller = quick ? tasks_.find_known(n.task) : tasks_.find(n.task);
     if (!caller.ok()) return Answer(to_syscall(caller.error()));  // gone, or it must do without
-    Intercept call{listener_, n, **caller, door_, around_, report_, wake_files_, long_calls_};
+    Intercept call{listener_, n, **caller, door_, around_, report_, wake_files_, route_sockets_, long_calls_};
     const Answer answer = row.handler(call);
     if (quick && (*caller)->task.seen_gone()) return std::nullopt;
     return answer;

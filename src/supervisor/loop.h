@@ -57,6 +57,7 @@ class Loop {
   const Surroundings& around_;
   Report& report_;
   WakeFiles wake_files_;
+  RouteSockets route_sockets_;
   LongCalls long_calls_;
   const int command_;
   const int signals_;

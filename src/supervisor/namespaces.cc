@@ -10,7 +10,9 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <sstream>
+#include <system_error>
 
 #include "base/try.h"
 
@@ -77,6 +79,12 @@ namespace {
 class Workshop {
  public:
   Workshop() : stands_(::mount("ring3", kPlace, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0755") == 0) {}
+  /// It is seen there from now on.
+  bool move_to(const std::string& directory) {
+    if (::mount(kPlace, directory.c_str(), nullptr, MS_MOVE, nullptr) != 0) return false;
+    stands_ = false;
+    return true;
+  }
   ~Workshop() {
     if (stands_) (void)::umount2(kPlace, MNT_DETACH);
   }
@@ -93,7 +101,7 @@ class Workshop {
   static constexpr const char* kPlace = "/tmp";
 
  private:
-  const bool stands_;
+  bool stands_;
 };
 
 /// Like a bind mount, but a symbolic link is mounted over itself, not what it leads to.
@@ -112,6 +120,29 @@ std::string read_all(const char* path) {
 }
 
 }  // namespace
+
+Result<void> make_writable(const std::string& directory, std::string& why) {
+  if (::access(directory.c_str(), W_OK) == 0) return {};
+  std::error_code error;
+  const std::filesystem::directory_iterator entries(directory, error);
+  if (error) {
+    errno = error.value();
+    return fail(why, directory);
+  }
+  Workshop place;
+  if (!place.stands()) return fail(why, Workshop::kPlace);
+  for (const std::filesystem::directory_entry& entry : entries) {
+    const std::string there = entry.path(), here = std::string(Workshop::kPlace) + "/" + entry.path().filename().string();
+    if (entry.is_symlink(error)) {
+      std::filesystem::copy_symlink(entry.path(), here, error);
+      continue;
+    }
+    const bool stands = entry.is_directory(error) ? ::mkdir(here.c_str(), 0755) == 0 : ::mknod(here.c_str(), S_IFREG | 0444, 0) == 0;
+    if (stands) (void)::mount(there.c_str(), here.c_str(), nullptr, MS_BIND | MS_REC, nullptr);
+  }
+  if (!place.move_to(directory)) return fail(why, directory);
+  return {};
+}
 
 Result<void> lay_over_files(const std::vector<FileOverlay>& files, std::string& why) {
   const Workshop place;

@@ -38,6 +38,11 @@ Result<void> lay_over(const Overlay& overlay, std::string& why);
 /// Needs enter_namespaces(). Files the machine does not have are left out. Errors, with words in why: those of mount(2).
 Result<void> lay_over_files(const std::vector<FileOverlay>& files, std::string& why);
 
+/// Needs enter_namespaces(). New files can be made in a directory where the machine lets nobody but root: they are the command's alone. What
+/// stands there is the machine's as before; what comes later is not seen. Nothing changes where they can be made anyway.
+/// Errors, with words in why: kNoEnt, kAcces no such directory; those of mount(2).
+Result<void> make_writable(const std::string& directory, std::string& why);
+
 /// A table of mounts in which the FUSE file system at `directory` is a bpffs: tools look for that type by name.
 std::string mounts_with_bpffs(const std::string& mounts, const std::string& directory);
 /// Needs enter_namespaces(), and what is to be seen must be mounted. /proc/mounts becomes a file of mounts_with_bpffs(), as things are at this

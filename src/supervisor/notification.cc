@@ -76,7 +76,11 @@ Result<int> Listener::give_file(const Notification& n, int file) const { return 
 
 Result<void> Listener::take_file_away(const Notification& n, int number) const {
   const OwnedFd nothing = RING3_TRY(memfd_of("closed", {}));
-  RING3_TRY(add_file(n, nothing.get(), number));
+  return replace_file(n, nothing.get(), number);
+}
+
+Result<void> Listener::replace_file(const Notification& n, int file, int number) const {
+  RING3_TRY(add_file(n, file, number));
   return {};
 }
 

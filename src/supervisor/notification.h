@@ -45,6 +45,9 @@ class Listener {
   /// Errors: kMFile, kNoEnt.
   Result<void> take_file_away(const Notification& n, int number) const;
 
+  /// Puts a file in the place of what a number in the caller's table means, close-on-exec. Errors: kMFile, kNoEnt.
+  Result<void> replace_file(const Notification& n, int file, int number) const;
+
   /// Readable: a notification waits. Hung up: no process is left under the filter.
   int fd() const { return listener_.get(); }
 

@@ -82,7 +82,7 @@ int exit_code(int status) { return WIFEXITED(status) ? WEXITSTATUS(status) : 128
 Result<RunEnd> run(const RunOptions& options, Door& door, Report& report, std::string& why) {
   std::vector<Intercepted> sent;
   for (const CallRow& row : calls())
-    if (options.fdinfo || (row.handler != answer_open && row.handler != answer_openat)) sent.push_back(row.when);
+    if (row.only_with == nullptr || options.extras.*row.only_with) sent.push_back(row.when);
   const Filter filter = RING3_TRY(Filter::build(sent));
   const OwnedFd types = RING3_TRY(door.types());
 
@@ -93,6 +93,8 @@ Result<RunEnd> run(const RunOptions& options, Door& door, Report& report, std::s
   if (types) plan.overlays.push_back({"/sys/kernel/btf", {{"vmlinux", types.get()}}});
   // Who writes probes there would put them into the machine's kernel, for programs that are not in it.
   for (const char* probes : {"/sys/kernel/tracing", "/sys/kernel/debug/tracing"}) plan.overlays.push_back({probes, {}, true});
+  // Where xdp-loader keeps its lock.
+  if (options.extras.devices) plan.writable.push_back("/run");
   plan.files = files_over(types, door.cpus());
   Child child = RING3_TRY(launch(plan, filter, why));
   if (options.verbose && !child.remarks.empty()) std::fprintf(stderr, "%s", child.remarks.c_str());

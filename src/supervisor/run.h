@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "ring3/result.h"
+#include "supervisor/calls.h"
 #include "supervisor/door.h"
 #include "supervisor/pin_server.h"
 #include "supervisor/report.h"
@@ -19,8 +20,7 @@ struct RunOptions {
   std::vector<std::string> command;
   bool namespaces = true;
   bool verbose = false;  // remarks on stderr
-  /// Opening /proc/self/fdinfo shows objects' own lines. Every open(2) for reading comes by the supervisor then, and fails without it.
-  bool fdinfo = false;
+  Extras extras;
   PinServer* pins = nullptr;  // outlives the run; null: pins go by their paths only
 };
 
