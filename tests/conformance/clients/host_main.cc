@@ -1,5 +1,6 @@
 // The host of scripts/conformance clients: listens on the socket it is given, says "ready", and ends with its standard input. Each
-// line it reads asks something: "choose N" what the policy's choose(N) says, "packet" what the programs at the hook of device 1 say of one.
+// line it reads asks something: "choose N" what the policy's choose(N) says, "packet" and "frame" what the programs at the hooks of
+// device 1 say of one.
 #include <unistd.h>
 
 #include <cstdio>
@@ -56,6 +57,8 @@ int main(int argc, char** argv) {
   if (auto added = runtime->kfunc<&host_clock>(); !added.ok()) return fail("host_clock", added.error());
   const auto hook = ring3::Hook::add(*runtime, {.kind = ring3::HookKind::kTcxIngress, .device = kLoopback, .name = "in"});
   if (!hook.ok()) return fail("hook", hook.error());
+  const auto wire = ring3::Hook::add(*runtime, {.kind = ring3::HookKind::kXdp, .device = kLoopback, .name = "wire"});
+  if (!wire.ok()) return fail("wire", wire.error());
   if (auto listening = runtime->listen({.path = argv[1], .policy = nullptr}); !listening.ok())
     return fail(argv[1], listening.error());
   std::puts("ready");
@@ -64,6 +67,7 @@ int main(int argc, char** argv) {
   while (std::fgets(line, sizeof line, stdin) != nullptr) {
     unsigned long long seed = 0;
     if (std::strcmp(line, "packet\n") == 0) say_verdict(*hook);
+    else if (std::strcmp(line, "frame\n") == 0) say_verdict(*wire);
     else if (std::sscanf(line, "choose %llu", &seed) == 1)
       std::printf("%llu\n", static_cast<unsigned long long>(policy->enter()->choose(seed)));
     std::fflush(stdout);
