@@ -72,6 +72,12 @@ Result<void> take_place(Intercept& call, int fd, const std::shared_ptr<RouteSock
   return {};
 }
 
+/// The number means the kernel's socket again. Errors: kAgain answers are waiting to be read.
+Result<void> give_back(Intercept& call, int fd, const RouteSocket& socket) {
+  if (socket.has_unread()) return Errno::kAgain;
+  return call.listener.replace_file(call.n, socket.kernels(), fd);
+}
+
 Result<Answer> answer_route(Intercept& call, int fd, ino_t number) {
   std::shared_ptr<RouteSocket> socket = call.route_sockets.find(number);
   const bool is_ours = socket != nullptr;
@@ -82,10 +88,12 @@ Result<Answer> answer_route(Intercept& call, int fd, ino_t number) {
   }
   const std::optional<Bytes> request = read_request(call);
   const std::optional<RouteHeader> header = request ? route_header(*request) : std::nullopt;
-  if (!header) return is_ours ? Answer(to_syscall(Errno::kInval)) : Answer();
-  std::optional<std::vector<Bytes>> answer = RING3_TRY(answer_of(call, *socket, *request, *header));
-  if (!answer && !is_ours) return Answer();
-  if (!answer) answer = RING3_TRY(socket->ask(*request, *header));
+  std::optional<std::vector<Bytes>> answer;
+  if (header) answer = RING3_TRY(answer_of(call, *socket, *request, *header));
+  if (!answer) {
+    if (is_ours) RING3_TRY(give_back(call, fd, *socket));
+    return Answer();
+  }
   if (!is_ours) RING3_TRY(take_place(call, fd, socket));
   RING3_TRY(socket->give(*answer));
   return Answer(static_cast<long>(request->size()));

@@ -3,7 +3,9 @@
 #include <fcntl.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <linux/sockios.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -54,9 +56,9 @@ std::uint32_t RouteSocket::port() const {
 }
 
 Result<std::vector<Bytes>> RouteSocket::ask(std::span<const std::byte> request, const RouteHeader& header) const {
+  if (!header.asks()) return Errno::kInval;
   if (::send(kernels_.get(), request.data(), request.size(), MSG_DONTWAIT | MSG_NOSIGNAL) < 0) return static_cast<Errno>(errno);
   std::vector<Bytes> out;
-  if (!header.asks() && !header.wants_acknowledgement()) return out;
   std::size_t bytes = 0;
   do {
     out.push_back(RING3_TRY(receive(kernels_.get())));
@@ -82,6 +84,11 @@ Result<void> RouteSocket::give(std::span<const Bytes> datagrams) const {
   for (const Bytes& each : datagrams)
     if (::send(ours_.get(), each.data(), each.size(), MSG_DONTWAIT | MSG_NOSIGNAL) < 0) return Errno::kNoMem;
   return {};
+}
+
+bool RouteSocket::has_unread() const {
+  int bytes = 0;
+  return ::ioctl(ours_.get(), SIOCOUTQ, &bytes) == 0 && bytes > 0;
 }
 
 bool RouteSocket::ended() const {

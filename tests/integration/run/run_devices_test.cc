@@ -114,6 +114,35 @@ TEST_F(Devices, StockBpftoolSetsAndShowsThem) {
   EXPECT_EQ(run(), kHookNext);
 }
 
+/// Asks for the devices, then for their addresses, on one socket; says what the socket is after each.
+constexpr const char* kOneSocket = R"(
+import socket, struct
+s = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)
+s.bind((0, 0))
+def dump(kind, serial):
+    s.send(struct.pack("=IHHIIBxHiII", 32, kind, 0x301, serial, 0, 0, 0, 0, 0, 0))
+    seen = 0
+    while True:
+        data = s.recv(1 << 20)
+        while data:
+            length, what, _, number, _ = struct.unpack_from("=IHHII", data)
+            assert number == serial
+            if what == 3: return seen
+            seen += 1
+            data = data[(length + 3) // 4 * 4:]
+def is_kernels(): return socket.socket(fileno=__import__("os").dup(s.fileno())).family == socket.AF_NETLINK
+print("devices", dump(18, 1) > 0, is_kernels())
+print("addresses", dump(22, 2) >= 0, is_kernels())
+print("devices", dump(18, 3) > 0, is_kernels())
+)";
+
+TEST_F(Devices, ASocketIsAnsweredByWhoeverKnows) {
+  EXPECT_EQ(with_devices({"python3", "-c", kOneSocket}).out, "devices True True\naddresses True True\ndevices True True\n") << "nothing stands there";
+  EXPECT_DONE(load("early"));
+  const Outcome both = with_devices({"python3", "-c", kOneSocket});
+  EXPECT_EQ(both.out, "devices True False\naddresses True True\ndevices True False\n") << both;
+}
+
 TEST_F(Devices, OfOthersAreTheMachines) {
   EXPECT_DONE(load("early"));
   // The C library asks by an address, and so does iproute2: the machine's kernel answers as ever.
