@@ -111,9 +111,10 @@ Result<void> OpsMap::update(std::span<const std::byte> key, std::span<const std:
   if (flags != 0) return Errno::kInval;
   if (key_of(key) != 0) return Errno::kTooBig;
   RING3_TRY(check_header(value));
+  const NamedObjects named = named_objects(type_, value, fds);
   MutexLock lock(mutex_);
   const OpsState target = RING3_TRY(next_state(OpsEvent::kUpdate, flavour_, state()));
-  std::unique_ptr<OpsTable> table = RING3_TRY(OpsTable::fill(type_, value, fds, registry_));
+  std::unique_ptr<OpsTable> table = RING3_TRY(OpsTable::fill(type_, value, named, registry_));
   table_.store(table.get(), std::memory_order_release);
   if (flavour_ == OpsFlavour::kClassic) {
     if (Result<void> registered = register_classic(); !registered.ok()) {
