@@ -56,6 +56,14 @@ Result<void> Link::detach() {
   return detach_locked(held);
 }
 
+Result<void> Link::detach_attached() {
+  if (ops_.detach == nullptr) return Errno::kOpNotSupp;
+  Ref<Object> held;
+  MutexLock lock(mutex_);
+  if (state() != LinkState::kAttached) return Errno::kNoEnt;
+  return detach_locked(held);
+}
+
 Result<void> Link::detach_from(const Object& target) {
   if (ops_.detach == nullptr) return Errno::kOpNotSupp;
   Ref<Object> held;

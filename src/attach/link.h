@@ -65,7 +65,8 @@ class Link : public Object {
   void give() noexcept;
   /// Leaves an empty link. A second detach succeeds. Errors: kOpNotSupp the kind has none.
   Result<void> detach();
-  /// The same if it is attached and holds `target`; kNoEnt otherwise.
+  /// The same if it is attached, and holds `target`; kNoEnt otherwise.
+  Result<void> detach_attached();
   Result<void> detach_from(const Object& target);
   /// flags: BPF_F_REPLACE; old: only with it. Errors: behaviour.md A.5.3, D.4.2.
   Result<void> update_prog(Ref<Object> new_prog, Ref<Object> old_prog, std::uint32_t flags);

@@ -85,8 +85,11 @@ OpsMap::~OpsMap() {
   delete table_.load(std::memory_order_relaxed);
 }
 
+/// Null until the state shows that it is there: a host may still refuse the one that it has just been shown, and then it goes.
+const OpsTable* OpsMap::filled() const { return state() == OpsState::kInit ? nullptr : table_.load(std::memory_order_acquire); }
+
 std::vector<Ref<prog::Program>> OpsMap::programs() const {
-  const OpsTable* table = table_.load(std::memory_order_acquire);
+  const OpsTable* table = filled();
   return table != nullptr ? table->programs() : std::vector<Ref<prog::Program>>{};
 }
 
@@ -168,7 +171,7 @@ Result<void> OpsMap::erase(std::span<const std::byte> key) {
 }
 
 std::uint64_t OpsMap::memory_bytes() const {
-  const OpsTable* table = table_.load(std::memory_order_acquire);
+  const OpsTable* table = filled();
   return sizeof(OpsMap) + (table != nullptr ? table->memory_bytes() : 0);
 }
 

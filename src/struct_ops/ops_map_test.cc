@@ -197,6 +197,29 @@ TEST_F(OpsMapTest, ValidateAndRegMayRefuse) {
   EXPECT_EQ(erase(*map), Errno{});
 }
 
+/// The host is shown a table that it may refuse, which then goes: listings must not have looked at it.
+TEST_F(OpsMapTest, TableIsNotListedBeforeTheHostHasTakenIt) {
+  auto map = classic();
+  const OpsMap& ops = *as_ops_map(map.get());
+  const std::uint64_t empty = ops.memory_bytes();
+  int shown = 0;
+  calc_host_.registering = [&] {
+    ++shown;
+    EXPECT_EQ(ops.memory_bytes(), empty);
+    EXPECT_TRUE(ops.programs().empty());
+    EXPECT_NE(ops.ops(), nullptr);  // to the host it is there
+  };
+  calc_host_.reg_answer = Errno::kNoSpc;
+  EXPECT_EQ(update(*map, both()), Errno::kNoSpc);
+  EXPECT_EQ(ops.ops(), nullptr);
+  calc_host_.reg_answer = Errno{};
+  EXPECT_EQ(update(*map, both()), Errno{});
+  EXPECT_EQ(shown, 2);
+  EXPECT_GT(ops.memory_bytes(), empty);
+  EXPECT_EQ(ops.programs().size(), 2u);
+  EXPECT_EQ(erase(*map), Errno{});
+}
+
 TEST_F(OpsMapTest, CountShowsTheHostsHoldsAndTheyKeepItAlive) {
   auto map = classic();
   ASSERT_EQ(update(*map, both()), Errno{});

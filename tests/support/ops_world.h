@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -72,6 +73,13 @@ class CalcHost : public StructOpsHost {
     current = &instance;
     attachment = &via;
     table.store(instance.as<CalcOps>());
+    if (registering) registering();
+    if (reg_answer != Errno{}) {
+      current = nullptr;
+      attachment = nullptr;
+      table.store(nullptr);
+      return reg_answer;
+    }
     ++registered;
     return {};
   }
@@ -95,7 +103,8 @@ class CalcHost : public StructOpsHost {
   StructOpsAttachment* attachment = nullptr;
   int validated = 0, registered = 0, unregistered = 0, updated = 0;
   bool updatable = true, needs_optional = false;
-  Errno update_answer{};
+  Errno update_answer{}, reg_answer{};
+  std::function<void()> registering;  // called when the instance can be seen, before reg() answers
 };
 
 class OpsWorld : public ::testing::Test, public maps::MapHost, public maps::FdSource {
