@@ -211,6 +211,42 @@ TEST_F(RegistryTest, ReplacementOfTablesOfOneTypeTakesEachLinkOverOnce) {
   EXPECT_EQ(calc_host_.in_charge(), 1u);
 }
 
+/// A kind of link that clients do not detach, as those of replacements are.
+class HeldLink final : public attach::Link {
+ public:
+  explicit HeldLink(ObjectTable& table) : Link(kOps, 0, nullptr, table, {}) {}
+  static inline int attached = 0;
+
+ private:
+  static constexpr attach::LinkOps kOps = {
+      .type = uapi::BPF_LINK_TYPE_TRACING,
+      .name = "held",
+      .attach =
+          [](attach::Link&) {
+            ++attached;
+            return Result<void>();
+          },
+      .release = [](attach::Link&) noexcept { --attached; },
+  };
+};
+
+/// Also while the client, which has its descriptor still, holds the link.
+TEST_F(RegistryTest, FailedLoadTakesBackWhatItAttached) {
+  ASSERT_EQ(insert(request("calc")), Errno{});
+  auto held = Ref<HeldLink>::adopt(new HeldLink(table_));
+  auto session = std::make_unique<syscall::LoadSession>(*kernel_);
+  ASSERT_TRUE(give(*session, held).ok());
+  ASSERT_TRUE(fill(*session, make_program(kAddTen, 0), make_program(kSub, 1)).ok());
+  fds_.clear();
+  StringSink why;
+  EXPECT_EQ(modules_.commit(*session, request("next"), why).error(), Errno::kExist);
+  EXPECT_EQ(HeldLink::attached, 0);
+  EXPECT_EQ(held->state(), attach::LinkState::kDetached);
+  client_goes();
+  held = nullptr;
+  EXPECT_EQ(HeldLink::attached, 0);
+}
+
 TEST_F(RegistryTest, RemovalGivesTheHostBack) {
   ASSERT_EQ(insert(request("calc")), Errno{});
   EXPECT_EQ(remove("other"), Errno::kNoEnt);
