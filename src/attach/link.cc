@@ -21,12 +21,20 @@ Link::~Link() {
 
 void Link::last_ref() noexcept {
   // A place may still be about to detach the link it found under RCU, so this is one step under the mutex.
-  Ref<Object> target;
+  withdraw();
+}
+
+void Link::withdraw() noexcept {
+  Ref<Object> held;
   MutexLock lock(mutex_);
   if (state() == LinkState::kAttached && ops_.release != nullptr) ops_.release(*this);
+  end_locked(held);
+}
+
+void Link::end_locked(Ref<Object>& held) noexcept {
   state_.store(LinkState::kDetached, std::memory_order_release);
+  held = std::move(target_);
   hang_up();
-  target = std::move(target_);
 }
 
 Ref<Object> Link::target() const {
@@ -56,6 +64,14 @@ Result<void> Link::detach() {
   return detach_locked(held);
 }
 
+Result<void> Link::detach_attached() {
+  if (ops_.detach == nullptr) return Errno::kOpNotSupp;
+  Ref<Object> held;
+  MutexLock lock(mutex_);
+  if (state() != LinkState::kAttached) return Errno::kNoEnt;
+  return detach_locked(held);
+}
+
 Result<void> Link::detach_from(const Object& target) {
   if (ops_.detach == nullptr) return Errno::kOpNotSupp;
   Ref<Object> held;
@@ -66,9 +82,7 @@ Result<void> Link::detach_from(const Object& target) {
 
 Result<void> Link::detach_locked(Ref<Object>& held) {
   if (state() == LinkState::kAttached) RING3_TRY(ops_.detach(*this));
-  state_.store(LinkState::kDetached, std::memory_order_release);
-  held = std::move(target_);
-  hang_up();
+  end_locked(held);
   return {};
 }
 

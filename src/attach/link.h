@@ -65,7 +65,10 @@ class Link : public Object {
   void give() noexcept;
   /// Leaves an empty link. A second detach succeeds. Errors: kOpNotSupp the kind has none.
   Result<void> detach();
-  /// The same if it is attached and holds `target`; kNoEnt otherwise.
+  /// The load that attached it has failed: the same for kinds that clients do not detach, too.
+  void withdraw() noexcept;
+  /// The same as detach() if it is attached, and holds `target`; kNoEnt otherwise.
+  Result<void> detach_attached();
   Result<void> detach_from(const Object& target);
   /// flags: BPF_F_REPLACE; old: only with it. Errors: behaviour.md A.5.3, D.4.2.
   Result<void> update_prog(Ref<Object> new_prog, Ref<Object> old_prog, std::uint32_t flags);
@@ -93,6 +96,7 @@ class Link : public Object {
 
  private:
   /// What it held goes to `held`, to be dropped without the mutex.
+  void end_locked(Ref<Object>& held) noexcept RING3_REQUIRES(mutex_);
   Result<void> detach_locked(Ref<Object>& held) RING3_REQUIRES(mutex_);
   void hang_up() noexcept RING3_REQUIRES(mutex_);
 

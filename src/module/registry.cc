@@ -39,15 +39,20 @@ void name_printers(const std::vector<Ref<Object>>& objects, std::string_view nam
     }
 }
 
-/// The link of `old_links` that holds a table of the same host type as `link` does; null: none.
-attach::Link* counterpart(const attach::Link& link, const std::vector<Ref<attach::Link>>& old_links) {
+/// One of `old_links` that holds a table of the same host type as `link` does, and of the same name if that is asked for; null: none. It is
+/// taken out: one link has one successor.
+Ref<attach::Link> take_counterpart(const attach::Link& link, std::vector<Ref<attach::Link>>& old_links, bool of_same_name) {
   const Ref<Object> target = link.target();
   const struct_ops::OpsMap* table = struct_ops::as_ops_map(target.get());
   if (table == nullptr) return nullptr;
-  for (const Ref<attach::Link>& old : old_links) {
-    const Ref<Object> old_target = old->target();
+  for (auto old = old_links.begin(); old != old_links.end(); ++old) {
+    const Ref<Object> old_target = (*old)->target();
     const struct_ops::OpsMap* old_table = struct_ops::as_ops_map(old_target.get());
-    if (old_table != nullptr && &old_table->type() == &table->type()) return old.get();
+    if (old_table == nullptr || &old_table->type() != &table->type()) continue;
+    if (of_same_name && old_table->spec().name != table->spec().name) continue;
+    Ref<attach::Link> taken = std::move(*old);
+    old_links.erase(old);
+    return taken;
   }
   return nullptr;
 }
@@ -122,17 +127,21 @@ Result<void> Registry::check_request(const CommitRequest& request, TextSink& why
 }
 
 Result<void> Registry::swap_links(syscall::LoadSession& session, const Module& old, Swaps& swaps, TextSink& why) {
-  const std::vector<Ref<attach::Link>> old_links = old.links(objects_);
-  for (Ref<attach::Link>& link : session.links()) {
-    attach::Link* taken_over = counterpart(*link, old_links);
-    if (taken_over == nullptr) continue;
-    if (Result<void> swapped = swaps.swap(Ref<attach::Link>::share(taken_over), link->target()); !swapped.ok()) {
-      why.write(fmt::format("link {} of {} could not be switched over: {}\n", taken_over->id(), old.name,
-                            errno_name(swapped.error())));
-      return swapped.error();
+  std::vector<Ref<attach::Link>> old_links = old.links(objects_);
+  std::vector<Ref<attach::Link>> links = session.links();
+  // A table succeeds the one of its name, and what is left the next one of its type.
+  for (const bool of_same_name : {true, false})
+    for (Ref<attach::Link>& link : links) {
+      Ref<attach::Link> taken_over = link ? take_counterpart(*link, old_links, of_same_name) : nullptr;
+      if (!taken_over) continue;
+      const std::uint32_t id = taken_over->id();
+      if (Result<void> swapped = swaps.swap(std::move(taken_over), link->target()); !swapped.ok()) {
+        why.write(fmt::format("link {} of {} could not be switched over: {}\n", id, old.name, errno_name(swapped.error())));
+        return swapped.error();
+      }
+      session.drop_link(*link);
+      link = nullptr;
     }
-    session.drop_link(*link);
-  }
   return {};
 }
 

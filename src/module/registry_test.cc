@@ -169,6 +169,84 @@ TEST_F(RegistryTest, ReplacementMayBringMoreThanTheOldOneHad) {
   EXPECT_EQ(call_add(1, 2), 3);
 }
 
+/// Each table of a type succeeds another one of it, by its name where there is one.
+TEST_F(RegistryTest, ReplacementOfTablesOfOneTypeTakesEachLinkOverOnce) {
+  calc_host_.several = true;
+  const auto load_two = [&](const char* first, std::string_view first_add, const char* second, std::string_view second_add) {
+    auto session = std::make_unique<syscall::LoadSession>(*kernel_);
+    EXPECT_TRUE(fill(*session, make_program(first_add, 0), make_program(kSub, 1), first).ok());
+    EXPECT_TRUE(fill(*session, make_program(second_add, 0), make_program(kSub, 1), second).ok());
+    fds_.clear();
+    return session;
+  };
+  const auto link_of = [&](std::string_view module, std::string_view table) {
+    const ModuleInfo info = modules_.find(module).value();
+    for (const OpsRow& row : info.ops)
+      if (row.name == table) return row.link_id;
+    return 0u;
+  };
+  ASSERT_EQ(commit(*load_two("a", kAdd, "b", kAddTen), request("old")), Errno{});
+  const std::uint32_t a = link_of("old", "a"), b = link_of("old", "b");
+  ASSERT_NE(a, 0u);
+  ASSERT_NE(b, 0u);
+  ASSERT_EQ(commit(*load_two("c", kAddTen, "a", kAdd), request("next", "old")), Errno{});
+  EXPECT_EQ(calc_host_.updated, 2);
+  EXPECT_EQ(calc_host_.in_charge(), 2u);
+  EXPECT_EQ(link_of("next", "a"), a);
+  EXPECT_EQ(link_of("next", "c"), b);
+  // One that has no predecessor left is attached beside the others, one without a successor goes.
+  ASSERT_EQ(insert(request("one", "next")), Errno{});
+  EXPECT_EQ(calc_host_.in_charge(), 1u);
+  ASSERT_EQ(commit(*load_two("a", kAdd, "b", kAddTen), request("two", "one")), Errno{});
+  EXPECT_EQ(calc_host_.in_charge(), 2u);
+  EXPECT_NE(link_of("two", "a"), 0u);
+  EXPECT_NE(link_of("two", "b"), 0u);
+  // A host that takes one only refuses as it would without a predecessor, and everything is as it was.
+  EXPECT_EQ(remove("two"), Errno{});
+  ASSERT_EQ(insert(request("one")), Errno{});
+  calc_host_.several = false;
+  EXPECT_EQ(commit(*load_two("a", kAddTen, "b", kAddTen), request("two", "one")), Errno::kExist);
+  EXPECT_EQ(names().find("two live"), std::string::npos);
+  EXPECT_EQ(call_add(1, 2), 3);
+  EXPECT_EQ(calc_host_.in_charge(), 1u);
+}
+
+/// A kind of link that clients do not detach, as those of replacements are.
+class HeldLink final : public attach::Link {
+ public:
+  explicit HeldLink(ObjectTable& table) : Link(kOps, 0, nullptr, table, {}) {}
+  static inline int attached = 0;
+
+ private:
+  static constexpr attach::LinkOps kOps = {
+      .type = uapi::BPF_LINK_TYPE_TRACING,
+      .name = "held",
+      .attach =
+          [](attach::Link&) {
+            ++attached;
+            return Result<void>();
+          },
+      .release = [](attach::Link&) noexcept { --attached; },
+  };
+};
+
+/// Also while the client, which has its descriptor still, holds the link.
+TEST_F(RegistryTest, FailedLoadTakesBackWhatItAttached) {
+  ASSERT_EQ(insert(request("calc")), Errno{});
+  auto held = Ref<HeldLink>::adopt(new HeldLink(table_));
+  auto session = std::make_unique<syscall::LoadSession>(*kernel_);
+  ASSERT_TRUE(give(*session, held).ok());
+  ASSERT_TRUE(fill(*session, make_program(kAddTen, 0), make_program(kSub, 1)).ok());
+  fds_.clear();
+  StringSink why;
+  EXPECT_EQ(modules_.commit(*session, request("next"), why).error(), Errno::kExist);
+  EXPECT_EQ(HeldLink::attached, 0);
+  EXPECT_EQ(held->state(), attach::LinkState::kDetached);
+  client_goes();
+  held = nullptr;
+  EXPECT_EQ(HeldLink::attached, 0);
+}
+
 TEST_F(RegistryTest, RemovalGivesTheHostBack) {
   ASSERT_EQ(insert(request("calc")), Errno{});
   EXPECT_EQ(remove("other"), Errno::kNoEnt);

@@ -14,10 +14,7 @@ class OpsLink final : public attach::Link, public StructOpsAttachment {
   OpsLink(Ref<maps::Map> map, Birth birth, ObjectTable& table);
 
   std::uint32_t link_id() const noexcept override { return id(); }
-  bool eject() noexcept override {
-    if (state() != attach::LinkState::kAttached) return false;
-    return detach().ok();
-  }
+  bool eject() noexcept override { return detach_attached().ok(); }
   bool eject(const StructOpsInstance& instance) noexcept override { return detach_from(static_cast<const OpsMap&>(instance)).ok(); }
 
   Result<void> attach_map() RING3_REQUIRES(mutex_);
@@ -79,6 +76,8 @@ Result<void> OpsLink::replace_map(Ref<Object> next, const Ref<Object>& expected,
   if (!old.type().host->can_update()) return Errno::kOpNotSupp;
   if (must_match && !(expected == target_locked())) return Errno::kPerm;
   if (&ops->type() != &old.type()) return Errno::kInval;
+  // A host that told what goes from what comes by its table would take down what it has just set up.
+  if (ops == &old) return {};
   {
     MutexLock host_lock(old.type().host_mutex);
     RING3_TRY(ask_host(ops->registry(), old.type(), "update",

@@ -5,6 +5,9 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <chrono>
+#include <future>
+
 #include "tests/support/ops_world.h"
 
 namespace ring3::struct_ops {
@@ -134,6 +137,54 @@ TEST_F(OpsLinkTest, HostEjectsWhatALinkRegistered) {
   EXPECT_TRUE(link->hung_up());
   EXPECT_EQ(map_id(*link), 0u);
   EXPECT_EQ(calc_host_.unregistered, 1);
+}
+
+/// A member may be called, and found at fault, before reg() has answered.
+TEST_F(OpsLinkTest, EjectDuringTheRegistrationIsNotLost) {
+  auto map = ready();
+  std::future<bool> ejected;
+  calc_host_.registering = [&] {
+    ejected = std::async(std::launch::async, [via = calc_host_.attachment] { return via->eject(); });
+    // It has to wait for reg(); one that does not is given the time to be found out.
+    EXPECT_EQ(ejected.wait_for(std::chrono::milliseconds(50)), std::future_status::timeout);
+  };
+  auto link = attached(map);
+  EXPECT_TRUE(ejected.get());
+  EXPECT_TRUE(link->hung_up());
+  EXPECT_EQ(calc_host_.registered, 1);
+  EXPECT_EQ(calc_host_.unregistered, 1);
+}
+
+TEST_F(OpsLinkTest, OneOfTwoEjectsTakesItOut) {
+  for (int round = 0; round < 200; ++round) {
+    auto map = ready();
+    auto link = attached(map);
+    StructOpsAttachment* const via = calc_host_.attachment;
+    std::promise<void> go;
+    const std::shared_future<void> gone = go.get_future().share();
+    const auto eject = [via, gone] {
+      gone.wait();
+      return via->eject();
+    };
+    auto one = std::async(std::launch::async, eject), other = std::async(std::launch::async, eject);
+    go.set_value();
+    const bool first = one.get(), second = other.get();
+    ASSERT_NE(first, second);
+    fds_.clear();
+  }
+  EXPECT_EQ(calc_host_.unregistered, 200);
+}
+
+/// A host that keeps something for each table in charge would set it up anew, and then take it down as the old one's.
+TEST_F(OpsLinkTest, UpdateToTheMapItHoldsIsNoChange) {
+  auto map = ready();
+  auto link = attached(map);
+  EXPECT_EQ(errno_of(link->update_map(map, nullptr, 0)), Errno{});
+  EXPECT_EQ(errno_of(link->update_map(map, map, uapi::BPF_F_REPLACE)), Errno{});
+  EXPECT_EQ(calc_host_.updated, 0);
+  EXPECT_EQ(map_id(*link), map->id());
+  calc_host_.updatable = false;
+  EXPECT_EQ(errno_of(link->update_map(map, nullptr, 0)), Errno::kOpNotSupp);
 }
 
 }  // namespace

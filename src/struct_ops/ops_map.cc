@@ -85,8 +85,11 @@ OpsMap::~OpsMap() {
   delete table_.load(std::memory_order_relaxed);
 }
 
+/// Null until the state shows that it is there: a host may still refuse the one that it has just been shown, and then it goes.
+const OpsTable* OpsMap::filled() const { return state() == OpsState::kInit ? nullptr : table_.load(std::memory_order_acquire); }
+
 std::vector<Ref<prog::Program>> OpsMap::programs() const {
-  const OpsTable* table = table_.load(std::memory_order_acquire);
+  const OpsTable* table = filled();
   return table != nullptr ? table->programs() : std::vector<Ref<prog::Program>>{};
 }
 
@@ -111,9 +114,10 @@ Result<void> OpsMap::update(std::span<const std::byte> key, std::span<const std:
   if (flags != 0) return Errno::kInval;
   if (key_of(key) != 0) return Errno::kTooBig;
   RING3_TRY(check_header(value));
+  const NamedObjects named = named_objects(type_, value, fds);
   MutexLock lock(mutex_);
   const OpsState target = RING3_TRY(next_state(OpsEvent::kUpdate, flavour_, state()));
-  std::unique_ptr<OpsTable> table = RING3_TRY(OpsTable::fill(type_, value, fds, registry_));
+  std::unique_ptr<OpsTable> table = RING3_TRY(OpsTable::fill(type_, value, named, registry_));
   table_.store(table.get(), std::memory_order_release);
   if (flavour_ == OpsFlavour::kClassic) {
     if (Result<void> registered = register_classic(); !registered.ok()) {
@@ -167,7 +171,7 @@ Result<void> OpsMap::erase(std::span<const std::byte> key) {
 }
 
 std::uint64_t OpsMap::memory_bytes() const {
-  const OpsTable* table = table_.load(std::memory_order_acquire);
+  const OpsTable* table = filled();
   return sizeof(OpsMap) + (table != nullptr ? table->memory_bytes() : 0);
 }
 

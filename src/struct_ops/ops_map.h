@@ -76,6 +76,7 @@ class OpsMap final : public maps::Map, public StructOpsInstance {
   OpsMap(const maps::MapSpec& spec, const OpsType& type, const Registry& registry, maps::MapHost& host);
   ~OpsMap() override;
 
+  const OpsTable* filled() const;
   Result<void> check_header(std::span<const std::byte> value) const;
   Result<void> register_classic() RING3_REQUIRES(mutex_);
   Result<void> unregister();

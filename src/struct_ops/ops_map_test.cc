@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <thread>
+
 #include "tests/support/ops_world.h"
 
 namespace ring3::struct_ops {
@@ -140,6 +142,33 @@ TEST_F(OpsMapTest, UpdateRefusesForeignDescriptors) {
   EXPECT_EQ(erase(*map), Errno{});
 }
 
+/// A client is asked which files it means, and may never answer; what it named may be a link that it has let go of meanwhile, whose end
+/// calls the host. Neither may find the type's callbacks, or the map, locked.
+TEST_F(OpsMapTest, DescriptorsAreAskedForUnderNoLock) {
+  struct Asking final : maps::FdSource {
+    Asking(const OpsType& of, maps::FdSource& answering) : type(of), fds(answering) {}
+    Result<Ref<Object>> object(std::int32_t fd, ObjectKind kind) override {
+      ++asked;
+      std::thread([this] {
+        if (!type.host_mutex.try_lock()) return;
+        type.host_mutex.unlock();
+        ++unlocked;
+      }).join();
+      return fds.object(fd, kind);
+    }
+    const OpsType& type;
+    maps::FdSource& fds;
+    int asked = 0, unlocked = 0;
+  };
+  auto map = link_map();
+  Asking asking(as_ops_map(map.get())->type(), *this);
+  const Value v = both();
+  const std::uint32_t key = 0;
+  EXPECT_TRUE(map->ops().control.update(*map, std::as_bytes(std::span(&key, 1)), std::as_bytes(std::span(&v, 1)), 0, asking).ok());
+  EXPECT_EQ(asking.asked, 2);
+  EXPECT_EQ(asking.unlocked, 2);
+}
+
 TEST_F(OpsMapTest, ProgramsAreDroppedWhenAnUpdateFails) {
   auto map = classic();
   Value v;
@@ -165,6 +194,29 @@ TEST_F(OpsMapTest, ValidateAndRegMayRefuse) {
   EXPECT_EQ(erase(*map), Errno::kNoEnt);
   EXPECT_EQ(erase(*first), Errno{});
   EXPECT_EQ(update(*map, both()), Errno{});
+  EXPECT_EQ(erase(*map), Errno{});
+}
+
+/// The host is shown a table that it may refuse, which then goes: listings must not have looked at it.
+TEST_F(OpsMapTest, TableIsNotListedBeforeTheHostHasTakenIt) {
+  auto map = classic();
+  const OpsMap& ops = *as_ops_map(map.get());
+  const std::uint64_t empty = ops.memory_bytes();
+  int shown = 0;
+  calc_host_.registering = [&] {
+    ++shown;
+    EXPECT_EQ(ops.memory_bytes(), empty);
+    EXPECT_TRUE(ops.programs().empty());
+    EXPECT_NE(ops.ops(), nullptr);  // to the host it is there
+  };
+  calc_host_.reg_answer = Errno::kNoSpc;
+  EXPECT_EQ(update(*map, both()), Errno::kNoSpc);
+  EXPECT_EQ(ops.ops(), nullptr);
+  calc_host_.reg_answer = Errno{};
+  EXPECT_EQ(update(*map, both()), Errno{});
+  EXPECT_EQ(shown, 2);
+  EXPECT_GT(ops.memory_bytes(), empty);
+  EXPECT_EQ(ops.programs().size(), 2u);
   EXPECT_EQ(erase(*map), Errno{});
 }
 

@@ -10,6 +10,27 @@
 #include "uapi/bpf.h"
 
 namespace ring3::struct_ops {
+namespace {
+
+/// The descriptor in a function member; 0: the client set none.
+std::int32_t descriptor_in(std::span<const std::byte> ops, const MemberLayout& member) {
+  std::uint64_t slot = 0;
+  std::memcpy(&slot, ops.data() + member.off, std::min<std::size_t>(sizeof(slot), member.size));
+  return static_cast<std::int32_t>(slot);
+}
+
+}  // namespace
+
+NamedObjects named_objects(const OpsType& type, std::span<const std::byte> value, maps::FdSource& fds) {
+  const std::span<const std::byte> ops = value.subspan(type.ops_off, type.ops_size);
+  NamedObjects named;
+  named.reserve(type.members.size());
+  for (const MemberLayout& member : type.members) {
+    const std::int32_t fd = member.is_function ? descriptor_in(ops, member) : 0;
+    named.push_back(fd != 0 ? fds.object(fd, ObjectKind::kProg) : Errno::kBadF);
+  }
+  return named;
+}
 
 OpsTable::OpsTable(const OpsType& type, exec::CodeMemory& code)
     : ops_(static_cast<std::byte*>(::operator new(type.ops_size, std::align_val_t{64}))),
@@ -20,10 +41,10 @@ OpsTable::OpsTable(const OpsType& type, exec::CodeMemory& code)
 
 class TableFiller {
  public:
-  TableFiller(const OpsType& type, std::span<const std::byte> value, maps::FdSource& fds, const Registry& registry)
+  TableFiller(const OpsType& type, std::span<const std::byte> value, const NamedObjects& named, const Registry& registry)
       : type_(type),
         source_(value.subspan(type.ops_off, type.ops_size)),
-        fds_(fds),
+        named_(named),
         registry_(registry),
         table_(new OpsTable(type, registry.code())) {}
 
@@ -74,9 +95,7 @@ class TableFiller {
 
   Result<void> fill_function(std::uint32_t index) {
     const MemberLayout& member = type_.members[index];
-    std::uint64_t slot = 0;
-    std::memcpy(&slot, source_.data() + member.off, std::min<std::size_t>(sizeof(slot), member.size));
-    const auto fd = static_cast<std::int32_t>(slot);
+    const std::int32_t fd = descriptor_in(source_, member);
     const void* function = member.stub;
     std::uint64_t id = 0;
     if (fd != 0) {
@@ -96,7 +115,7 @@ class TableFiller {
 
   Result<Ref<prog::Program>> program_for(std::uint32_t index, std::int32_t fd) {
     const MemberLayout& member = type_.members[index];
-    Result<Ref<Object>> object = fds_.object(fd, ObjectKind::kProg);
+    const Result<Ref<Object>>& object = named_[index];
     if (!object.ok()) return fail(object.error(), member, fmt::format("descriptor {} is no program", fd));
     auto program = Ref<prog::Program>::share(static_cast<prog::Program*>(object->get()));
     const prog::ProgramAbout& about = program->about();
@@ -114,15 +133,15 @@ class TableFiller {
 
   const OpsType& type_;
   const std::span<const std::byte> source_;
-  maps::FdSource& fds_;
+  const NamedObjects& named_;
   const Registry& registry_;
   std::unique_ptr<OpsTable> table_;
   std::vector<std::byte> shown_ = std::vector<std::byte>(type_.ops_size);
 };
 
 Result<std::unique_ptr<OpsTable>> OpsTable::fill(const OpsType& type, std::span<const std::byte> value,
-                                                 maps::FdSource& fds, const Registry& registry) {
-  return TableFiller(type, value, fds, registry).run();
+                                                 const NamedObjects& named, const Registry& registry) {
+  return TableFiller(type, value, named, registry).run();
 }
 
 void OpsTable::retire(std::unique_ptr<OpsTable> table) noexcept {

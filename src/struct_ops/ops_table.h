@@ -19,13 +19,19 @@
 
 namespace ring3::struct_ops {
 
+/// What the descriptors in a client's value stand for, per member; kBadF where there is none. Made under no lock: a client may
+/// take its time to say which files they are, and what they are may be let go of with whatever that sets off.
+using NamedObjects = std::vector<Result<Ref<Object>>>;
+/// value: the client's wrapper, wrapper_size bytes.
+NamedObjects named_objects(const OpsType& type, std::span<const std::byte> value, maps::FdSource& fds);
+
 class OpsTable {
  public:
-  /// value: the client's wrapper, wrapper_size bytes; the header has been checked. Calls the host's init_member and
+  /// value: as for named_objects(), whose answer `named` is; the header has been checked. Calls the host's init_member and
   /// validate, under type.host_mutex.
   /// Errors: behaviour.md A.4.2 from "per member" on; the registry's log names member and cause.
   static Result<std::unique_ptr<OpsTable>> fill(const OpsType& type, std::span<const std::byte> value,
-                                                maps::FdSource& fds, const Registry& registry);
+                                                const NamedObjects& named, const Registry& registry);
   /// Destroys the table after every read section open now has ended.
   static void retire(std::unique_ptr<OpsTable> table) noexcept;
 

@@ -11,6 +11,13 @@
 namespace ring3::syscall {
 namespace {
 
+/// A link's program is entered. Errors: kNotSupp, explained: it has no code.
+Result<void> check_runnable(Call& call, const prog::Program& program) {
+  if (program.runnable()) return {};
+  call.explain("the program was verified only: this host lacks something it needs");
+  return Errno::kNotSupp;
+}
+
 }  // namespace
 
 Result<long> attach_and_give(Call& call, Ref<attach::Link> link) {
@@ -66,6 +73,7 @@ Result<long> create_iter_link(Call& call, const uapi::bpf_attr& attr) {
   Ref<prog::Program> program = RING3_TRY(call.program(static_cast<int>(attr.link_create.prog_fd)));
   if (program->type() != uapi::BPF_PROG_TYPE_TRACING || program->attach_type() != uapi::BPF_TRACE_ITER) return Errno::kInval;
   if (attr.link_create.target_fd != 0 || attr.link_create.flags != 0) return Errno::kInval;
+  RING3_TRY(check_runnable(call, *program));
   iter::WalkScope scope = RING3_TRY(read_scope(call, attr));
   const model::IterTargetRow* row = iter::target_of(*program);
   if (row == nullptr) {
@@ -119,6 +127,7 @@ Result<long> link_update(Call& call, uapi::bpf_attr& attr) {
     old = RING3_TRY(call.program(static_cast<int>(update.old_prog_fd)));
   else if (update.old_prog_fd != 0)
     return Errno::kInval;
+  if (link->ops().update_prog != nullptr) RING3_TRY(check_runnable(call, *next));
   if (attach::stands_in_chain(*link)) RING3_TRY(run_config_of(call, *next));
   RING3_TRY(link->update_prog(std::move(next), std::move(old), update.flags));
   return 0L;

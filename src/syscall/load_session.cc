@@ -94,7 +94,7 @@ Result<void> LoadSession::commit() {
 }
 
 void LoadSession::Done::undo() noexcept {
-  for (auto it = attached.rbegin(); it != attached.rend(); ++it) (void)(*it)->detach().ok();
+  for (auto it = attached.rbegin(); it != attached.rend(); ++it) (*it)->withdraw();
   const PinIdentity who{0, 0, {}, true};
   for (std::size_t i = 0; i < pinned; ++i) {
     try {

@@ -1,7 +1,12 @@
 // Programs that need what this host lacks: refused, or, in a runtime that is for trying programs out, verified and listed only.
 #include <gtest/gtest.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
 
 #include "base/text_sink.h"
+#include "ring3/hook.h"
 #include "test_host_btf.h"
 #include "tests/integration/world.h"
 
@@ -59,6 +64,78 @@ TEST(UnrunnableTest, NoWayLeadsIntoIt) {
   attach.link_create.prog_fd = static_cast<std::uint32_t>(program);
   attach.link_create.attach_type = uapi::BPF_PERF_EVENT;
   EXPECT_LT(trial.bpf->bpf(uapi::BPF_LINK_CREATE, attach), 0);
+}
+
+long update(BpfClient& bpf, long link, long program) {
+  uapi::bpf_attr attr = BpfClient::zero();
+  attr.link_update.link_fd = static_cast<std::uint32_t>(link);
+  attr.link_update.new_prog_fd = static_cast<std::uint32_t>(program);
+  return bpf.bpf(uapi::BPF_LINK_UPDATE, attr);
+}
+
+/// bpf_clone_redirect(), helper #13, needs the kernel's devices,
+constexpr const char* kClones = "r2 = 1\nr3 = 0\ncall 13\nr0 = 0\nexit";
+/// and bpf_skb_cgroup_id(), helper #79, its groups.
+constexpr const char* kCgroupId = "call 79\nr0 = 1\nexit";
+
+TEST(UnrunnableTest, NoLinkIsUpdatedToIt) {
+  Trial trial(true);
+  Hook in = Hook::add(*trial.runtime, {.kind = HookKind::kTcxIngress, .device = 7, .name = "in"}).value();
+  const long runs = trial.bpf->load({.text = "r0 = 5\nexit", .prog_type = uapi::BPF_PROG_TYPE_SCHED_CLS});
+  const long verified = trial.bpf->load({.text = kClones, .prog_type = uapi::BPF_PROG_TYPE_SCHED_CLS});
+  ASSERT_GT(verified, 0) << trial.bpf->log();
+  ASSERT_NE(trial.bpf->log().find("neither attached nor run"), std::string::npos) << trial.bpf->log();
+  uapi::bpf_attr attr = BpfClient::zero();
+  attr.link_create.prog_fd = static_cast<std::uint32_t>(verified);
+  attr.link_create.target_ifindex = 7;
+  attr.link_create.attach_type = uapi::BPF_TCX_INGRESS;
+  EXPECT_EQ(trial.bpf->bpf(uapi::BPF_LINK_CREATE, attr), kENotSupp);
+  attr.link_create.prog_fd = static_cast<std::uint32_t>(runs);
+  const long link = trial.bpf->create_with(uapi::BPF_LINK_CREATE, attr);
+  ASSERT_GT(link, 0);
+  EXPECT_EQ(update(*trial.bpf, link, verified), kENotSupp);
+  const std::array<std::byte, 64> packet{};
+  EXPECT_EQ(in.run(packet).value(), 5u);
+}
+
+TEST(UnrunnableTest, NoNodeIsUpdatedToIt) {
+  Trial trial(true);
+  const int folder = ::open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  ASSERT_GE(folder, 0);
+  HookNode node = HookNode::add(*trial.runtime, {.file = folder}).value();
+  const long runs = trial.bpf->load({.text = "r0 = 1\nexit", .prog_type = uapi::BPF_PROG_TYPE_CGROUP_SKB});
+  const long verified = trial.bpf->load({.text = kCgroupId, .prog_type = uapi::BPF_PROG_TYPE_CGROUP_SKB});
+  ASSERT_GT(verified, 0) << trial.bpf->log();
+  uapi::bpf_attr attr = BpfClient::zero();
+  attr.link_create.prog_fd = static_cast<std::uint32_t>(runs);
+  attr.link_create.target_fd = static_cast<std::uint32_t>(folder);
+  attr.link_create.attach_type = uapi::BPF_CGROUP_INET_INGRESS;
+  const long link = trial.bpf->create_with(uapi::BPF_LINK_CREATE, attr);
+  ASSERT_GT(link, 0);
+  EXPECT_EQ(update(*trial.bpf, link, verified), kENotSupp);
+  const std::array<std::byte, 64> packet{};
+  EXPECT_TRUE(node.run(NodeHook::kIngress, packet).value().allowed);
+  ::close(folder);
+}
+
+/// A reader would have entered it.
+TEST(UnrunnableTest, NoIteratorIsMadeOfIt) {
+  Trial trial(true);
+  const auto load = [&](const char* text) {
+    return trial.bpf->load({.text = text, .member = uapi::BPF_TRACE_ITER, .prog_type = uapi::BPF_PROG_TYPE_TRACING,
+                            .attach_btf_id = trial.host->find("bpf_iter_bpf_map", btf::Kind::kFunc)});
+  };
+  const long runs = load("r0 = 0\nexit"), verified = load(kSignals);
+  ASSERT_GT(verified, 0) << trial.bpf->log();
+  ASSERT_NE(trial.bpf->log().find("neither attached nor run"), std::string::npos) << trial.bpf->log();
+  uapi::bpf_attr attr = BpfClient::zero();
+  attr.link_create.prog_fd = static_cast<std::uint32_t>(verified);
+  attr.link_create.attach_type = uapi::BPF_TRACE_ITER;
+  EXPECT_EQ(trial.bpf->bpf(uapi::BPF_LINK_CREATE, attr), kENotSupp);
+  attr.link_create.prog_fd = static_cast<std::uint32_t>(runs);
+  const long link = trial.bpf->create_with(uapi::BPF_LINK_CREATE, attr);
+  ASSERT_GT(link, 0);
+  EXPECT_EQ(update(*trial.bpf, link, verified), kENotSupp);
 }
 
 }  // namespace

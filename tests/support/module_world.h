@@ -47,7 +47,7 @@ class ModuleWorld : public OpsWorld, public syscall::KernelServices {
     fds_.clear();
     return session;
   }
-  Result<void> fill(syscall::LoadSession& session, Ref<prog::Program> add, Ref<prog::Program> sub) {
+  Result<void> fill(syscall::LoadSession& session, Ref<prog::Program> add, Ref<prog::Program> sub, std::string name = {}) {
     Value v;
     const auto member = [&](Ref<prog::Program> program) -> Result<std::uint64_t> {
       RING3_TRY(give(session, program));
@@ -56,7 +56,9 @@ class ModuleWorld : public OpsWorld, public syscall::KernelServices {
     };
     v.add = RING3_TRY(member(std::move(add)));
     v.sub = RING3_TRY(member(std::move(sub)));
-    Ref<maps::Map> map = RING3_TRY(struct_ops::create_map(spec(uapi::BPF_F_LINK), *btf_, registry_, *this));
+    maps::MapSpec table = spec(uapi::BPF_F_LINK);
+    table.name = std::move(name);
+    Ref<maps::Map> map = RING3_TRY(struct_ops::create_map(table, *btf_, registry_, *this));
     RING3_TRY(give(session, map));
     const std::uint32_t key = 0;
     RING3_TRY(map->ops().control.update(*map, std::as_bytes(std::span(&key, 1)), std::as_bytes(std::span(&v, 1)), 0, *this));

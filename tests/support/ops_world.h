@@ -4,7 +4,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
 #include <cstring>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -68,22 +71,33 @@ class CalcHost : public StructOpsHost {
     return {};
   }
   Result<void> reg(StructOpsInstance& instance, StructOpsAttachment& via) override {
-    if (current != nullptr) return refuse(Errno::kExist, "name is taken");
+    if (current != nullptr && !several) return refuse(Errno::kExist, "name is taken");
     current = &instance;
     attachment = &via;
     table.store(instance.as<CalcOps>());
+    if (registering) registering();
+    if (reg_answer != Errno{}) {
+      current = nullptr;
+      attachment = nullptr;
+      table.store(nullptr);
+      return reg_answer;
+    }
+    came(instance);
     ++registered;
     return {};
   }
-  void unreg(StructOpsInstance&, StructOpsAttachment&) noexcept override {
+  void unreg(StructOpsInstance& instance, StructOpsAttachment&) noexcept override {
+    went(instance);
     table.store(nullptr);
     current = nullptr;
     attachment = nullptr;
     ++unregistered;
   }
   bool can_update() const override { return updatable; }
-  Result<void> update(StructOpsInstance& next, StructOpsInstance&, StructOpsAttachment&) override {
+  Result<void> update(StructOpsInstance& next, StructOpsInstance& old, StructOpsAttachment&) override {
     if (update_answer != Errno{}) return update_answer;
+    went(old);
+    came(next);
     current = &next;
     table.store(next.as<CalcOps>());
     ++updated;
@@ -94,8 +108,23 @@ class CalcHost : public StructOpsHost {
   StructOpsInstance* current = nullptr;
   StructOpsAttachment* attachment = nullptr;
   int validated = 0, registered = 0, unregistered = 0, updated = 0;
+  std::size_t in_charge() const { return kMost - static_cast<std::size_t>(std::count(instances.begin(), instances.end(), nullptr)); }
   bool updatable = true, needs_optional = false;
-  Errno update_answer{};
+  bool several = false;  // instances at once; `current` and `table` are then the newest
+  Errno update_answer{}, reg_answer{};
+  std::function<void()> registering;  // called when the instance can be seen, before reg() answers
+
+ private:
+  static constexpr std::size_t kMost = 8;
+  void came(StructOpsInstance& instance) { swap_one(nullptr, &instance); }
+  void went(StructOpsInstance& instance) { swap_one(&instance, nullptr); }
+  void swap_one(StructOpsInstance* from, StructOpsInstance* to) {
+    const auto at = std::find(instances.begin(), instances.end(), from);
+    ASSERT_NE(at, instances.end()) << "what was not registered goes, or too many come";
+    *at = to;
+  }
+  // Without memory of the heap: tests let allocations fail while this host runs.
+  std::array<StructOpsInstance*, kMost> instances{};
 };
 
 class OpsWorld : public ::testing::Test, public maps::MapHost, public maps::FdSource {
