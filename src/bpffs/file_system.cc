@@ -49,12 +49,12 @@ Attr attr_of(const syscall::PinStat& st) {
 
 bool made_up(std::uint64_t node) { return (node & kMadeUp) != 0; }
 
-/// Whether a view that belongs to the runtime's user may be looked at.
+/// Whether a view that belongs to the runtime's user may be looked at. Others are not even told whether it is there.
 Result<void> may_view(Views& views, std::uint64_t node, const Request& request, mode_t wanted) {
+  const bool admin = request.who.admin || request.who.uid == 0;
+  if (!admin && request.who.uid != Views::owner()) return Errno::kAcces;
   const Attr attr = RING3_TRY(views.attr(node));
-  if (request.who.admin || request.who.uid == 0) return {};
-  const mode_t granted = request.who.uid == attr.uid ? attr.mode >> 6 : 0;
-  if ((granted & wanted) != wanted) return Errno::kAcces;
+  if (!admin && (attr.mode >> 6 & wanted) != wanted) return Errno::kAcces;
   return {};
 }
 
@@ -154,7 +154,11 @@ Result<Reply> FileSystem::look_up(const Request& request) {
 }
 
 Result<Reply> FileSystem::get_attr(const Request& request) {
-  if (made_up(request.node)) return with_attr(RING3_TRY(views_.attr(request.node)));
+  if (made_up(request.node)) {
+    // What is below the views' folder is reached through it only, by those who may: which ids there are is not for others.
+    if (request.node != Views::root_node()) RING3_TRY(may_view(views_, request.node, request, 4));
+    return with_attr(RING3_TRY(views_.attr(request.node)));
+  }
   return with_attr(attr_of(RING3_TRY(tree().stat(at(request.node), identity(request), false))));
 }
 

@@ -1,0 +1,66 @@
+// A mount's requests from a client that has no kernel in front of it: nodes that nobody told it of, names that no path has, rights it does not
+// have. The host answers with an errno, and nothing is given away.
+#include <sys/stat.h>
+
+#include "tests/integration/bpffs/mount_world.h"
+
+namespace ring3::test {
+namespace {
+
+using bpffs::Op;
+using bpffs::Request;
+
+class HostileMount : public MountWorld {
+ protected:
+  HostileMount() { EXPECT_EQ(bpffs_.mount("", 0), Errno{}); }
+  static Request& by(Request& request, uid_t uid) {
+    request.who = {};
+    request.who.uid = request.who.gid = uid;
+    return request;
+  }
+  /// A number of the views, as it might be put together: area, kind and item in a byte each.
+  static std::uint64_t made_up(std::uint64_t area, std::uint64_t kind, std::uint64_t item, std::uint64_t id) {
+    return bpffs::kMadeUp | area << 56 | kind << 48 | item << 40 | id;
+  }
+
+  TestMount bpffs_{runtime_->impl(), "/mnt/pins"};
+};
+
+TEST_F(HostileMount, NumbersOfTheViewsThatNobodyGaveOut) {
+  const long program = this->program();
+  ASSERT_GE(program, 0) << bpf().log();
+  const std::uint32_t program_id = bpf().prog_info(program).id;
+  // A file and a folder that only maps have, of a program.
+  constexpr std::uint64_t kItemArea = 4, kProgram = 1, kText = 5, kKv = 7;
+  EXPECT_EQ(bpffs_.error(bpffs_.request(Op::kOpen, made_up(kItemArea, kProgram, kText, program_id))), Errno::kStale);
+  Request folder = bpffs_.request(Op::kOpen, made_up(kItemArea, kProgram, kKv, program_id));
+  folder.flags = O_DIRECTORY;
+  EXPECT_EQ(bpffs_.error(folder), Errno::kStale);
+  const long map = array();
+  const std::uint64_t ids[] = {0, 1, map_id(map), program_id, 0xffff'ffff, 0xff'ffff'ffff};
+  for (std::uint64_t area = 0; area < 10; ++area)
+    for (const std::uint64_t kind : {0, 1, 2, 3, 4, 5, 6, 7, 63, 128, 255})
+      for (const std::uint64_t item : {0, 1, 2, 3, 4, 5, 6, 7, 8, 255})
+        for (const std::uint64_t id : ids)
+          for (const Op op : {Op::kGetAttr, Op::kLookUp, Op::kOpen}) {
+            Request request = bpffs_.request(op, made_up(area, kind, item, id), "1");
+            request.flags = (area + id) % 2 != 0 ? std::uint32_t{O_DIRECTORY} : 0;
+            const bool known = area >= 1 && area <= 5 && kind <= 3 && item <= 7;
+            EXPECT_FALSE(bpffs_.call(request).ok() && !known) << area << " " << kind << " " << item << " " << id;
+          }
+}
+
+TEST_F(HostileMount, WhatThereIsByIdIsNotToldByItsAttributes) {
+  const long map = array();
+  const std::string folder = "by-id/map/" + std::to_string(map_id(map));
+  const std::uint64_t node = bpffs_.node(folder);
+  ASSERT_NE(node, 0u);
+  Request attr = bpffs_.request(Op::kGetAttr, node);
+  EXPECT_EQ(bpffs_.error(attr), Errno{});
+  EXPECT_EQ(bpffs_.error(by(attr, ::geteuid() + 1000)), Errno::kAcces);
+  attr.node = bpffs_.node("by-id");
+  EXPECT_EQ(bpffs_.error(attr), Errno{}) << "the root's own entry";
+}
+
+}  // namespace
+}  // namespace ring3::test
