@@ -167,6 +167,7 @@ Result<void> PinTree::unlink(const PinPath& path, const PinIdentity& who) {
   const Spot spot = RING3_TRY(find_spot(path, who, false));
   if (!spot.node) return Errno::kNoEnt;
   if (spot.node->kind == PinKind::kDirectory) return Errno::kIsDir;
+  if (spot.name.empty()) return Errno::kNotDir;  // a file by its inode: which name is meant?
   if (!pin_rules::may(*spot.directory, who, kWrite)) return Errno::kAcces;
   if (!pin_rules::may_remove(*spot.directory, *spot.node, who)) return Errno::kPerm;
   remove_entry(spot, released);

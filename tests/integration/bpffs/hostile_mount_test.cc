@@ -62,5 +62,22 @@ TEST_F(HostileMount, WhatThereIsByIdIsNotToldByItsAttributes) {
   EXPECT_EQ(bpffs_.error(attr), Errno{}) << "the root's own entry";
 }
 
+TEST_F(HostileMount, AFileIsNoDirectoryToUnlinkFrom) {
+  ASSERT_EQ(pin(typed_map(uapi::BPF_MAP_TYPE_ARRAY, 1), "map"), 0);
+  const std::uint64_t node = bpffs_.node("map");
+  ASSERT_NE(node, 0u);
+  for (const char* name : {"", "/", "."}) {
+    EXPECT_NE(bpffs_.error(bpffs_.request(Op::kUnlink, node, name)), Errno{}) << "'" << name << "'";
+    EXPECT_NE(bpffs_.error(bpffs_.request(Op::kRemoveDirectory, node, name)), Errno{}) << "'" << name << "'";
+  }
+  EXPECT_GE(get("map"), 0);
+  EXPECT_EQ(bpffs_.open_error("map"), Errno{});
+  Request move = bpffs_.request(Op::kRename, node);
+  move.node2 = bpffs::kRoot;
+  move.name2 = "other";
+  EXPECT_NE(bpffs_.error(move), Errno{});
+  EXPECT_GE(get("map"), 0);
+}
+
 }  // namespace
 }  // namespace ring3::test
