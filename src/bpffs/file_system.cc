@@ -91,7 +91,15 @@ Result<Reply> FileSystem::call(const Request& request) {
   const auto op = static_cast<std::size_t>(request.op);
   if (op == 0 || op >= kHandlers.size()) return Errno::kNoSys;
   if (!instance_ && request.op != Op::kMount) return Errno::kNoDev;
+  RING3_TRY(is_told(request));
   return (this->*kHandlers[op])(request);
+}
+
+Result<void> FileSystem::is_told(const Request& request) {
+  MutexLock lock(mutex_);
+  for (const std::uint64_t node : {request.node, request.node2})
+    if (node > kRoot && !made_up(node) && told_.count(node) == 0) return Errno::kStale;
+  return {};
 }
 
 Result<Reply> FileSystem::mount(const Request& request) {
@@ -139,7 +147,24 @@ Result<void> FileSystem::free_of_views(std::uint64_t node, const std::string& na
 }
 
 Result<Reply> FileSystem::entry_reply(std::uint64_t parent, const std::string& name, const Request& request) {
-  return with_attr(attr_of(RING3_TRY(tree().stat(at(parent, name), identity(request), false))));
+  const syscall::PinStat st = RING3_TRY(tree().stat(at(parent, name), identity(request), false));
+  tell(st.inode);
+  return with_attr(attr_of(st));
+}
+
+/// Numbers of what is gone are kept until there are as many of them as of others.
+void FileSystem::tell(std::uint64_t node) {
+  std::vector<std::uint64_t> gone;
+  {
+    MutexLock lock(mutex_);
+    told_.insert(node);
+    if (told_.size() < tidy_at_) return;
+    gone.assign(told_.begin(), told_.end());
+  }
+  std::erase_if(gone, [this](std::uint64_t told) { return tree().knows(told); });
+  MutexLock lock(mutex_);
+  for (const std::uint64_t told : gone) told_.erase(told);
+  tidy_at_ = 2 * told_.size() + 1024;
 }
 
 Result<Reply> FileSystem::look_up(const Request& request) {

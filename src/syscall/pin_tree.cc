@@ -52,6 +52,11 @@ Result<std::shared_ptr<PinTree::Node>> PinTree::node_of_inode(std::uint64_t inod
   return node;
 }
 
+bool PinTree::knows(std::uint64_t inode) const {
+  MutexLock lock(mutex_);
+  return inodes_.count(inode) != 0;
+}
+
 PinTree::~PinTree() { clear(); }
 
 std::shared_ptr<PinTree::Node> PinTree::make_node(PinKind kind, const Spot& spot, const PinIdentity& who,

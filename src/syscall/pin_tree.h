@@ -133,6 +133,8 @@ class PinTree {
   /// kNoData.
   Result<void> remove_xattr(const PinPath& path, const PinIdentity& who, const std::string& name);
 
+  /// Whether something has this inode number. Numbers are not used again.
+  bool knows(std::uint64_t inode) const;
   Result<PinStat> stat(const PinPath& path, const PinIdentity& who, bool follow) const;
   Result<std::vector<PinEntry>> list(const PinPath& path, const PinIdentity& who) const;
   /// Paths (under the first root) at which an object is pinned, for listings.

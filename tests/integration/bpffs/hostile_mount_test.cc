@@ -62,6 +62,37 @@ TEST_F(HostileMount, WhatThereIsByIdIsNotToldByItsAttributes) {
   EXPECT_EQ(bpffs_.error(attr), Errno{}) << "the root's own entry";
 }
 
+TEST_F(HostileMount, PinsAreReachedThroughTheirDirectories) {
+  const syscall::PinIdentity owner{1000, 1000, {}, false};
+  ASSERT_TRUE(pins().make_directory(path("private"), owner, 0700, 0).ok());
+  const long map = typed_map(uapi::BPF_MAP_TYPE_ARRAY, 1);
+  ASSERT_GE(map, 0);
+  ASSERT_EQ(pin_as(user_, map, path("private/map")), 0);
+  ASSERT_TRUE(pins().change_mode(path("private/map"), owner, 0666).ok());
+  const auto pinned = pins().stat(path("private/map"), owner, false);
+  ASSERT_TRUE(pinned.ok());
+
+  Request guess = bpffs_.request(Op::kOpen, pinned->inode);
+  EXPECT_EQ(bpffs_.error(by(guess, 1001)), Errno::kStale);
+  for (const Op op : {Op::kGetAttr, Op::kReadLink, Op::kListXattr}) {
+    guess.op = op;
+    EXPECT_EQ(bpffs_.error(guess), Errno::kStale) << static_cast<int>(op);
+  }
+  Request link = bpffs_.request(Op::kLink, pinned->inode, "mine");
+  link.node2 = bpffs::kRoot;
+  EXPECT_EQ(bpffs_.error(by(link, 1001)), Errno::kStale);
+
+  Request look = bpffs_.request(Op::kLookUp, bpffs::kRoot, "private");
+  const auto folder = bpffs_.call(by(look, 1001));
+  ASSERT_TRUE(folder.ok());
+  look.node = folder->attr.node;
+  look.name = "map";
+  EXPECT_EQ(bpffs_.error(look), Errno::kAcces);
+  ASSERT_TRUE(bpffs_.call(by(look, 1000)).ok()) << "now the mount knows it, and who uses a mount has a kernel in front";
+  guess.op = Op::kOpen;
+  EXPECT_EQ(bpffs_.error(by(guess, 1001)), Errno{});
+}
+
 TEST_F(HostileMount, AFileIsNoDirectoryToUnlinkFrom) {
   ASSERT_EQ(pin(typed_map(uapi::BPF_MAP_TYPE_ARRAY, 1), "map"), 0);
   const std::uint64_t node = bpffs_.node("map");
