@@ -199,6 +199,7 @@ Result<void> PinTree::link(const PinPath& from, const PinPath& to, const PinIden
   const Spot spot = RING3_TRY(free_spot(to, who));
   if (node->kind == PinKind::kDirectory) return Errno::kPerm;
   if (spot.trailing_slash) return Errno::kNoEnt;
+  if (!pin_rules::may_link(*node, who)) return Errno::kPerm;
   spot.directory->entries[spot.name] = node;
   ++node->links;
   spot.directory->modified_ns = spot.directory->changed_ns = node->changed_ns = now_ns();
@@ -209,7 +210,7 @@ Result<void> PinTree::change_mode(const PinPath& path, const PinIdentity& who, m
   MutexLock lock(mutex_);
   const std::shared_ptr<Node> node = RING3_TRY(find_node(path, who, true));
   if (!who.override_modes && who.uid != node->uid) return Errno::kPerm;
-  node->mode = mode & 07777;
+  node->mode = mode & (pin_rules::in_group(node->gid, who) ? 07777 : 05777);
   node->changed_ns = now_ns();
   return {};
 }
@@ -219,6 +220,7 @@ Result<void> PinTree::change_owner(const PinPath& path, const PinIdentity& who, 
   const std::shared_ptr<Node> node = RING3_TRY(find_node(path, who, true));
   const bool keeps_uid = uid == static_cast<uid_t>(-1) || uid == node->uid;
   if (!who.override_modes && (who.uid != node->uid || !keeps_uid)) return Errno::kPerm;
+  if (gid != static_cast<gid_t>(-1) && gid != node->gid && !pin_rules::in_group(gid, who)) return Errno::kPerm;
   if (uid != static_cast<uid_t>(-1)) node->uid = uid;
   if (gid != static_cast<gid_t>(-1)) node->gid = gid;
   node->changed_ns = now_ns();

@@ -110,5 +110,65 @@ TEST_F(HostileMount, AFileIsNoDirectoryToUnlinkFrom) {
   EXPECT_GE(get("map"), 0);
 }
 
+TEST_F(HostileMount, OwnersGiveFilesToTheirOwnGroupsOnly) {
+  const auto made = bpffs_.call([&] {
+    Request make = bpffs_.request(Op::kMakeDirectory, bpffs::kRoot, "mine");
+    make.mode = 0755;
+    return by(make, 1000);
+  }());
+  ASSERT_TRUE(made.ok());
+  Request give = bpffs_.request(Op::kSetAttr, made->attr.node);
+  by(give, 1000);
+  give.who.groups = {2000};
+  give.flags = bpffs::kSetGid;
+  give.gid = 3000;
+  EXPECT_EQ(bpffs_.error(give), Errno::kPerm);
+  give.gid = 2000;
+  EXPECT_EQ(bpffs_.error(give), Errno{});
+  give.gid = 1000;
+  EXPECT_EQ(bpffs_.error(give), Errno{});
+  EXPECT_EQ(bpffs_.find("mine")->gid, 1000u);
+  // Of a group that one is not in, no set-gid either.
+  Request root = bpffs_.request(Op::kSetAttr, made->attr.node);
+  root.flags = bpffs::kSetGid;
+  root.gid = 3000;
+  ASSERT_EQ(bpffs_.error(root), Errno{});
+  give.flags = bpffs::kSetMode;
+  give.mode = 02755;
+  EXPECT_EQ(bpffs_.error(give), Errno{});
+  EXPECT_EQ(bpffs_.find("mine")->mode & 07777, 0755u);
+}
+
+TEST_F(HostileMount, OthersPinsAreNotHeldByLinks) {
+  ASSERT_EQ(pin_as(user_, array(), path("map")), 0);
+  Request link = bpffs_.request(Op::kLink, bpffs_.node("map"), "mine");
+  link.node2 = bpffs::kRoot;
+  EXPECT_EQ(bpffs_.error(by(link, 1001)), Errno::kPerm);
+  const syscall::PinIdentity owner{1000, 1000, {}, false};
+  ASSERT_TRUE(pins().change_mode(path("map"), owner, 0604).ok());
+  EXPECT_EQ(bpffs_.error(link), Errno::kPerm);
+  ASSERT_TRUE(pins().change_mode(path("map"), owner, 0606).ok());
+  EXPECT_EQ(bpffs_.error(link), Errno{}) << "who may read and write it";
+  link.name = "owners";
+  EXPECT_EQ(bpffs_.error(by(link, 1000)), Errno{});
+}
+
+TEST_F(HostileMount, OthersDirectoriesStayWhereTheyAre) {
+  const syscall::PinIdentity owner{1000, 1000, {}, false}, other{1001, 1001, {}, false};
+  ASSERT_TRUE(pins().make_directory(path("shared"), owner, 0777, 0).ok());
+  ASSERT_TRUE(pins().change_mode(path("shared"), owner, 0777).ok());
+  ASSERT_TRUE(pins().make_directory(path("shared/inner"), owner, 0755, 0).ok());
+  ASSERT_TRUE(pins().make_directory(path("mine"), other, 0755, 0).ok());
+  const auto moved = [&](const char* from, const char* to, std::uint32_t flags) {
+    const Result<void> done = pins().rename(path(from), path(to), other, flags);
+    return done.ok() ? Errno{} : done.error();
+  };
+  EXPECT_EQ(moved("shared/inner", "mine/inner", 0), Errno::kAcces);
+  EXPECT_EQ(moved("shared/inner", "shared/outer", 0), Errno{}) << "its name is the parent's";
+  ASSERT_TRUE(pins().make_directory(path("mine/own"), other, 0755, 0).ok());
+  EXPECT_EQ(moved("mine/own", "shared/outer", RENAME_EXCHANGE), Errno::kAcces);
+  EXPECT_TRUE(pins().rename(path("shared/outer"), path("inner"), owner, 0).ok());
+}
+
 }  // namespace
 }  // namespace ring3::test
