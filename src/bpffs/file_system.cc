@@ -49,12 +49,12 @@ Attr attr_of(const syscall::PinStat& st) {
 
 bool made_up(std::uint64_t node) { return (node & kMadeUp) != 0; }
 
-/// Whether a view that belongs to the runtime's user may be looked at.
+/// Whether a view that belongs to the runtime's user may be looked at. Others are not even told whether it is there.
 Result<void> may_view(Views& views, std::uint64_t node, const Request& request, mode_t wanted) {
+  const bool admin = request.who.admin || request.who.uid == 0;
+  if (!admin && request.who.uid != Views::owner()) return Errno::kAcces;
   const Attr attr = RING3_TRY(views.attr(node));
-  if (request.who.admin || request.who.uid == 0) return {};
-  const mode_t granted = request.who.uid == attr.uid ? attr.mode >> 6 : 0;
-  if ((granted & wanted) != wanted) return Errno::kAcces;
+  if (!admin && (attr.mode >> 6 & wanted) != wanted) return Errno::kAcces;
   return {};
 }
 
@@ -91,7 +91,15 @@ Result<Reply> FileSystem::call(const Request& request) {
   const auto op = static_cast<std::size_t>(request.op);
   if (op == 0 || op >= kHandlers.size()) return Errno::kNoSys;
   if (!instance_ && request.op != Op::kMount) return Errno::kNoDev;
+  RING3_TRY(is_told(request));
   return (this->*kHandlers[op])(request);
+}
+
+Result<void> FileSystem::is_told(const Request& request) {
+  MutexLock lock(mutex_);
+  for (const std::uint64_t node : {request.node, request.node2})
+    if (node > kRoot && !made_up(node) && told_.count(node) == 0) return Errno::kStale;
+  return {};
 }
 
 Result<Reply> FileSystem::mount(const Request& request) {
@@ -139,7 +147,24 @@ Result<void> FileSystem::free_of_views(std::uint64_t node, const std::string& na
 }
 
 Result<Reply> FileSystem::entry_reply(std::uint64_t parent, const std::string& name, const Request& request) {
-  return with_attr(attr_of(RING3_TRY(tree().stat(at(parent, name), identity(request), false))));
+  const syscall::PinStat st = RING3_TRY(tree().stat(at(parent, name), identity(request), false));
+  tell(st.inode);
+  return with_attr(attr_of(st));
+}
+
+/// Numbers of what is gone are kept until there are as many of them as of others.
+void FileSystem::tell(std::uint64_t node) {
+  std::vector<std::uint64_t> gone;
+  {
+    MutexLock lock(mutex_);
+    told_.insert(node);
+    if (told_.size() < tidy_at_) return;
+    gone.assign(told_.begin(), told_.end());
+  }
+  std::erase_if(gone, [this](std::uint64_t told) { return tree().knows(told); });
+  MutexLock lock(mutex_);
+  for (const std::uint64_t told : gone) told_.erase(told);
+  tidy_at_ = 2 * told_.size() + 1024;
 }
 
 Result<Reply> FileSystem::look_up(const Request& request) {
@@ -154,7 +179,11 @@ Result<Reply> FileSystem::look_up(const Request& request) {
 }
 
 Result<Reply> FileSystem::get_attr(const Request& request) {
-  if (made_up(request.node)) return with_attr(RING3_TRY(views_.attr(request.node)));
+  if (made_up(request.node)) {
+    // What is below the views' folder is reached through it only, by those who may: which ids there are is not for others.
+    if (request.node != Views::root_node()) RING3_TRY(may_view(views_, request.node, request, 4));
+    return with_attr(RING3_TRY(views_.attr(request.node)));
+  }
   return with_attr(attr_of(RING3_TRY(tree().stat(at(request.node), identity(request), false))));
 }
 

@@ -4,12 +4,16 @@
 // A FileSystem is mounted by its first request (Op::kMount) and unmounted by its end: a tree of its own
 // (kMountNew) goes with all its pins, the host's tree stays. Its paths mean the tree for pinning clients while mounted.
 //
+// A node of the tree can be named in a request when an answer of this mount has named it, which a kernel in front of it
+// keeps to anyway: else a client without one could pass by directories that it may not search.
+//
 // Thread-safe. mutex_ is a leaf: it guards the tables of open files, not what they read; one file is read by one
 // thread at a time.
 #pragma once
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "base/mutex.h"
@@ -71,6 +75,8 @@ class FileSystem final : public Backend {
   /// The views' folder in the root; 0: another name, or no views are wanted.
   std::uint64_t view_name(std::uint64_t node, const std::string& name) const;
   Result<void> free_of_views(std::uint64_t node, const std::string& name) const;
+  Result<void> is_told(const Request& request);
+  void tell(std::uint64_t node);
   Result<Reply> entry_reply(std::uint64_t parent, const std::string& name, const Request& request);
   Result<std::unique_ptr<TextSource>> pin_text(const Request& request);
   Result<std::unique_ptr<EntrySource>> folder(const Request& request);
@@ -84,6 +90,8 @@ class FileSystem final : public Backend {
   Mutex mutex_;
   std::uint64_t last_handle_ RING3_GUARDED_BY(mutex_) = 0;
   std::map<std::uint64_t, std::shared_ptr<OpenFile>> open_ RING3_GUARDED_BY(mutex_);
+  std::set<std::uint64_t> told_ RING3_GUARDED_BY(mutex_);  // nodes of the tree that an answer has named, but the root
+  std::size_t tidy_at_ RING3_GUARDED_BY(mutex_) = 1024;    // so many, and those that are gone are taken out
 };
 
 }  // namespace ring3::bpffs

@@ -34,6 +34,13 @@ constexpr ItemRow kItems[] = {
 };
 constexpr ObjectKind kKinds[] = {ObjectKind::kMap, ObjectKind::kProg, ObjectKind::kLink, ObjectKind::kBtf};
 
+bool has_folder(ObjectKind kind) { return std::find(std::begin(kKinds), std::end(kKinds), kind) != std::end(kKinds); }
+
+const ItemRow* row_of(Item item) {
+  const auto* row = std::find_if(std::begin(kItems), std::end(kItems), [item](const ItemRow& r) { return r.item == item; });
+  return row != std::end(kItems) ? row : nullptr;
+}
+
 constexpr std::string_view kJsonSuffix = ".json";
 constexpr std::size_t kMaxName = 255 - kJsonSuffix.size();
 
@@ -97,18 +104,30 @@ struct Views::Place {
     return kMadeUp | std::uint64_t{static_cast<std::uint8_t>(area)} << 56 |
            std::uint64_t{static_cast<std::uint8_t>(kind)} << 48 | std::uint64_t{static_cast<std::uint8_t>(item)} << kIdBits | id;
   }
-  static Place of(std::uint64_t node) {
-    return {static_cast<Area>(node >> 56 & 0x7f), static_cast<ObjectKind>(node >> 48 & 0xff),
-            static_cast<Item>(node >> kIdBits & 0xff), node & ((std::uint64_t{1} << kIdBits) - 1)};
+  /// Clients may send any number. Errors: kStale one that node() does not make.
+  static Result<Place> of(std::uint64_t node) {
+    const Place place{static_cast<Area>(node >> 56 & 0x7f), static_cast<ObjectKind>(node >> 48 & 0xff),
+                      static_cast<Item>(node >> kIdBits & 0xff), node & ((std::uint64_t{1} << kIdBits) - 1)};
+    return place.is_one() ? Result<Place>(place) : Errno::kStale;
   }
   bool folder() const {
     return area == Area::kById || area == Area::kKind || area == Area::kObject ||
            (area == Area::kItem && item == Item::kKv);
   }
   std::uint32_t object_id() const { return static_cast<std::uint32_t>(id); }
+
+ private:
+  bool is_one() const {
+    if (area < Area::kById || area > Area::kKey || !has_folder(kind)) return false;
+    if (area != Area::kKey && id != object_id()) return false;
+    const ItemRow* row = row_of(item);
+    return row != nullptr && (area != Area::kItem || !row->maps_only || kind == ObjectKind::kMap);
+  }
 };
 
 Views::Views(RuntimeImpl& runtime) : runtime_(runtime), born_ns_(wall_ns()) {}
+
+uid_t Views::owner() { return ::geteuid(); }
 
 std::uint64_t Views::root_node() { return Place{Area::kById}.node(); }
 
@@ -119,13 +138,13 @@ Result<Ref<Object>> Views::object(const Place& place) const {
 }
 
 Result<Attr> Views::attr(std::uint64_t node) {
-  const Place place = Place::of(node);
+  const Place place = RING3_TRY(Place::of(node));
   if (place.area == Area::kObject || place.area == Area::kItem) RING3_TRY(object(place));
   if (place.area == Area::kKey) RING3_TRY(kv_file(place.id));
   Attr out;
   out.node = node;
   out.mode = place.folder() ? S_IFDIR | 0500u : S_IFREG | 0400u;
-  out.uid = ::geteuid();
+  out.uid = owner();
   out.gid = ::getegid();
   out.links = place.folder() ? 2 : 1;
   out.accessed_ns = out.modified_ns = out.changed_ns = born_ns_;
@@ -133,7 +152,7 @@ Result<Attr> Views::attr(std::uint64_t node) {
 }
 
 Result<std::uint64_t> Views::look_up(std::uint64_t node, std::string_view name) {
-  Place place = Place::of(node);
+  Place place = RING3_TRY(Place::of(node));
   if (!place.folder()) return Errno::kNotDir;
   switch (place.area) {
     case Area::kById:
@@ -158,7 +177,7 @@ Result<std::uint64_t> Views::look_up(std::uint64_t node, std::string_view name) 
 }
 
 Result<std::unique_ptr<EntrySource>> Views::list(std::uint64_t node) {
-  const Place place = Place::of(node);
+  const Place place = RING3_TRY(Place::of(node));
   if (!place.folder()) return Errno::kNotDir;
   if (place.area == Area::kItem)
     return std::unique_ptr<EntrySource>(new KeyList(ref_cast<maps::Map>(RING3_TRY(object(place)))));
@@ -212,7 +231,7 @@ Result<std::uint64_t> Views::look_up_key(std::uint32_t map_id, std::string_view 
 }
 
 Result<std::unique_ptr<TextSource>> Views::open(std::uint64_t node) {
-  const Place place = Place::of(node);
+  const Place place = RING3_TRY(Place::of(node));
   if (place.folder()) return Errno::kIsDir;
   const auto whole = [](std::string text) { return std::unique_ptr<TextSource>(new WholeText(std::move(text))); };
   if (place.area == Area::kKey) {

@@ -35,8 +35,10 @@ class Views {
   /// The one name in the root, a folder.
   static constexpr const char* kRootName = "by-id";
   static std::uint64_t root_node();
+  /// Whom all of it belongs to.
+  static uid_t owner();
 
-  // Nodes with kMadeUp set. Errors: kStale the object is gone; kNoEnt, kNotDir, kIsDir.
+  // Nodes with kMadeUp set. Errors: kStale the object is gone, or nothing has that number; kNoEnt, kNotDir, kIsDir.
   Result<Attr> attr(std::uint64_t node);
   Result<std::uint64_t> look_up(std::uint64_t node, std::string_view name);
   Result<std::unique_ptr<EntrySource>> list(std::uint64_t node);

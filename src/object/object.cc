@@ -13,6 +13,7 @@ const char* object_kind_name(ObjectKind kind) noexcept {
     case ObjectKind::kBtf: return "btf";
     case ObjectKind::kToken: return "token";
     case ObjectKind::kEvents: return "events";
+    case ObjectKind::kStats: return "stats";
   }
   return "?";
 }

@@ -24,10 +24,10 @@
 
 namespace ring3 {
 
-enum class ObjectKind : std::uint8_t { kMap, kProg, kLink, kBtf, kToken, kEvents };
-inline constexpr std::size_t kObjectKinds = 6;
+enum class ObjectKind : std::uint8_t { kMap, kProg, kLink, kBtf, kToken, kEvents, kStats };
+inline constexpr std::size_t kObjectKinds = 7;
 
-/// "map", "prog", "link", "btf", "token", "events".
+/// "map", "prog", "link", "btf", "token", "events", "stats".
 const char* object_kind_name(ObjectKind kind) noexcept;
 
 class ObjectTable;

@@ -52,6 +52,7 @@ const char* descriptor_name(ObjectKind kind) {
     case ObjectKind::kBtf: return "btf";
     case ObjectKind::kToken: return "bpf-token";
     case ObjectKind::kEvents: return "perf_event";
+    case ObjectKind::kStats: return "bpf-stats";
   }
   return "bpf";
 }

@@ -126,7 +126,7 @@ class Descriptors {
   std::vector<FileKey> settling_ RING3_GUARDED_BY(mutex_);  // has room for every entry
 };
 
-/// "bpf-map", "bpf-prog", "bpf-link", "btf", "bpf-token": what bpftool looks for in /proc/self/fd.
+/// "bpf-map", "bpf-prog", "bpf-link", "btf", "bpf-token", "bpf-stats": what bpftool looks for in /proc/self/fd.
 const char* descriptor_name(ObjectKind kind);
 
 }  // namespace ring3::syscall

@@ -264,7 +264,8 @@ Result<long> obj_get_info_by_fd(Call& call, uapi::bpf_attr& attr) {
     case ObjectKind::kBtf: return btf_info(call, attr, static_cast<prog::BtfObject&>(object));
     case ObjectKind::kLink: return link_info(call, attr, static_cast<attach::Link&>(object));
     case ObjectKind::kToken:
-    case ObjectKind::kEvents: return Errno::kInval;
+    case ObjectKind::kEvents:
+    case ObjectKind::kStats: return Errno::kInval;
   }
   return Errno::kInval;
 }

@@ -38,7 +38,8 @@ std::uint64_t bytes_of(Object& object, std::uint32_t cpus) {
     case ObjectKind::kBtf: return static_cast<const prog::BtfObject&>(object).btf()->blob().size();
     case ObjectKind::kLink:
     case ObjectKind::kToken:
-    case ObjectKind::kEvents: break;
+    case ObjectKind::kEvents:
+    case ObjectKind::kStats: break;
   }
   return 0;
 }
@@ -51,7 +52,8 @@ std::uint32_t places(const ClientLimits& limits, ObjectKind kind) {
     case ObjectKind::kLink: return limits.links;
     case ObjectKind::kBtf: return limits.btfs;
     case ObjectKind::kToken:
-    case ObjectKind::kEvents: break;  // a token is for the life of a descriptor; buffers of events are limited in pages
+    case ObjectKind::kEvents:
+    case ObjectKind::kStats: break;  // a token is for the life of a descriptor, as are statistics; buffers of events are limited in pages
   }
   return 0;
 }

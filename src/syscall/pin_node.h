@@ -35,6 +35,10 @@ inline constexpr mode_t kRead = 4, kWrite = 2, kSearch = 1;
 
 /// Whether `who` has all of `wanted` (kRead | kWrite | kSearch) on a node.
 bool may(const PinTree::Node& node, const PinIdentity& who, mode_t wanted);
+/// Whether `who` may do what is for a group's members.
+bool in_group(gid_t group, const PinIdentity& who);
+/// Whether `who` may make one more name of a file: what is somebody else's only who could write it, as with fs.protected_hardlinks.
+bool may_link(const PinTree::Node& node, const PinIdentity& who);
 /// The restricted deletion of a sticky directory.
 bool may_remove(const PinTree::Node& directory, const PinTree::Node& node, const PinIdentity& who);
 /// kPerm a dot, kNameTooLong.

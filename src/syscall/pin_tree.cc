@@ -52,6 +52,11 @@ Result<std::shared_ptr<PinTree::Node>> PinTree::node_of_inode(std::uint64_t inod
   return node;
 }
 
+bool PinTree::knows(std::uint64_t inode) const {
+  MutexLock lock(mutex_);
+  return inodes_.count(inode) != 0;
+}
+
 PinTree::~PinTree() { clear(); }
 
 std::shared_ptr<PinTree::Node> PinTree::make_node(PinKind kind, const Spot& spot, const PinIdentity& who,
@@ -167,6 +172,7 @@ Result<void> PinTree::unlink(const PinPath& path, const PinIdentity& who) {
   const Spot spot = RING3_TRY(find_spot(path, who, false));
   if (!spot.node) return Errno::kNoEnt;
   if (spot.node->kind == PinKind::kDirectory) return Errno::kIsDir;
+  if (spot.name.empty()) return Errno::kNotDir;  // a file by its inode: which name is meant?
   if (!pin_rules::may(*spot.directory, who, kWrite)) return Errno::kAcces;
   if (!pin_rules::may_remove(*spot.directory, *spot.node, who)) return Errno::kPerm;
   remove_entry(spot, released);
@@ -193,6 +199,7 @@ Result<void> PinTree::link(const PinPath& from, const PinPath& to, const PinIden
   const Spot spot = RING3_TRY(free_spot(to, who));
   if (node->kind == PinKind::kDirectory) return Errno::kPerm;
   if (spot.trailing_slash) return Errno::kNoEnt;
+  if (!pin_rules::may_link(*node, who)) return Errno::kPerm;
   spot.directory->entries[spot.name] = node;
   ++node->links;
   spot.directory->modified_ns = spot.directory->changed_ns = node->changed_ns = now_ns();
@@ -203,7 +210,7 @@ Result<void> PinTree::change_mode(const PinPath& path, const PinIdentity& who, m
   MutexLock lock(mutex_);
   const std::shared_ptr<Node> node = RING3_TRY(find_node(path, who, true));
   if (!who.override_modes && who.uid != node->uid) return Errno::kPerm;
-  node->mode = mode & 07777;
+  node->mode = mode & (pin_rules::in_group(node->gid, who) ? 07777 : 05777);
   node->changed_ns = now_ns();
   return {};
 }
@@ -213,6 +220,7 @@ Result<void> PinTree::change_owner(const PinPath& path, const PinIdentity& who, 
   const std::shared_ptr<Node> node = RING3_TRY(find_node(path, who, true));
   const bool keeps_uid = uid == static_cast<uid_t>(-1) || uid == node->uid;
   if (!who.override_modes && (who.uid != node->uid || !keeps_uid)) return Errno::kPerm;
+  if (gid != static_cast<gid_t>(-1) && gid != node->gid && !pin_rules::in_group(gid, who)) return Errno::kPerm;
   if (uid != static_cast<uid_t>(-1)) node->uid = uid;
   if (gid != static_cast<gid_t>(-1)) node->gid = gid;
   node->changed_ns = now_ns();

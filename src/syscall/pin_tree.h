@@ -107,16 +107,16 @@ class PinTree {
   Result<void> remove_directory(const PinPath& path, const PinIdentity& who);
   /// kIsDir.
   Result<void> unlink(const PinPath& path, const PinIdentity& who);
-  /// kExist; kPerm a directory.
+  /// kExist; kPerm a directory, or a file of somebody else's that one may not read and write.
   Result<void> link(const PinPath& from, const PinPath& to, const PinIdentity& who);
   /// kExist. The target is not looked at.
   Result<void> symlink(const std::string& target, const PinPath& path, const PinIdentity& who);
   /// flags: 0, RENAME_NOREPLACE or RENAME_EXCHANGE, else kInval. kExist, kNotEmpty, kIsDir, kNotDir; kInval a directory
-  /// into itself.
+  /// into itself; kAcces also a directory that one may not write, to another parent.
   Result<void> rename(const PinPath& from, const PinPath& to, const PinIdentity& who, std::uint32_t flags);
-  /// kPerm neither owner nor overriding.
+  /// kPerm neither owner nor overriding. Who is not in the node's group leaves no set-gid bit.
   Result<void> change_mode(const PinPath& path, const PinIdentity& who, mode_t mode);
-  /// uid, gid: -1 leaves it. kPerm.
+  /// uid, gid: -1 leaves it. kPerm; owners give to groups that they are in.
   Result<void> change_owner(const PinPath& path, const PinIdentity& who, uid_t uid, gid_t gid);
   /// Nanoseconds since the epoch; -1 leaves one. kPerm.
   Result<void> change_times(const PinPath& path, const PinIdentity& who, std::int64_t accessed_ns, std::int64_t modified_ns);
@@ -133,6 +133,8 @@ class PinTree {
   /// kNoData.
   Result<void> remove_xattr(const PinPath& path, const PinIdentity& who, const std::string& name);
 
+  /// Whether something has this inode number. Numbers are not used again.
+  bool knows(std::uint64_t inode) const;
   Result<PinStat> stat(const PinPath& path, const PinIdentity& who, bool follow) const;
   Result<std::vector<PinEntry>> list(const PinPath& path, const PinIdentity& who) const;
   /// Paths (under the first root) at which an object is pinned, for listings.

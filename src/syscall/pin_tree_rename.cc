@@ -66,6 +66,12 @@ Result<void> PinTree::rename(const PinPath& from, const PinPath& to, const PinId
   if (!pin_rules::may_remove(*source.directory, *source.node, who)) return Errno::kPerm;
   if (target.node && !pin_rules::may_remove(*target.directory, *target.node, who)) return Errno::kPerm;
 
+  if (source.directory != target.directory) {
+    const bool stays = source.node->kind == PinKind::kDirectory && !pin_rules::may(*source.node, who, pin_rules::kWrite);
+    const bool other_stays = exchange && target.node->kind == PinKind::kDirectory && !pin_rules::may(*target.node, who, pin_rules::kWrite);
+    if (stays || other_stays) return Errno::kAcces;  // another parent changes a directory itself: its ".."
+  }
+
   if (exchange) {
     source.directory->entries[source.name] = target.node;
     target.directory->entries[target.name] = source.node;

@@ -10,12 +10,21 @@
 namespace ring3::syscall {
 namespace pin_rules {
 
+bool in_group(gid_t group, const PinIdentity& who) {
+  return who.override_modes || group == who.gid || std::find(who.groups.begin(), who.groups.end(), group) != who.groups.end();
+}
+
+bool may_link(const PinTree::Node& node, const PinIdentity& who) {
+  if (who.override_modes || node.uid == who.uid) return true;
+  return node.kind == PinKind::kObject && may(node, who, kRead | kWrite);
+}
+
 bool may(const PinTree::Node& node, const PinIdentity& who, mode_t wanted) {
   if (who.override_modes) return true;
   mode_t granted;
   if (node.uid == who.uid)
     granted = node.mode >> 6;
-  else if (node.gid == who.gid || std::find(who.groups.begin(), who.groups.end(), node.gid) != who.groups.end())
+  else if (in_group(node.gid, who))
     granted = node.mode >> 3;
   else
     granted = node.mode;

@@ -12,7 +12,7 @@ namespace {
 class StatsHold final : public Object {
  public:
   StatsHold(ObjectTable& table, Birth birth, std::atomic<std::uint32_t>& users)
-      : Object(ObjectKind::kToken, table, birth), users_(users) {
+      : Object(ObjectKind::kStats, table, birth), users_(users) {
     users_.fetch_add(1, std::memory_order_relaxed);
   }
 
@@ -28,8 +28,7 @@ Result<long> enable_stats(Call& call, uapi::bpf_attr& attr) {
   if (fault_point()) return Errno::kNoMem;
   auto hold = Ref<StatsHold>::adopt(
       new StatsHold(call.kernel().objects(), call.birth(), call.kernel().services().program_host().machine().stats_users));
-  OwnedFd fd =
-      RING3_TRY(call.kernel().descriptors().open_as("bpf-stats", std::move(hold), Access::kReadWrite));
+  OwnedFd fd = RING3_TRY(call.kernel().descriptors().open(std::move(hold), Access::kReadWrite));
   return long{RING3_TRY(call.caller().files().install(std::move(fd)))};
 }
 

@@ -115,6 +115,11 @@ TEST_F(Tokens, B_28_ATokenStandsInForWhatItCovers) {
   const long map = array();
   EXPECT_EQ(map_with(uapi::BPF_MAP_TYPE_HASH, map), -EINVAL) << "no token";
   EXPECT_EQ(map_with(uapi::BPF_MAP_TYPE_HASH, kClosedFd), -EBADF);
+  uapi::bpf_attr stats = BpfClient::zero();
+  stats.enable_stats.type = uapi::BPF_STATS_RUN_TIME;
+  const long statistics = took(as(admin_, uapi::BPF_ENABLE_STATS, stats));
+  ASSERT_GE(statistics, 0);
+  EXPECT_EQ(map_with(uapi::BPF_MAP_TYPE_HASH, statistics), -EINVAL) << "no token either";
   PreparedLoad load = bpf().prepare({.text = "r0 = 0\nexit", .prog_type = uapi::BPF_PROG_TYPE_SOCKET_FILTER});
   load.attr.prog_flags = uapi::BPF_F_TOKEN_FD;
   load.attr.prog_token_fd = static_cast<std::int32_t>(token);
