@@ -2,10 +2,12 @@
 #include <fmt/chrono.h>
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "cli/command.h"
+#include "cli/table.h"
 
 namespace ring3::cli {
 namespace {
@@ -36,8 +38,15 @@ void print_line(const control::HostLogLine& line, bool as_json) {
   }
   const auto seconds = static_cast<std::time_t>(line.time_ns / 1'000'000'000);
   const std::string from = line.module.empty() ? "" : line.module + ": ";
+  // Programs print what they like: what looks like a line of its own is none.
+  std::string shown;
+  for (std::string_view rest = line.text; !rest.empty();) {
+    const std::size_t end = std::min(rest.find('\n'), rest.size());
+    shown += (shown.empty() ? "" : "\n    ") + terminal_text(rest.substr(0, end));
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
   fmt::print("{:%Y-%m-%d %H:%M:%S}.{:03} {:<7} {}{}\n", fmt::localtime(seconds), line.time_ns / 1'000'000 % 1000,
-             severity_name(line.severity), from, line.text);
+             severity_name(line.severity), terminal_text(from), shown);
 }
 
 /// All lines from `position` on that are there now; position moves behind them.

@@ -70,7 +70,7 @@ ExitCode list_all(const Commands& commands, const Options& options) {
 }
 
 void print_facts(const ModuleInfo& m) {
-  const auto line = [](std::string_view key, std::string_view value) { fmt::print("{:<10} {}\n", key, value); };
+  const auto line = [](std::string_view key, std::string_view value) { fmt::print("{:<10} {}\n", key, terminal_text(value)); };
   line("name", m.name);
   line("id", std::to_string(m.id));
   line("state", m.state);

@@ -6,6 +6,11 @@
 
 namespace ring3::cli {
 
+void Table::row(std::vector<std::string> cells) {
+  for (std::string& cell : cells) cell = terminal_text(cell);
+  rows_.push_back(std::move(cells));
+}
+
 std::string Table::text() const {
   std::vector<std::size_t> widths;
   for (std::size_t c = 0; c < columns_.size(); ++c) {
@@ -26,6 +31,19 @@ std::string Table::text() const {
   };
   add_line([&](std::size_t c) -> const std::string& { return columns_[c].heading; });
   for (const auto& cells : rows_) add_line([&](std::size_t c) -> const std::string& { return cells[c]; });
+  return out;
+}
+
+std::string terminal_text(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto at = [&](std::size_t n) { return n < text.size() ? static_cast<unsigned char>(text[n]) : 0u; };
+    const unsigned c = at(i);
+    // The second half of control characters, U+0080 to U+009F, has two bytes.
+    if (c == 0xc2 && at(i + 1) >= 0x80 && at(i + 1) <= 0x9f) out += fmt::format("\\x{:02x}", at(++i));
+    else if (c < 0x20 || c == 0x7f) out += fmt::format("\\x{:02x}", c);
+    else out += text[i];
+  }
   return out;
 }
 

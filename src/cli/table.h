@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace ring3::cli {
@@ -16,8 +17,8 @@ class Table {
   };
 
   explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}
-  /// As many cells as columns.
-  void row(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
+  /// As many cells as columns; shown as terminal_text().
+  void row(std::vector<std::string> cells);
   std::string text() const;
 
  private:
@@ -25,6 +26,8 @@ class Table {
   std::vector<std::vector<std::string>> rows_;
 };
 
+/// What clients chose goes to an operator's terminal: characters that could control one are written as \x1b.
+std::string terminal_text(std::string_view text);
 /// "640", "12.5K", "3.0M".
 std::string bytes_text(std::uint64_t bytes);
 /// "12s", "5m03s", "2h07m", "3d04h".

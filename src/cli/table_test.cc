@@ -15,6 +15,15 @@ TEST(TableTest, ColumnsAreAsWideAsTheirWidestCell) {
             "123  longer\n");
 }
 
+TEST(TableTest, CellsDoNotControlTheTerminal) {
+  EXPECT_EQ(terminal_text("policy.bpf.o"), "policy.bpf.o");
+  EXPECT_EQ(terminal_text("a\x1b[2Jb\nc\t\x7f"), "a\\x1b[2Jb\\x0ac\\x09\\x7f");
+  EXPECT_EQ(terminal_text("\xc2\x9b" "2J \xc3\xa9"), "\\x9b2J \xc3\xa9");
+  Table table({{"NAME"}, {"OPS"}});
+  table.row({"a\nforged", "x"});
+  EXPECT_EQ(table.text(), "NAME         OPS\na\\x0aforged  x\n");
+}
+
 TEST(TableTest, BytesKeepThreeDigitsOrSo) {
   EXPECT_EQ(bytes_text(0), "0");
   EXPECT_EQ(bytes_text(1023), "1023");

@@ -62,6 +62,8 @@ Result<long> iter_create(Call& call, uapi::bpf_attr& attr);
 Result<long> raw_tracepoint_open(Call& call, uapi::bpf_attr& attr);
 /// Attaches and makes visible: pending in a load session, at once outside of one. The descriptor.
 Result<long> attach_and_give(Call& call, Ref<attach::Link> link);
+/// What takes effect at once must not be something that a load session would take back. Errors, explained: kOpNotSupp it is.
+Result<void> check_committed(Call& call, const Object& object);
 
 // function_links.cc: LINK_CREATE and RAW_TRACEPOINT_OPEN of a program that is for a function of a program.
 Result<long> create_function_link(Call& call, const uapi::bpf_attr& attr, Ref<prog::Program> program);

@@ -118,6 +118,7 @@ Result<long> prog_attach(Call& call, uapi::bpf_attr& attr) {
   if ((attr.attach_flags & uapi::BPF_F_REPLACE) != 0)
     replaced = RING3_TRY(program_of(call, static_cast<int>(attr.replace_bpf_fd), type));
   const attach::Relative to = RING3_TRY(relative_to(call, attr.attach_flags, attr.relative_fd, type));
+  RING3_TRY(check_committed(call, *program));
   RING3_TRY(point->list().attach(std::move(program), nullptr, replaced.get(), attr.attach_flags, to, attr.expected_revision));
   return 0L;
 }

@@ -20,6 +20,13 @@ Result<void> check_runnable(Call& call, const prog::Program& program) {
 
 }  // namespace
 
+Result<void> check_committed(Call& call, const Object& object) {
+  const LoadSession* session = call.caller().session();
+  if (session == nullptr || !session->open() || call.kernel().objects().published(object)) return {};
+  call.explain("inside a load nothing takes effect before the commit: make a link, which is attached then");
+  return Errno::kOpNotSupp;
+}
+
 Result<long> attach_and_give(Call& call, Ref<attach::Link> link) {
   RING3_TRY(call.admit(*link));
   if (LoadSession* session = call.caller().session(); session != nullptr && session->open()) {
@@ -118,6 +125,7 @@ Result<long> link_update(Call& call, uapi::bpf_attr& attr) {
       old = RING3_TRY(call.map(static_cast<int>(update.old_map_fd))).map;
     else if (update.old_map_fd != 0)
       return Errno::kInval;
+    RING3_TRY(check_committed(call, *next.map));
     RING3_TRY(link->update_map(std::move(next.map), std::move(old), update.flags));
     return 0L;
   }
@@ -128,6 +136,7 @@ Result<long> link_update(Call& call, uapi::bpf_attr& attr) {
   else if (update.old_prog_fd != 0)
     return Errno::kInval;
   if (link->ops().update_prog != nullptr) RING3_TRY(check_runnable(call, *next));
+  RING3_TRY(check_committed(call, *next));
   if (attach::stands_in_chain(*link)) RING3_TRY(run_config_of(call, *next));
   RING3_TRY(link->update_prog(std::move(next), std::move(old), update.flags));
   return 0L;

@@ -83,6 +83,7 @@ Result<long> tree_attach(Call& call, uapi::bpf_attr& attr) {
     replaced = RING3_TRY(call.program(static_cast<int>(attr.replace_bpf_fd)));
     if (replaced->type() != program->type()) return Errno::kInval;
   }
+  RING3_TRY(check_committed(call, *program));
   const Result<void> done = call.kernel().hook_tree().attach(
       *node, kind, {.program = std::move(program), .replaced = replaced.get(), .flags = attr.attach_flags});
   return done.ok() ? Result<long>(0L) : Result<long>(explain_refusal(call, done.error()));

@@ -6,6 +6,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <array>
 #include <cstring>
 #include <memory>
 #include <string>
@@ -16,6 +17,7 @@
 #include "control/packet.h"
 #include "control/pin_client.h"
 #include "control/wire.h"
+#include "ring3/hook.h"
 #include "runtime/runtime_impl.h"
 #include "tests/integration/control_world.h"
 
@@ -142,6 +144,55 @@ TEST_F(ControlSocket, ALoadIsInvisibleAndEndsWithItsClient) {
   EXPECT_EQ(bpf().fd_by_id(uapi::BPF_MAP_GET_FD_BY_ID, info.id), -ENOENT);
   EXPECT_TRUE(client->abort().ok());
   EXPECT_EQ(client->abort().error(), Errno::kNoEnt);
+}
+
+/// What a load makes cannot take the place of what is there, past the commit: an aborted load would leave it there.
+TEST_F(ControlSocket, ALoadPutsNothingInItsPlaceBeforeTheCommit) {
+  Hook in = Hook::add(*runtime_, {.kind = HookKind::kTcxIngress, .device = 7, .name = "in"}).value();
+  const std::array<std::byte, 64> packet{};
+  uapi::bpf_attr attr = BpfClient::zero();
+  attr.link_create.prog_fd = static_cast<std::uint32_t>(bpf().load({.text = "r0 = 1\nexit", .prog_type = uapi::BPF_PROG_TYPE_SCHED_CLS}));
+  attr.link_create.target_ifindex = 7;
+  attr.link_create.attach_type = uapi::BPF_TCX_INGRESS;
+  const uapi::bpf_link_info there = bpf().link_info(bpf().create_with(uapi::BPF_LINK_CREATE, attr));
+  ASSERT_NE(there.id, 0u);
+
+  auto client = connect();
+  const auto answer = [&](int command) { return client->bpf(command, &attr, sizeof attr); };
+  ASSERT_TRUE(client->begin().ok());
+  PreparedLoad load = bpf().prepare({.text = "r0 = 2\nexit", .prog_type = uapi::BPF_PROG_TYPE_SCHED_CLS});
+  const long program = client->bpf(uapi::BPF_PROG_LOAD, &load.attr, sizeof load.attr);
+  ASSERT_GE(program, 0) << load.log.data();
+  attr = BpfClient::zero();
+  attr.link_id = there.id;
+  const long link = answer(uapi::BPF_LINK_GET_FD_BY_ID);
+  ASSERT_GE(link, 0);
+  attr = BpfClient::zero();
+  attr.prog_id = there.prog_id;
+  const long published = answer(uapi::BPF_PROG_GET_FD_BY_ID);
+  ASSERT_GE(published, 0);
+
+  attr = BpfClient::zero();
+  attr.link_update.link_fd = static_cast<std::uint32_t>(link);
+  attr.link_update.new_prog_fd = static_cast<std::uint32_t>(program);
+  EXPECT_EQ(answer(uapi::BPF_LINK_UPDATE), -EOPNOTSUPP);
+  EXPECT_NE(client->text().find("before the commit"), std::string::npos) << client->text();
+  attr.link_update.new_prog_fd = static_cast<std::uint32_t>(published);
+  EXPECT_EQ(answer(uapi::BPF_LINK_UPDATE), 0) << "nothing of the load's";
+  attr = BpfClient::zero();
+  attr.target_ifindex = 7;
+  attr.attach_bpf_fd = static_cast<std::uint32_t>(program);
+  attr.attach_type = uapi::BPF_TCX_INGRESS;
+  attr.attach_flags = uapi::BPF_F_BEFORE;
+  EXPECT_EQ(answer(uapi::BPF_PROG_ATTACH), -EOPNOTSUPP);
+  EXPECT_EQ(in.run(packet).value(), 1u);
+  EXPECT_EQ(in.size(), 1u);
+
+  EXPECT_TRUE(client->abort().ok());
+  EXPECT_EQ(in.run(packet).value(), 1u);
+  EXPECT_EQ(answer(uapi::BPF_PROG_ATTACH), 0) << "without a load it is the client's own";
+  EXPECT_EQ(in.run(packet).value(), 2u);
+  for (const long fd : {program, link, published}) ::close(static_cast<int>(fd));
 }
 
 TEST_F(ControlSocket, ACommittedLoadIsAModule) {
