@@ -111,9 +111,9 @@ const HookKind* find_hook_kind(std::uint32_t attach_type) {
 Result<std::shared_ptr<HookPoint>> Hooks::add(std::uint32_t attach_type, std::uint32_t ifindex, std::string name, bool chains) {
   const HookKind* kind = find_hook_kind(attach_type);
   if (kind == nullptr || ifindex == 0 || (chains && !kind->is_alone)) return Errno::kInval;
-  if (find(attach_type, ifindex)) return Errno::kExist;
   auto point = std::make_shared<HookPoint>(*kind, ifindex, std::move(name), chains);
   MutexLock lock(mutex_);
+  if (find_locked(attach_type, ifindex)) return Errno::kExist;
   points_.push_back(point);
   return point;
 }
@@ -134,6 +134,10 @@ Result<void> Hooks::remove(HookPoint& point) {
 
 std::shared_ptr<HookPoint> Hooks::find(std::uint32_t attach_type, std::uint32_t ifindex) const {
   MutexLock lock(mutex_);
+  return find_locked(attach_type, ifindex);
+}
+
+std::shared_ptr<HookPoint> Hooks::find_locked(std::uint32_t attach_type, std::uint32_t ifindex) const {
   for (const auto& point : points_)
     if (static_cast<std::uint32_t>(point->kind().attach) == attach_type && point->ifindex() == ifindex) return point;
   return nullptr;

@@ -67,6 +67,7 @@ class Hooks {
   bool has_device(std::uint32_t ifindex) const;
 
  private:
+  std::shared_ptr<HookPoint> find_locked(std::uint32_t attach_type, std::uint32_t ifindex) const RING3_REQUIRES(mutex_);
   mutable Mutex mutex_;
   std::vector<std::shared_ptr<HookPoint>> points_ RING3_GUARDED_BY(mutex_);
 };

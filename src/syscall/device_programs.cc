@@ -6,6 +6,7 @@
 #include <string>
 
 #include "attach/hook.h"
+#include "syscall/handlers.h"
 
 namespace ring3::syscall {
 namespace {
@@ -68,6 +69,7 @@ Result<void> set_device_program(Call& call, const DeviceRequest& request) {
   if (point->chains()) return refuse(call, Errno::kOpNotSupp, "the device chains programs, which links hold");
   RING3_TRY(check_flags(call, request));
   const Ref<prog::Program> program = RING3_TRY(program_for_devices(call, request.program));
+  if (program) RING3_TRY(check_committed(call, *program));
   const bool replaces = (request.flags & XDP_FLAGS_REPLACE) != 0;
   const Ref<prog::Program> expected = RING3_TRY(program_for_devices(call, replaces ? request.expected : -1));
   for (;;) {

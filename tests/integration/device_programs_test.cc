@@ -126,6 +126,18 @@ TEST_F(DevicePrograms, BadRequestsChangeNothing) {
   EXPECT_EQ(shown(), 0u);
 }
 
+TEST_F(DevicePrograms, OfALoadStandNowhereBeforeTheCommit) {
+  ASSERT_TRUE(host_->begin().ok());
+  const PreparedLoad load = bpf().prepare({.text = "r0 = 1\nexit", .prog_type = uapi::BPF_PROG_TYPE_XDP});
+  uapi::bpf_attr attr = load.attr;
+  const long program = host_->bpf(uapi::BPF_PROG_LOAD, &attr, sizeof attr);
+  ASSERT_GE(program, 0) << host_->text();
+  EXPECT_EQ(set(static_cast<int>(program)), Errno::kOpNotSupp);
+  ::close(static_cast<int>(program));
+  EXPECT_TRUE(host_->abort().ok());
+  EXPECT_EQ(shown(), 0u);
+}
+
 TEST_F(DevicePrograms, GoWithTheirPlace) {
   const std::size_t before = live();
   const int drops = answers(kDrop);
