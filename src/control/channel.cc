@@ -14,7 +14,7 @@ Result<void> Channel::send(const WireWriter& message, int file) {
 
 Result<Answer> Channel::ask(const WireWriter& question, int file) {
   if (Result<void> sent = send(question, file); !sent.ok()) return sent.error();
-  Result<Packet> packet = receive_packet(socket_);
+  Result<Packet> packet = receive_packet(socket_, true);
   if (!packet.ok() || packet->cut) return break_off();
   WireReader in(packet->bytes);
   const auto header = in.get<Header>();

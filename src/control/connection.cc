@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/try.h"
+#include "control/strange_file.h"
 
 namespace ring3::control {
 namespace {
@@ -44,6 +45,7 @@ bool may(const model::Rights& rights, Need need) {
 Connection::~Connection() {
   ::shutdown(socket_.get(), SHUT_RDWR);
   if (thread_.joinable()) thread_.join();
+  close_connection(std::move(socket_));
 }
 
 Result<void> Connection::start() {
@@ -75,7 +77,7 @@ void Connection::run() {
 
 /// The reply to the first request, whatever it is.
 void Connection::turn_away(Errno why) {
-  Result<Packet> packet = receive_packet(socket_.get());
+  Result<Packet> packet = receive_packet(socket_.get(), true);
   if (!packet.ok()) return;
   Channel channel(socket_.get());
   channel.start_request(WireReader(packet->bytes).get<Header>().serial);
@@ -99,7 +101,7 @@ void Connection::converse(const syscall::Credentials& who, Capabilities capabili
     }
   } const end{*this, caller};
   while (!channel.broken()) {
-    Result<Packet> packet = receive_packet(socket_.get());
+    Result<Packet> packet = receive_packet(socket_.get(), true);
     if (!packet.ok()) break;
     Response out;
     try {

@@ -45,7 +45,7 @@ class Connection {
   static void reply(Channel& channel, Response& response);
 
   ServerContext& context_;
-  const OwnedFd socket_;
+  OwnedFd socket_;
   const std::uint64_t id_;
   const uid_t uid_;
   std::atomic<bool> ended_{false};

@@ -12,7 +12,7 @@
 namespace ring3::control {
 namespace {
 
-constexpr std::size_t kMostFiles = 16;  // room to see, and close, what a client should not have sent
+constexpr std::size_t kMostFiles = 253;  // as many as a packet can have: room to see, and close, what a client should not have sent
 
 }  // namespace
 
@@ -39,7 +39,7 @@ Result<void> send_packet(int socket, std::span<const std::byte> bytes, int file)
   }
 }
 
-Result<Packet> receive_packet(int socket) {
+Result<Packet> receive_packet(int socket, bool client) {
   Packet packet;
   packet.bytes.resize(kMaxPacketBytes);
   iovec part{packet.bytes.data(), packet.bytes.size()};
@@ -62,7 +62,7 @@ Result<Packet> receive_packet(int socket) {
       int fd;
       std::memcpy(&fd, CMSG_DATA(header) + i * sizeof fd, sizeof fd);
       OwnedFd owned(fd);
-      owned = harmless(std::move(owned));
+      owned = harmless(client ? own_socket(std::move(owned)) : std::move(owned));
       if (!packet.file) packet.file = std::move(owned);
     }
   }

@@ -21,7 +21,8 @@ struct Packet {
 /// Errors: kTooBig more than kMaxPacketBytes; kConnRefused the peer is gone.
 Result<void> send_packet(int socket, std::span<const std::byte> bytes, int file = -1);
 
+/// client: the peer is one, and may mean ill: what it sends is no socket but tells of one (strange_file.h).
 /// Errors: kConnRefused the peer is gone. More than one descriptor in a packet: all but the first are closed.
-Result<Packet> receive_packet(int socket);
+Result<Packet> receive_packet(int socket, bool client = false);
 
 }  // namespace ring3::control

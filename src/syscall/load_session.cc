@@ -1,6 +1,5 @@
 #include "syscall/load_session.h"
 
-#include <new>
 #include <utility>
 
 #include "base/try.h"
@@ -48,13 +47,16 @@ void LoadSession::drop_link(const attach::Link& link) noexcept { transaction_.dr
 
 /// What a commit has done so far; undone unless it stays.
 struct LoadSession::Done {
+  struct Pin {
+    std::shared_ptr<PinInstance> mount;
+    std::uint64_t inode;
+  };
   LoadSession& session;
-  const std::vector<PendingPin>& pins;
-  std::size_t pinned = 0;  // of them
+  std::vector<Pin> pinned{};
   std::vector<Ref<attach::Link>> attached{};
   bool stays = false;
 
-  Done(LoadSession& of, const std::vector<PendingPin>& all) : session(of), pins(all) {}
+  explicit Done(LoadSession& of) : session(of) {}
   ~Done() {
     if (!stays) undo();
   }
@@ -74,13 +76,15 @@ Result<void> LoadSession::commit() {
     MutexLock lock(mutex_);
     pins.swap(pins_);
   }
-  Done done{*this, pins};
+  Done done(*this);
   done.attached.reserve(links.size());
-  for (; done.pinned < pins.size(); ++done.pinned) {
-    const PendingPin& pin = pins[done.pinned];
-    const std::shared_ptr<PinInstance> mount = kernel_.mounts().find(pin.path);
+  done.pinned.reserve(pins.size());
+  for (const PendingPin& pin : pins) {
+    std::shared_ptr<PinInstance> mount = kernel_.mounts().find(pin.path);
     if (!mount) return Errno::kNoEnt;  // unmounted meanwhile
-    RING3_TRY(mount->tree.pin(pin.path, pin.who, pin.object, pin.umask));
+    std::uint64_t inode = 0;
+    RING3_TRY(mount->tree.pin(pin.path, pin.who, pin.object, pin.umask, &inode));
+    done.pinned.push_back({std::move(mount), inode});
   }
   for (const Ref<attach::Link>& link : links) {
     if (link->state() != attach::LinkState::kPending) continue;  // attached in another way by the module manager
@@ -95,14 +99,7 @@ Result<void> LoadSession::commit() {
 
 void LoadSession::Done::undo() noexcept {
   for (auto it = attached.rbegin(); it != attached.rend(); ++it) (*it)->withdraw();
-  const PinIdentity who{0, 0, {}, true};
-  for (std::size_t i = 0; i < pinned; ++i) {
-    try {
-      if (const auto mount = session.kernel_.mounts().find(pins[i].path)) (void)mount->tree.unlink(pins[i].path, who).ok();
-    } catch (const std::bad_alloc&) {
-      // No memory even to walk a path: this pin stays, the others may go.
-    }
-  }
+  for (const Pin& pin : pinned) pin.mount->tree.take_back(pin.inode);
   session.rollback();
 }
 

@@ -87,13 +87,33 @@ std::shared_ptr<PinTree::Node> PinTree::make_node(PinKind kind, const Spot& spot
   return node;
 }
 
-Result<void> PinTree::pin(const PinPath& path, const PinIdentity& who, Ref<Object> object, mode_t umask) {
+Result<void> PinTree::pin(const PinPath& path, const PinIdentity& who, Ref<Object> object, mode_t umask, std::uint64_t* inode) {
   if (fault_point()) return Errno::kNoMem;
   MutexLock lock(mutex_);
   const Spot spot = RING3_TRY(free_spot(path, who));
   if (spot.trailing_slash) return Errno::kNoEnt;
-  make_node(PinKind::kObject, spot, who, 0600 & ~umask)->object = UserRef<Object>(std::move(object));
+  const std::shared_ptr<Node> node = make_node(PinKind::kObject, spot, who, 0600 & ~umask);
+  node->object = UserRef<Object>(std::move(object));
+  if (inode != nullptr) *inode = node->inode;
   return {};
+}
+
+void PinTree::take_back(std::uint64_t inode) noexcept {
+  UserRef<Object> released;  // declared first: dropped after the lock
+  MutexLock lock(mutex_);
+  const auto known = inodes_.find(inode);
+  const std::shared_ptr<Node> pin = known == inodes_.end() ? nullptr : known->second.lock();
+  if (!pin) return;
+  const std::int64_t now = now_ns();
+  for (const auto& [number, weak] : inodes_) {
+    const std::shared_ptr<Node> directory = weak.lock();
+    if (!directory) continue;
+    const std::size_t gone = std::erase_if(directory->entries, [&pin](const auto& entry) { return entry.second == pin; });
+    if (gone != 0) directory->modified_ns = directory->changed_ns = now;
+  }
+  pin->links = 0;
+  released = std::move(pin->object);
+  inodes_.erase(inode);
 }
 
 void PinTree::place_own(const std::string& name, const PinIdentity& owner, Ref<Object> object, mode_t mode) {

@@ -89,8 +89,10 @@ class PinTree {
   // or written; kPerm a name contains a dot; kLoop; kNameTooLong; kXDev the path leads out of the tree (the
   // caller looks there then); kStale the inode of a PinPath is gone. More at each one.
 
-  /// kExist the name is taken; kPerm; kNoEnt also for a trailing slash. Mode 0600 & ~umask.
-  Result<void> pin(const PinPath& path, const PinIdentity& who, Ref<Object> object, mode_t umask);
+  /// kExist the name is taken; kPerm; kNoEnt also for a trailing slash. Mode 0600 & ~umask. inode: where its number goes, for take_back().
+  Result<void> pin(const PinPath& path, const PinIdentity& who, Ref<Object> object, mode_t umask, std::uint64_t* inode = nullptr);
+  /// Undoes pin(): all names of what it made, wherever they are by now, and nothing of anybody else's. Looks at the whole tree.
+  void take_back(std::uint64_t inode) noexcept;
   /// All checks of pin(), without an effect.
   Result<void> check_pin(const PinPath& path, const PinIdentity& who) const;
   /// A name of the runtime's own in the root, which may have dots: clients may look it up, and remove it. Nothing happens when it is taken.

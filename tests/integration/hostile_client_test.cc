@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <linux/userfaultfd.h>
+#include <netinet/in.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -203,6 +204,86 @@ TEST_F(HostileClient, ADescriptorOnItsWayHoldsItsObject) {
   }
   over = true;
   others.join();
+}
+
+/// Two ends of a connection that has more to send than anybody takes: closing the first waits for that, an hour long.
+struct Lingering {
+  Lingering() {
+    const OwnedFd listening(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    auto* const any = reinterpret_cast<sockaddr*>(&address);
+    near = OwnedFd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    if (::bind(listening.get(), any, size) != 0 || ::listen(listening.get(), 1) != 0 || ::getsockname(listening.get(), any, &size) != 0 ||
+        ::connect(near.get(), any, size) != 0)
+      return;
+    far = OwnedFd(::accept4(listening.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    const std::vector<char> much(1 << 16);
+    while (::send(near.get(), much.data(), much.size(), MSG_DONTWAIT | MSG_NOSIGNAL) > 0) continue;
+    const linger an_hour{1, 3600};
+    made = far && ::setsockopt(near.get(), SOL_SOCKET, SO_LINGER, &an_hour, sizeof an_hour) == 0;
+  }
+  /// By a thread that may wait: the host may have closed its own by now, and then this is the last.
+  void let_go() {
+    std::thread([last = near.release()] { ::close(last); }).detach();
+  }
+  OwnedFd near, far;
+  bool made = false;
+};
+
+/// One packet with many descriptors, more than any request has.
+bool send_files(int socket, std::span<const std::byte> bytes, const std::vector<int>& files) {
+  iovec part{const_cast<std::byte*>(bytes.data()), bytes.size()};
+  std::vector<std::uint64_t> room((CMSG_SPACE(files.size() * sizeof(int)) + 7) / 8);
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = room.data();
+  message.msg_controllen = CMSG_SPACE(files.size() * sizeof(int));
+  cmsghdr* header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(files.size() * sizeof(int));
+  std::memcpy(CMSG_DATA(header), files.data(), files.size() * sizeof(int));
+  return ::sendmsg(socket, &message, MSG_NOSIGNAL) >= 0;
+}
+
+TEST_F(HostileClient, SocketsThatLingerHoldUpNobody) {
+  std::vector<Lingering> some(40);
+  for (const Lingering& one : some) ASSERT_TRUE(one.made);
+  const WireWriter cpus(MessageType::kHostCpus, 2);
+  const OwnedFd socket = runner();
+  const timeval patience{120, 0};
+  ASSERT_EQ(::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience), 0);
+  // One, of which the client keeps a descriptor: it stays what it was.
+  ASSERT_TRUE(control::send_packet(socket.get(), cpus.bytes(), some[0].near.get()).ok());
+  ASSERT_TRUE(control::receive_packet(socket.get()).ok());
+  linger kept{};
+  socklen_t size = sizeof kept;
+  EXPECT_EQ(::getsockopt(some[0].near.get(), SOL_SOCKET, SO_LINGER, &kept, &size), 0);
+  EXPECT_EQ(kept.l_onoff, 1);
+  EXPECT_EQ(kept.l_linger, 3600);
+  // One that only the host has, and thirty in one packet.
+  ASSERT_TRUE(control::send_packet(socket.get(), cpus.bytes(), some[1].near.get()).ok());
+  some[1].let_go();
+  ASSERT_TRUE(control::receive_packet(socket.get()).ok()) << "the host waits for the socket";
+  std::vector<int> files;
+  for (std::size_t i = 2; i < 32; ++i) files.push_back(some[i].near.get());
+  ASSERT_TRUE(send_files(socket.get(), cpus.bytes(), files));
+  for (std::size_t i = 2; i < 32; ++i) some[i].let_go();
+  ASSERT_TRUE(control::receive_packet(socket.get()).ok()) << "the host waits for the sockets";
+  // Left lying when the client goes, by one that was answered and one that was not.
+  {
+    const OwnedFd known = runner(), unknown = raw();
+    for (std::size_t i = 32; i < 36; ++i) (void)control::send_packet(known.get(), cpus.bytes(), some[i].near.get()).ok();
+    for (std::size_t i = 36; i < 40; ++i) (void)control::send_packet(unknown.get(), {}, some[i].near.get()).ok();
+    for (std::size_t i = 32; i < 40; ++i) some[i].let_go();
+  }
+  others_are_served();
+  client_ = nullptr;
+  runtime_ = nullptr;  // ends although they linger
 }
 
 /// Packets of noise: headers that mean something here and there, bodies that seldom do, files of every kind.
