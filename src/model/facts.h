@@ -13,6 +13,7 @@
 #include "isa/insn.h"
 #include "model/fields.h"
 #include "model/program_facts.h"
+#include "uapi/bpf.h"
 
 namespace ring3 {
 struct WeakType;  // object/weak_table.h
@@ -58,6 +59,10 @@ struct MapFacts {
   std::shared_ptr<const MapFacts> inner;   // map-in-map: the template
   /// Frozen read-only memory whose content is constant for the verifier; empty otherwise.
   std::span<const std::byte> constant_value;
+
+  /// By the map's flags and by the descriptor it was given by.
+  bool programs_may_write() const { return (flags & uapi::BPF_F_RDONLY_PROG) == 0 && !client_read_only; }
+  bool programs_may_read() const { return (flags & uapi::BPF_F_WRONLY_PROG) == 0 && !client_write_only; }
 };
 
 enum KfuncFlag : std::uint32_t {

@@ -102,5 +102,21 @@ TEST_F(GlobalsTest, TrustedStructsAreTheHostsUnderAnyFlavour) {
   refused({.main = "r1 = r10\nr1 += -8\n*(u64 *)(r10 - 8) = 0\n", .param = task, .tags = trusted}, "R1 type=fp expected=ptr_");
 }
 
+TEST_F(GlobalsTest, ANullThatTheCalleeTestsIsReliedUpon) {
+  // Two ways to one call: a null, and then some other number.
+  const std::string pad = "r2 = 0\nr3 = 0\nr4 = 0\nr5 = 0\nr2 = 1\nr3 = 1\nr4 = 1\nr5 = 1\n";
+  const std::string ways = "r7 = r0\nr1 = 0\nif r7 > 9 goto other\nif r7 > 8 goto call\n" + pad + "goto call\nother:\nr1 = 5\ncall:\n";
+  const std::string uses = "if r1 == 0 goto +1\nr0 = *(u64 *)(r1 + 0)\nr0 = 0\nexit\n";
+  const Case memory{.main = "call bpf_get_prandom_u32\n" + ways, .callee = uses, .param = [](Builder& b) { return to_struct(b, "mine", 8); }};
+  refused(memory, "R1 type=scalar");
+  Case host = memory;
+  host.param = [](Builder& b) { return to_struct(b, "task_struct___local", 8); };
+  host.tags = {"arg:trusted", "arg:nullable"};
+  refused(host, "R1 type=scalar");
+  Case null = memory;
+  null.main = "r1 = 0\n";
+  EXPECT_EQ(judge(null), "accepted");
+}
+
 }  // namespace
 }  // namespace ring3::verifier

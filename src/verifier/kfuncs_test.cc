@@ -80,6 +80,8 @@ class World final : public testing::HostNames {
     add("named", 0, u32, {{"s__str", text}});
     add("of_map", 0, u32, {{"p__map", nothing}});
     add("fills", 0, u32, {{"out__uninit", number}});
+    add("fills_two", 0, u32, {{"out__uninit", number}, {"more__uninit", number}});
+    add("fills_both", 0, u32, {{"out__uninit", nothing}, {"out__sz", u32}, {"more__uninit", number}});
     add("reads", 0, u32, {{"in", pair}});
     add("window_rw", kKfuncRetNull, number, {{"obj", obj}, {"rdwr_buf_size", u64}});
     add("window_two", kKfuncRetNull, number, {{"rdonly_buf_size", u64}, {"rdwr_buf_size", u64}});
@@ -453,6 +455,41 @@ TEST_F(KfuncTest, ASliceShowsNoAddressesOfItsBuffer) {
   const std::string spill = "*(u64 *)(r10 -8) = r10\n";
   accepts(kOfPacket + slice("bpf_dynptr_slice") + "r0 = *(u64 *)(r7 +0)\n");
   refuses(kOfPacket + slice("bpf_dynptr_slice") + spill + "r0 = *(u64 *)(r7 +0)\n", "leaking pointer from stack off");
+}
+
+TEST_F(KfuncTest, AllMemoryThatAFunctionFillsIsWritten) {
+  // Two addresses on the stack, of which nothing is known after the call.
+  const std::string keep = "*(u64 *)(r10 -8) = r1\n*(u64 *)(r10 -16) = r1\nr1 = r10\nr1 += -8\n";
+  const std::string two = keep + "r2 = r10\nr2 += -16\ncall fills_two\n";
+  const std::string both = keep + "r2 = 8\nr3 = r10\nr3 += -16\ncall fills_both\n";
+  for (const std::string& call : {two, both}) {
+    refuses(call + "r1 = *(u64 *)(r10 -8)\nr0 = *(u32 *)(r1 +0)\n", "R1 invalid mem access 'scalar'");
+    refuses(call + "r1 = *(u64 *)(r10 -16)\nr0 = *(u32 *)(r1 +0)\n", "R1 invalid mem access 'scalar'");
+  }
+}
+
+TEST_F(KfuncTest, TheTrustOfAMemberEndsWithTheStruct) {
+  world_.facts.member_trust.push_back({"host_obj", "next", model::MemberTrust::kTrusted});
+  const std::string keep = kWalk + "r6 = r1\n", use = "r1 = r6\ncall obj_trusted\n", deeper = "r6 = *(u64 *)(r6 +8)\n";
+  accepts(kGet + keep + use + kPut);
+  refuses(kGet + keep + kPut + use, "R1 must be referenced or trusted");
+  accepts(kGet + keep + deeper + use + kPut);
+  refuses(kGet + keep + deeper + kPut + use, "R1 must be referenced or trusted");
+  // Memory of what is trusted so goes as well.
+  const std::string window = "r1 = r6\nr2 = 8\ncall window\nif r0 == 0 goto end\nr8 = r0\n", look = "r0 = *(u64 *)(r8 +0)\n";
+  accepts(kGet + keep + window + look + "end:\n" + kPut);
+  refuses(kGet + keep + window + kPut + look + "goto out\nend:\n" + kPut, "R8 invalid mem access 'scalar'");
+}
+
+TEST_F(KfuncTest, TheTrustOfAMemberThatMayBeNullEndsWithTheIterator) {
+  world_.facts.member_trust.push_back({"host_obj", "next", model::MemberTrust::kTrustedOrNull});
+  const std::string it = "r1 = r10\nr1 += -8\n";
+  const std::string next = it + "call bpf_iter_all_new\n" + it + "call bpf_iter_all_next\nif r0 == 0 goto end\nr6 = *(u64 *)(r0 +8)\n";
+  const std::string destroy = it + "call bpf_iter_all_destroy\n", use = "r1 = r6\ncall obj_trusted\n";
+  const std::string end = "goto out\nend:\n" + destroy;
+  accepts(next + "if r6 == 0 goto end\n" + use + destroy + end);
+  refuses(next + "if r6 == 0 goto end\n" + destroy + use + end, "R1 must be referenced or trusted");
+  refuses(next + destroy + "if r6 == 0 goto out\n" + use + end, "R1 must be referenced or trusted");
 }
 
 }  // namespace

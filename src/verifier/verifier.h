@@ -58,6 +58,8 @@ struct Limits {
   std::uint32_t max_insns_processed = 1'000'000;
   std::uint32_t max_frames = 8;
   std::uint32_t max_stack_bytes = 512;
+  /// Of the walk: what it keeps of paths and states. (Linux takes whatever it needs: tens of gigabytes for a small program.)
+  std::uint64_t max_memory_bytes = std::uint64_t{2} << 30;
   /// Debug: walk every path to its end. Must agree with the pruned walk wherever it ends (callbacks still converge).
   bool no_pruning = false;
   /// Memory for the walk comes from here and goes back here; null: from the heap. Outlives the verification.

@@ -159,5 +159,32 @@ TEST(VerifierTest, TheWalkEndsAtTheLimit) {
   EXPECT_NE(outcome.log.find("BPF program is too large"), std::string::npos);
 }
 
+// A state at every other instruction of a loop, each with two functions' whole stacks.
+TEST(VerifierTest, TheWalkTakesNoMoreMemoryThanItIsGiven) {
+  std::string fill;
+  for (unsigned slot = 1; slot <= 32; ++slot) fill += "*(u64 *)(r10 -" + std::to_string(8 * slot) + ") = 0\n";
+  TestProgram program(fill + "call f\nr0 = 0\nexit\nf:\n" + fill + "r6 = 0\nloop:\nr6 += 1\nif r6 != 4000 goto loop\nr0 = 0\nexit\n");
+  program.input.prog_type = uapi::BPF_PROG_TYPE_SOCKET_FILTER;
+  program.input.flags = uapi::BPF_F_TEST_STATE_FREQ;
+  EXPECT_EQ(program.judge(), "accepted");
+  Limits limits;
+  limits.max_memory_bytes = 16 << 20;
+  TextLog log(1);
+  const auto verdict = verify(program.input, {}, limits, log);
+  ASSERT_FALSE(verdict.ok());
+  EXPECT_EQ(verdict.error(), Errno::kTooBig);
+  EXPECT_NE(log.text.find("The states of the program take more than 16777216 bytes of memory."), std::string::npos);
+}
+
+// What is found out before the walk takes time in the length of the program, not in its square: with blocks that stand the wrong way
+// round it was most of the time of a load.
+TEST(VerifierTest, BlocksMayStandInAnyOrder) {
+  constexpr unsigned kBlocks = 12'000;
+  std::string text = "r0 = 0\ngoto b0\n";
+  for (unsigned k = kBlocks; k-- > 0;)
+    text += "b" + std::to_string(k) + ":\nr0 += 1\ngoto " + (k + 1 == kBlocks ? "last" : "b" + std::to_string(k + 1)) + "\n";
+  EXPECT_TRUE(judge(text + "last:\nr0 = 0\nexit\n", Limits{}).accepted);
+}
+
 }  // namespace
 }  // namespace ring3::verifier

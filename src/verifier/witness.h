@@ -54,6 +54,8 @@ class Witness {
   bool accessed_somewhere() const;
   /// The walk's last instruction was on a path that only a wrong guess of the CPU takes: if the program was refused, it was there.
   bool ended_on_wrong_guess() const;
+  /// The walk's last instruction was on a path of whose numbers some were widened: if the program was refused, it was there.
+  bool ended_on_widened() const;
   /// Of a register of the innermost frame before `idx`, where `from` was executed before it. Nothing is known when the walk had more
   /// states than are kept.
   Belief belief(std::uint32_t from, std::uint32_t idx, unsigned regno) const;

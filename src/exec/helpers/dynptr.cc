@@ -60,19 +60,25 @@ std::uint64_t from_mem(std::uint64_t data, std::uint64_t size, std::uint64_t fla
   return 0;
 }
 
+/// To the verifier the memory is written, so it is.
+std::uint64_t read_nothing(std::uint64_t to, std::uint32_t bytes, Errno e) {
+  std::memset(pointer_register<void>(to), 0, bytes);
+  return error_register(e);
+}
+
 std::uint64_t read(std::uint64_t to, std::uint64_t length, std::uint64_t from, std::uint64_t off, std::uint64_t flags,
                    RunContext&) {
   const Dynptr& p = dynptr(from);
   const auto bytes = static_cast<std::uint32_t>(length), at = static_cast<std::uint32_t>(off);
-  if (p.data == nullptr || flags != 0) return error_register(Errno::kInval);
-  if (!holds(p, at, bytes)) return error_register(Errno::kTooBig);
+  if (p.data == nullptr || flags != 0) return read_nothing(to, bytes, Errno::kInval);
+  if (!holds(p, at, bytes)) return read_nothing(to, bytes, Errno::kTooBig);
   const std::uint64_t place = std::uint64_t{p.off} + at;
   if (p.kind != kPacket) {
     std::memmove(pointer_register<void>(to), static_cast<std::byte*>(p.data) + place, bytes);  // the program may read into what it reads from
     return 0;
   }
   const auto* const packet = packet_with(p, place, bytes);
-  if (packet == nullptr) return error_register(Errno::kFault);
+  if (packet == nullptr) return read_nothing(to, bytes, Errno::kFault);
   copy_from_frame(*packet, place, pointer_register<void>(to), bytes);
   return 0;
 }

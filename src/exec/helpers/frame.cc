@@ -1,6 +1,7 @@
 // Frames of XDP: moving their ends, copying out of and into them. The context is a rewrite::PacketRecord. The head and the metadata are
 // always in the first buffer; the tail is in the last one.
 #include <algorithm>
+#include <cstring>
 
 #include "exec/frame.h"
 #include "exec/helpers/rows.h"
@@ -91,7 +92,10 @@ Result<void> check_reach(const PacketRecord& p, std::uint64_t off, std::uint64_t
 std::uint64_t load_bytes(std::uint64_t ctx, std::uint64_t off, std::uint64_t to, std::uint64_t size, std::uint64_t,
                          RunContext&) {
   const PacketRecord& p = frame_of(ctx);
-  if (const Result<void> ok = check_reach(p, off, size); !ok) return error_register(ok.error());
+  if (const Result<void> ok = check_reach(p, off, size); !ok) {
+    std::memset(pointer_register<void>(to), 0, static_cast<std::uint32_t>(size));  // to the verifier it is written
+    return error_register(ok.error());
+  }
   copy_from_frame(p, static_cast<std::uint32_t>(off), pointer_register<void>(to), static_cast<std::uint32_t>(size));
   return 0;
 }

@@ -294,6 +294,7 @@ TEST_F(DynptrTest, MemoryIsReadAndWritten) {
   EXPECT_EQ(call(BPF_FUNC_dynptr_read, out, 4, p_, 3, 0), 0);
   EXPECT_EQ(std::string(out, 4), "3456");
   EXPECT_EQ(call(BPF_FUNC_dynptr_read, out, 4, p_, 13, 0), -7);
+  EXPECT_EQ(std::string(out, 4), std::string(4, '\0'));
   EXPECT_EQ(call(BPF_FUNC_dynptr_read, out, 4, p_, 0xffffffff, 0), -7);
   EXPECT_EQ(call(BPF_FUNC_dynptr_read, out, 4, p_, 0, 1), -22);
   EXPECT_EQ(call(BPF_FUNC_dynptr_write, p_, 1, "xy", 2, 0), 0);
@@ -310,8 +311,9 @@ TEST_F(DynptrTest, BadOnesAreNull) {
   EXPECT_EQ(kfunc("bpf_dynptr_is_rdonly", p_), 0);
   EXPECT_EQ(static_cast<std::int32_t>(kfunc("bpf_dynptr_size", p_)), -22);
   EXPECT_EQ(call(BPF_FUNC_dynptr_from_mem, memory_.data(), 1 << 24, 0, p_), -7);
-  char out[4];
+  char out[] = "old";
   EXPECT_EQ(call(BPF_FUNC_dynptr_read, out, 4, p_, 0, 0), -22);
+  EXPECT_EQ(out[0], 0);
   EXPECT_EQ(call(BPF_FUNC_dynptr_data, p_, 0, 1), 0);
   EXPECT_EQ(kfunc("bpf_dynptr_slice", p_, 0, 0, 1), 0);
   EXPECT_EQ(kfunc("bpf_dynptr_adjust", p_, 0, 0), -22);

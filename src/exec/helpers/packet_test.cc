@@ -67,7 +67,9 @@ TEST_F(PacketTest, BytesAreCopiedInsideOnly) {
   EXPECT_EQ(call(BPF_FUNC_skb_load_bytes, ctx(), 61, to, 4), -14);
   EXPECT_EQ(to[0] | to[3], 0);
   EXPECT_EQ(call(BPF_FUNC_skb_load_bytes, ctx(), 0xfffffffe, to, 4), -14);
+  to[0] = to[3] = 9;
   EXPECT_EQ(call(BPF_FUNC_xdp_load_bytes, ctx(), 61, to, 4), -22);
+  EXPECT_EQ(to[0] | to[3], 0);
   EXPECT_EQ(call(BPF_FUNC_xdp_load_bytes, ctx(), 0, to, 4), 0);
   EXPECT_EQ(call(BPF_FUNC_xdp_store_bytes, ctx(), 10, "abcd", 4), 0);
   EXPECT_EQ(at(13), 'd');

@@ -77,6 +77,7 @@ Parsed parse(std::uint64_t buffer, std::uint64_t length, std::uint64_t flags) {
 std::uint64_t parse_signed(std::uint64_t buffer, std::uint64_t length, std::uint64_t flags, std::uint64_t result,
                            std::uint64_t, RunContext&) {
   const Parsed parsed = parse(buffer, length, flags);
+  *pointer_register<std::uint64_t>(result) = 0;  // written whatever comes of it; it may lie in the text
   if (parsed.consumed < 0) return to_register(parsed.consumed);
   constexpr std::uint64_t kMax = INT64_MAX;
   if (parsed.magnitude > kMax + (parsed.negative ? 1 : 0)) return error_register(Errno::kRange);
@@ -87,6 +88,7 @@ std::uint64_t parse_signed(std::uint64_t buffer, std::uint64_t length, std::uint
 std::uint64_t parse_unsigned(std::uint64_t buffer, std::uint64_t length, std::uint64_t flags, std::uint64_t result,
                              std::uint64_t, RunContext&) {
   const Parsed parsed = parse(buffer, length, flags);
+  *pointer_register<std::uint64_t>(result) = 0;
   if (parsed.consumed < 0) return to_register(parsed.consumed);
   if (parsed.negative) return error_register(Errno::kInval);
   *pointer_register<std::uint64_t>(result) = parsed.magnitude;

@@ -20,12 +20,14 @@ namespace {
 
 constexpr std::uint32_t kDepthSaturates = 1u << 20;
 
-void widen_reg(const RegState& before, RegState& now) {
-  if (!before.is_scalar() || !now.is_scalar() || before.precise) return;
-  if (before.val == now.val && before.id == now.id) return;
+/// True: less is known of the number than before.
+bool widen_reg(const RegState& before, RegState& now) {
+  if (!before.is_scalar() || !now.is_scalar() || before.precise) return false;
+  if (before.val == now.val && before.id == now.id) return false;
   const bool written = now.written;
   set_unknown(now);
   now.written = written;
+  return true;
 }
 
 }  // namespace
@@ -34,10 +36,10 @@ void widen_imprecise(const PathState& before, PathState& now) {
   for (std::size_t f = 0; f < now.frames.size() && f < before.frames.size(); ++f) {
     const FrameState& old = *before.frames[f];
     FrameState& cur = *now.frames[f];
-    for (unsigned i = 0; i < isa::kRegCount; ++i) widen_reg(old.regs[i], cur.regs[i]);
+    for (unsigned i = 0; i < isa::kRegCount; ++i) now.widened |= widen_reg(old.regs[i], cur.regs[i]);
     for (std::size_t s = 0; s < cur.stack.size() && s < old.stack.size(); ++s)
       if (cur.stack[s].is_full_spill() && old.stack[s].is_full_spill())
-        widen_reg(old.stack[s].spilled, cur.stack[s].spilled);
+        now.widened |= widen_reg(old.stack[s].spilled, cur.stack[s].spilled);
   }
 }
 

@@ -12,6 +12,9 @@
 namespace ring3::verifier {
 namespace {
 
+/// What the callee tests for null and then uses: that the caller passes null is relied upon.
+Result<void> rely_on_null(Step& step, unsigned regno) { return step.search.mark_precise(step.path, regno); }
+
 bool lies_in_packet(const RegState& reg) {
   return reg.kind == RegKind::kPacket || reg.kind == RegKind::kPacketMeta || (reg.kind == RegKind::kMem && reg.has(model::kPacketSlice));
 }
@@ -33,7 +36,7 @@ Result<void> check_global_arg(Step& step, unsigned regno, const GlobalArg& arg, 
     case GlobalArg::Kind::kMem: {
       // To the callee it is memory like any other, which it goes on using when it has changed the packet.
       if (callee.changes_packet && lies_in_packet(reg)) return step.diag.refuse(Rule::kGlobalArgPacket, {regno});
-      if (arg.nullable && is_null_constant(reg)) return {};
+      if (arg.nullable && is_null_constant(reg)) return rely_on_null(step, regno);
       if (reg.maybe_null()) {
         if (!arg.nullable) return step.diag.refuse(Rule::kPossiblyNull, {regno - 1});
         // What the callee gets is null or the region; judge the region.
@@ -47,7 +50,7 @@ Result<void> check_global_arg(Step& step, unsigned regno, const GlobalArg& arg, 
       return check_region(step, regno, arg.mem_bytes, false, Purpose::kReadWrite, false);
     }
     case GlobalArg::Kind::kHostStruct: {
-      if (arg.nullable && is_null_constant(reg)) return {};
+      if (arg.nullable && is_null_constant(reg)) return rely_on_null(step, regno);
       const bool same = reg.kind == RegKind::kHostStruct && reg.btf == arg.btf && reg.btf_type == arg.type && reg.off == 0;
       if (reg.kind != RegKind::kHostStruct || (reg.maybe_null() && !arg.nullable))
         return step.diag.refuse(Rule::kRegType, {regno, kind_name(reg), "ptr_, trusted_ptr_, rcu_ptr_"});

@@ -158,8 +158,10 @@ Result<void> check_map_memory(Step& step, unsigned regno, const ArgSpec& arg, He
   const model::MapFacts& map = *step.prog.maps[call.map];
   const std::uint32_t bytes = key ? map.key_size : map.value_size;
   if (bytes == 0) return step.diag.refuse(Rule::kZeroSizedRead);
-  const bool write = (arg.flags & model::kArgWrite) != 0;
-  const bool uninit = (arg.flags & model::kArgUninit) != 0;
+  // Peeking into a filter asks whether it has the value.
+  const bool asks = map.type == uapi::BPF_MAP_TYPE_BLOOM_FILTER;
+  const bool write = (arg.flags & model::kArgWrite) != 0 && !asks;
+  const bool uninit = (arg.flags & model::kArgUninit) != 0 && !asks;
   RING3_TRY(check_region(step, regno, bytes, false, write ? Purpose::kWrite : Purpose::kRead, uninit));
   if (uninit) call.uninit_reg = regno, call.uninit_bytes = bytes;
   return {};

@@ -31,9 +31,6 @@ Result<StackPlace> place_of(Step& step, unsigned regno, const btf::Btf& btf, btf
   return stack_place(step, regno, (btf.size_of(type).value_or(8) + kSlotBytes - 1) / kSlotBytes, "iter");
 }
 
-/// What the host vouches for while the iterator lives. Its number is the iterator's reference.
-bool yields_trust(const RegState& reg) { return reg.kind == RegKind::kHostStruct && reg.has(model::kTrusted) && !reg.maybe_null(); }
-
 }  // namespace
 
 Result<void> new_iterator(Step& step, unsigned regno, const model::Kfunc& kfunc, btf::TypeId type) {
@@ -94,7 +91,7 @@ Result<void> advance_iterator(Step& step, unsigned regno) {
     RegState& r0 = other->reg(0);
     mark_not_null(step.prog, r0);
     r0.id = 0;
-    if (yields_trust(r0)) r0.id = object.ref_obj_id;
+    if (r0.kind == RegKind::kHostStruct && r0.has(model::kTrusted)) r0.set_voucher(object.ref_obj_id);
     if (const PathState* before = step.search.previous_visit(step.path, step.idx, true)) widen_imprecise(*before, *other);
   }
   object_of(step.path).state = SlotObject::State::kDrained;
@@ -112,11 +109,6 @@ Result<void> destroy_iterator(Step& step, unsigned regno) {
   const std::uint32_t bytes = step.prog.btfs[object.btf]->size_of(object.type).value_or(8);
   for (std::uint32_t i = 0; i < (bytes + kSlotBytes - 1) / kSlotBytes; ++i) stack[at - i] = StackSlot{};
   if (!release_reference(step, ref)) return step.diag.refuse(Rule::kReleaseNotOwned, {ref});
-  step.path.for_each_reg([ref](RegState& yielded) {
-    if (!yields_trust(yielded) || yielded.id != ref) return;
-    yielded.flags = static_cast<std::uint16_t>((yielded.flags & ~model::kTrusted) | model::kUntrusted);
-    yielded.id = 0;
-  });
   return {};
 }
 

@@ -268,8 +268,7 @@ Result<void> check_arg(Step& step, unsigned i, KfuncCall& call) {
         RING3_TRY(step.search.mark_precise(step.path, regno));
       } else {
         const Result<void> ok =
-            check_sized_memory(step, {regno - 1, regno, true, true, mem.uninit}, mem.uninit ? &call.uninit_bytes : nullptr);
-        if (mem.uninit) call.uninit_reg = regno - 1;
+            check_sized_memory(step, {regno - 1, regno, true, true, mem.uninit}, mem.uninit ? &call.uninit_bytes[regno - 1] : nullptr);
         if (!ok.ok()) return step.diag.refuse_as(ok.error(), Rule::kKfuncMemLen, {i - 1, i});
       }
       return arg.kind == KfuncArgKind::kConstMemSize ? check_const_size(step, regno, call) : Result<void>{};
@@ -298,6 +297,8 @@ Result<void> check_arg(Step& step, unsigned i, KfuncCall& call) {
     if (releases && call.released != 0) return step.diag.refuse(Rule::kReleaseTwo, {call.proto.name});
     call.ref_obj_id = reg.ref_obj_id;
     if (releases) call.released = reg.ref_obj_id;
+  } else if (reg.voucher() != 0) {
+    call.ref_obj_id = reg.voucher();
   }
   if (arg.kind == KfuncArgKind::kHostStruct) return check_struct_arg(step, i, arg, call);
   if (arg.kind == KfuncArgKind::kAllocObj && !is_trusted(reg)) return step.diag.refuse(Rule::kMustBeTrusted, {regno});
@@ -317,7 +318,7 @@ Result<void> check_arg(Step& step, unsigned i, KfuncCall& call) {
     case KfuncArgKind::kMem: {
       if (reg.is_scalar()) return step.diag.refuse(Rule::kRegType, {regno, kind_name(reg), "fp, map_value, mem"});
       RING3_TRY(check_region(step, regno, arg.bytes, false, arg.uninit ? Purpose::kWrite : Purpose::kReadWrite, arg.uninit));
-      if (arg.uninit) call.uninit_reg = regno, call.uninit_bytes = arg.bytes;
+      if (arg.uninit) call.uninit_bytes[regno] = arg.bytes;
       return {};
     }
     case KfuncArgKind::kMemSized:  // judged with its size
@@ -456,7 +457,8 @@ Result<void> call_kfunc(Step& step) {
     if (call.released == 0) return step.diag.refuse(Rule::kReleaseExpects, {call.proto.name});
     if (!release_reference(step, call.released)) return step.diag.refuse(Rule::kReleaseNotOwned, {call.released});
   }
-  if (call.uninit_bytes != 0) mark_region_written(step, step.reg(call.uninit_reg), call.uninit_bytes);
+  for (unsigned r = 1; r < call.uninit_bytes.size(); ++r)
+    if (call.uninit_bytes[r] != 0) mark_region_written(step, step.reg(r), call.uninit_bytes[r]);
   step.facts().kfunc = note_kfunc(step.out, index);
   step.out.may_sleep |= call.has(model::kKfuncSleepable);
   if (call.has(model::kKfuncIterDestroy)) RING3_TRY(destroy_iterator(step, 1));

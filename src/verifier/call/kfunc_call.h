@@ -7,6 +7,8 @@
 //   exceptions.cc     bpf_throw
 #pragma once
 
+#include <array>
+
 #include "model/kernel_kfuncs.h"
 #include "model/kfunc_args.h"
 #include "verifier/call/call.h"
@@ -26,8 +28,7 @@ struct KfuncCall {
   bool ret_writable = false;
   DynptrUse dynptr{};
   RegState buffer{};                  // memory that a slice may be copied into, and then lies in
-  unsigned uninit_reg = 0;
-  std::uint32_t uninit_bytes = 0;
+  std::array<std::uint32_t, 6> uninit_bytes{};  // per register: memory the function writes without reading it
   std::uint64_t constant = 0;         // value of the __k argument
   std::uint32_t callback = UINT32_MAX;
   FieldMap work{};                    // of a bpf_wq argument

@@ -21,6 +21,20 @@ void forget_pointer(const Step& step, RegState& reg) {
   else reg = RegState{};
 }
 
+namespace {
+
+/// Trusted structs that the reference vouched for may be gone with it.
+void end_trust(PathState& path, std::uint32_t voucher) {
+  path.for_each_reg([voucher](RegState& reg) {
+    if (reg.voucher() != voucher) return;
+    reg.flags = static_cast<std::uint16_t>((reg.flags & ~(model::kTrusted | model::kMaybeNull)) | model::kUntrusted);
+    reg.id = 0;
+    reg.set_voucher(0);
+  });
+}
+
+}  // namespace
+
 bool forget_reference(Step& step, std::uint32_t id) {
   // A callback runs any number of times: it may not give back what its callers own.
   std::uint32_t oldest_frame = 0;
@@ -30,7 +44,9 @@ bool forget_reference(Step& step, std::uint32_t id) {
     break;
   }
   const auto owned = [&](const Reference& r) { return r.id == id && r.frameno >= oldest_frame; };
-  return std::erase_if(step.path.refs, owned) != 0;
+  if (std::erase_if(step.path.refs, owned) == 0) return false;
+  end_trust(step.path, id);
+  return true;
 }
 
 bool release_reference(Step& step, std::uint32_t id) {

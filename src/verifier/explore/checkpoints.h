@@ -63,6 +63,8 @@ class Checkpoints {
 
   std::uint32_t total() const { return total_; }
   std::uint32_t most_per_insn() const { return most_; }
+  /// The same without back edges; cheap.
+  std::uint64_t kept_bytes() const { return memory_.bytes(); }
   /// Of checkpoints and back edges, without their frames.
   std::uint64_t bytes() const;
 

@@ -253,8 +253,16 @@ Result<Explorer::Visit> Explorer::visit(PathState& path) {
       here.erase(here.begin() + static_cast<std::ptrdiff_t>(i));
     }
   }
-  if (add) keep(path);
+  if (add) {
+    RING3_TRY(check_memory());
+    keep(path);
+  }
   return Visit::kGoOn;
+}
+
+Result<void> Explorer::check_memory() const {
+  const std::uint64_t most = prog_.limits.max_memory_bytes;
+  return frames_.bytes() + checkpoints_.kept_bytes() <= most ? Result<void>{} : diag_.refuse(Rule::kTooMuchMemory, {most});
 }
 
 void Explorer::keep(PathState& path) {
@@ -276,6 +284,7 @@ PathState* Explorer::fork(const PathState& path, std::uint32_t insn_idx, std::ui
     diag_.refuse(Rule::kTooManyBranches, {pending_.size()});
     return nullptr;
   }
+  if (!check_memory().ok()) return nullptr;
   ++forks_;
   pending_.push_back(path.fork(frames_));
   PathState& other = pending_.back();

@@ -49,6 +49,7 @@ class Explorer final : public Search {
   /// Compares with earlier visits of the path's instruction; may keep this one.
   Result<Visit> visit(PathState& path);
   void keep(PathState& path);
+  Result<void> check_memory() const;
   static void note_written(PathState& path, std::uint32_t frame, std::uint16_t regs);
 
   Program& prog_;

@@ -69,6 +69,7 @@ Witness::~Witness() = default;
 
 void Witness::Impl::record(const Program& prog, const PathState& path) {
   on_wrong_guess = path.speculative;
+  on_widened = path.widened;
   if (path.speculative) return;
   const isa::Insn& insn = prog.insn(path.insn_idx);
   const bool load = insn.op == isa::Op::kLoad || insn.op == isa::Op::kLoadSx;
@@ -112,6 +113,8 @@ Belief Witness::belief(std::uint32_t from, std::uint32_t idx, unsigned regno) co
 }
 
 bool Witness::accessed_somewhere() const { return impl_->accessed_somewhere; }
+
+bool Witness::ended_on_widened() const { return impl_->on_widened; }
 
 bool Witness::ended_on_wrong_guess() const { return impl_->on_wrong_guess; }
 

@@ -25,6 +25,7 @@ struct Witness::Impl {
   bool with_text = false;
   bool accessed_somewhere = false;
   bool on_wrong_guess = false;  // the last one
+  bool on_widened = false;      // the last one
 };
 
 }  // namespace ring3::verifier

@@ -53,8 +53,9 @@ class IdMap {
 };
 
 bool exact(const RegState& a, const RegState& b, IdMap& ids) {
+  const bool same_delta = a.kind == RegKind::kHostStruct ? ids.match(a.voucher(), b.voucher()) : a.delta == b.delta;
   return a.kind == b.kind && a.flags == b.flags && a.frameno == b.frameno && a.off == b.off && a.payload == b.payload &&
-         a.btf == b.btf && a.delta_linked == b.delta_linked && a.delta == b.delta && a.val == b.val &&
+         a.btf == b.btf && a.delta_linked == b.delta_linked && same_delta && a.val == b.val &&
          ids.match(a.id, b.id) && ids.match(a.ref_obj_id, b.ref_obj_id);
 }
 
@@ -112,9 +113,9 @@ bool holds_object(SlotByte b) { return b == SlotByte::kIter || b == SlotByte::kD
 
 /// Whether a byte of `old` that no spill is compared for covers one of `cur`. What an earlier walk found there unwritten or
 /// ordinary it may have read as a number, or written over in part; addresses and objects refuse some of that.
-bool byte_covers(const Program& prog, SlotByte old, SlotByte cur, bool cur_holds_pointer) {
+bool byte_covers(const Program& prog, SlotByte old, SlotByte cur, bool cur_holds_address) {
   if (old == cur) return true;
-  if (holds_object(cur) || (cur == SlotByte::kSpill && cur_holds_pointer)) return false;
+  if (holds_object(cur) || (cur == SlotByte::kSpill && cur_holds_address)) return false;
   if (old == SlotByte::kInvalid) return true;
   return old == SlotByte::kMisc && (cur != SlotByte::kInvalid || prog.allow_uninit_stack);
 }
@@ -131,7 +132,7 @@ bool slots_match(const Program& prog, const StackSlot& old, const StackSlot& cur
   if (old.packed() != cur.packed()) {
     if (how == Compare::kExact) return false;
     for (unsigned i = 0; i < kSlotBytes; ++i)
-      if (!byte_covers(prog, old.bytes[i], cur.bytes[i], cur.spilled.is_pointer())) return false;
+      if (!byte_covers(prog, old.bytes[i], cur.bytes[i], cur.holds_address())) return false;
   }
   const bool object = old.is_object(SlotByte::kIter) || old.is_object(SlotByte::kDynptr);
   if (object && !objects_match(old.object, cur.object, ids)) return false;

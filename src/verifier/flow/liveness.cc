@@ -8,6 +8,7 @@
 #include "isa/reg_use.h"
 #include "model/helper.h"
 #include "verifier/flow/flow.h"
+#include "verifier/flow/worklist.h"
 
 namespace ring3::verifier {
 namespace {
@@ -76,14 +77,16 @@ bool only_makes_dst(Op op) {
 
 void find_liveness(Program& prog) {
   prog.live_in.assign(prog.size(), 0);
-  for (bool changed = true; changed;) {
-    changed = false;
-    for (std::uint32_t i = prog.size(); i-- > 0;) {
-      if (prog.insn(i).op == Op::kLdImm64Hi) continue;
-      const std::uint16_t live = live_before(prog, i);
-      changed |= live != prog.live_in[i];
-      prog.live_in[i] = live;
-    }
+  const Predecessors before(prog, true);
+  Worklist work(prog.size());
+  for (std::uint32_t i = 0; i < prog.size(); ++i)
+    if (prog.insn(i).op != Op::kLdImm64Hi) work.add(i);
+  while (!work.empty()) {
+    const std::uint32_t i = work.take();
+    const std::uint16_t live = live_before(prog, i);
+    if (live == prog.live_in[i]) continue;
+    prog.live_in[i] = live;
+    for (const std::uint32_t p : before.of(i)) work.add(p);
   }
   prog.reg_uses.resize(prog.size());
   for (std::uint32_t i = 0; i < prog.size(); ++i) {

@@ -20,6 +20,7 @@
 
 #include "isa/reg_use.h"
 #include "verifier/flow/flow.h"
+#include "verifier/flow/worklist.h"
 #include "verifier/state/path_state.h"
 
 namespace ring3::verifier {
@@ -59,52 +60,46 @@ std::uint64_t slots_of(std::int64_t lo, std::int64_t hi) {
 
 class Frames {
  public:
-  explicit Frames(Program& prog) : prog_(prog), held_(prog.size()) {}
+  explicit Frames(Program& prog) : prog_(prog), before_(prog, false), work_(prog.size()), held_(prog.size()) {}
 
   void find(const SubprogInfo& sub) {
     Registers entry;
     entry.reached = true;
     entry.at[isa::kFrameReg] = {0};
     held_[sub.start] = entry;
-    for (bool changed = true; changed;) {
-      changed = false;
-      for (std::uint32_t i = sub.start; i < sub.end; ++i) changed |= spread(i);
-    }
+    work_.add(sub.start);
+    while (!work_.empty()) spread(work_.take());
     if (leaked_) {
       for (std::uint32_t i = sub.start; i < sub.end; ++i) prog_.stack_live[i] = kEverySlot;
       leaked_ = false;
       return;
     }
-    for (bool changed = true; changed;) {
-      changed = false;
-      for (std::uint32_t i = sub.end; i-- > sub.start;) changed |= look_back(i);
-    }
+    for (std::uint32_t i = sub.start; i < sub.end; ++i)
+      if (held_[i].reached) work_.add(i);
+    while (!work_.empty()) look_back(work_.take());
   }
 
  private:
-  bool is_half(std::uint32_t i) const { return prog_.insn(i).op == Op::kLdImm64Hi; }
-
-  /// To the instructions behind. True: something new is known of one.
-  bool spread(std::uint32_t i) {
-    if (is_half(i) || !held_[i].reached) return false;
+  /// To the instructions behind.
+  void spread(std::uint32_t i) {
     Registers after = held_[i];
     step(i, after);
-    bool changed = false;
     const Successors next = successors(prog_, i);
     for (unsigned e = 0; e < next.count; ++e) {
       Registers& there = held_[next.next[e]];
       if (!there.reached) {
         there = after;
-        changed = true;
+        work_.add(next.next[e]);
         continue;
       }
+      bool changed = false;
       for (unsigned r = 0; r < isa::kRegCount; ++r) {
         const Held both = join(there.at[r], after.at[r]);
         changed |= both != there.at[r];
         there.at[r] = both;
       }
+      if (changed) work_.add(next.next[e]);
     }
-    return changed;
   }
 
   void step(std::uint32_t i, Registers& regs) {
@@ -188,20 +183,21 @@ class Frames {
     return {};
   }
 
-  /// True: something is live that was not.
-  bool look_back(std::uint32_t i) {
-    if (is_half(i) || !held_[i].reached) return false;
+  void look_back(std::uint32_t i) {
     std::uint64_t out = 0;
     const Successors next = successors(prog_, i);
     for (unsigned e = 0; e < next.count; ++e) out |= prog_.stack_live[next.next[e]];
     const Effect effect = effect_of(i);
     const std::uint64_t live = effect.uses | (out & ~effect.overwrites);
-    const bool changed = live != prog_.stack_live[i];
+    if (live == prog_.stack_live[i]) return;
     prog_.stack_live[i] = live;
-    return changed;
+    for (const std::uint32_t p : before_.of(i))
+      if (held_[p].reached) work_.add(p);
   }
 
   Program& prog_;
+  const Predecessors before_;
+  Worklist work_;
   std::vector<Registers> held_;  // before each instruction
   bool leaked_ = false;
 };

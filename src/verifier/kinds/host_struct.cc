@@ -6,6 +6,7 @@
 //   none, untrusted                  may dangle: every load may fault and then reads zero
 // A pointer loaded from a struct is not trusted, unless the host says so (model::MemberTrustRow). Inside a read section a member
 // tagged `rcu` of a valid object is RCU-valid, but may be null; outside one, what a valid object points to is untrusted.
+// A trusted pointer that was loaded from what an iterator or a reference vouches for is trusted as long as that lives (RegState::voucher()).
 // What was loaded through an untrusted pointer is untrusted. What a valid struct's last array holds beyond the struct is read like
 // through an untrusted pointer (nobody says how long it is), and not at all by callees or in objects of programs.
 #include "verifier/call/call.h"
@@ -40,8 +41,10 @@ Result<void> check_write_allowed(Step& step, const Access& access, const RegStat
 unsigned trust_of_member(const Step& step, const RegState& base, const StructWalk& walk) {
   const unsigned tags = (walk.user_tag ? unsigned{model::kUserMem} : 0u) | (walk.percpu_tag ? unsigned{model::kPercpuPtr} : 0u);
   const model::MemberTrust known = step.prog.facts.trust_of(walk.owner, walk.member);
-  if (known == model::MemberTrust::kTrusted) return tags | model::kTrusted;
-  if (known == model::MemberTrust::kTrustedOrNull) return tags | model::kTrusted | model::kMaybeNull;
+  // What is seen in a read section alone vouches for nothing beyond it.
+  const unsigned trust = base.ref_obj_id != 0 || base.has(model::kTrusted) ? model::kTrusted : model::kRcuPtr;
+  if (known == model::MemberTrust::kTrusted) return tags | trust;
+  if (known == model::MemberTrust::kTrustedOrNull) return tags | trust | model::kMaybeNull;
   // Outside a read section, or inside an object that may be null, it may be gone already.
   if (!in_read_section(step) || base.maybe_null()) return tags | model::kUntrusted;
   if (known == model::MemberTrust::kRcu) return tags | model::kRcuPtr;
@@ -118,7 +121,7 @@ Result<void> access_host_struct(Step& step, const Access& access, std::int32_t o
   dst.btf = reg.btf;
   dst.btf_type = walk.pointee;
   if (dst.maybe_null()) dst.id = step.search.new_id();
-  else if (dst.has(model::kTrusted)) dst.id = reg.id;  // an iterator's, call/iterators.cc
+  if (dst.has(model::kTrusted)) dst.set_voucher(reg.ref_obj_id != 0 ? reg.ref_obj_id : reg.voucher());
   return {};
 }
 

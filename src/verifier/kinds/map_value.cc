@@ -2,7 +2,6 @@
 #include <cstring>
 
 #include "model/field_kinds.h"
-#include "uapi/bpf.h"
 #include "verifier/domain/scalar_alu.h"
 #include "verifier/kinds/access.h"
 #include "verifier/kinds/kptr_field.h"
@@ -12,13 +11,10 @@
 namespace ring3::verifier {
 namespace {
 
-bool may_write(const model::MapFacts& map) { return (map.flags & uapi::BPF_F_RDONLY_PROG) == 0 && !map.client_read_only; }
-bool may_read(const model::MapFacts& map) { return (map.flags & uapi::BPF_F_WRONLY_PROG) == 0 && !map.client_write_only; }
-
 Result<void> check_rights(Step& step, const model::MapFacts& map, Purpose purpose, std::int32_t off, std::uint32_t size) {
-  if (purpose != Purpose::kRead && !may_write(map))
+  if (purpose != Purpose::kRead && !map.programs_may_write())
     return step.diag.refuse(Rule::kMapWriteForbidden, {map.value_size, off, size});
-  if (purpose != Purpose::kWrite && !may_read(map))
+  if (purpose != Purpose::kWrite && !map.programs_may_read())
     return step.diag.refuse(Rule::kMapReadForbidden, {map.value_size, off, size});
   return {};
 }

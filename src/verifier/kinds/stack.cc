@@ -136,7 +136,7 @@ Result<void> write_exact(Step& step, const Access& access, std::uint32_t frameno
   if (!step.prog.stores_forget) step.search.looks_at(step.path, frameno, std::uint64_t{1} << slot_of(off));
   if (at_slot && access.size == kSlotBytes) step.path.written.add_slots(frameno, std::uint64_t{1} << slot_of(off));
   StackSlot& slot = frame.stack[slot_of(off)];
-  if (!step.prog.allow_ptr_leaks && slot.is_spilled_pointer() && access.size != kSlotBytes)
+  if (!step.prog.allow_ptr_leaks && slot.holds_address() && access.size != kSlotBytes)
     return step.diag.refuse(Rule::kCorruptSpill);
   note_stack_store(step, access, slot, byte_of(off));
   const bool tracked = at_slot && step.prog.track_spilled_numbers;
@@ -182,7 +182,7 @@ Result<void> write_somewhere(Step& step, const Access& access, std::uint32_t fra
   bool zero_used = false;
   for (std::int64_t at = span.lo; at < span.hi; ++at) {
     StackSlot& slot = frame.stack[slot_of(at)];
-    if (slot.is_spilled_pointer() && !step.prog.allow_ptr_leaks) return step.diag.refuse(Rule::kVarWriteOverPointer, {step.idx, at});
+    if (slot.holds_address() && !step.prog.allow_ptr_leaks) return step.diag.refuse(Rule::kVarWriteOverPointer, {step.idx, at});
     RING3_TRY(overwrite_dynptr(step, frameno, slot_of(at)));
     SlotByte& b = slot.bytes[byte_of(at)];
     touch(step, frame, slot_of(at));
@@ -231,7 +231,7 @@ Result<void> read_spilled(Step& step, const Access& access, std::uint32_t framen
   StackSlot& slot = frame.stack[slot_no];
   unsigned width = 0;
   while (width < kSlotBytes && slot.bytes[kSlotBytes - 1 - width] == SlotByte::kSpill) ++width;
-  if (slot.spilled.is_pointer()) {
+  if (slot.holds_address()) {
     if (access.size != kSlotBytes || off % kSlotBytes != 0) return step.diag.refuse(Rule::kFillSize);
     if (access.value == kNoReg) {
       if (!step.prog.allow_ptr_leaks) return step.diag.refuse(Rule::kLeakFromStack, {off});
@@ -349,7 +349,7 @@ Result<void> region_on_stack(Step& step, unsigned regno, std::uint32_t size, boo
     for (std::int64_t at = span.lo; at < span.hi; ++at) {
       const StackSlot& slot = frame.stack[slot_of(at)];
       if (slot.bytes[byte_of(at)] == SlotByte::kDynptr) return step.diag.refuse(Rule::kDynptrPotentialWrite, {at});
-      if (!step.prog.allow_ptr_leaks && slot.is_spilled_pointer()) return step.diag.refuse(Rule::kCorruptSpill);
+      if (!step.prog.allow_ptr_leaks && slot.holds_address()) return step.diag.refuse(Rule::kCorruptSpill);
     }
     return {};
   }
@@ -365,7 +365,7 @@ Result<void> touch_lent_stack(Step& step, const RegState& slice, std::int32_t of
   for (std::int64_t at = lo; at < hi; ++at) {
     StackSlot& slot = frame.stack[slot_of(at)];
     SlotByte& b = slot.bytes[byte_of(at)];
-    if (!step.prog.allow_ptr_leaks && slot.is_spilled_pointer()) return step.diag.refuse(write ? Rule::kCorruptSpill : Rule::kLeakFromStack, {at});
+    if (!step.prog.allow_ptr_leaks && slot.holds_address()) return step.diag.refuse(write ? Rule::kCorruptSpill : Rule::kLeakFromStack, {at});
     const bool object = b == SlotByte::kDynptr || b == SlotByte::kIter;
     if (object && (write || !step.prog.allow_ptr_leaks)) return step.diag.refuse(Rule::kSliceOverObject, {at});
     if (!write) continue;

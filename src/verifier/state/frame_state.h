@@ -62,7 +62,8 @@ struct StackSlot {
   bool has_object() const { return (packed() & 0x0404040404040404u) != 0; }
   bool is_spilled() const { return bytes[kSlotBytes - 1] == SlotByte::kSpill; }
   bool is_full_spill() const { return bytes[0] == SlotByte::kSpill; }
-  bool is_spilled_pointer() const { return is_full_spill() && spilled.is_pointer(); }
+  /// An address is there. Also one that the path has lost: nothing is known of it any more, but its bytes still tell it.
+  bool holds_address() const { return is_full_spill() && !spilled.is_scalar(); }
   bool holds_anything() const { return packed() != 0; }
   /// All bytes as one number, to look at them at once.
   std::uint64_t packed() const { return std::bit_cast<std::uint64_t>(bytes); }

@@ -71,6 +71,7 @@ PathState PathState::fork_state(FramePool& pool) const {
   out.in_sleepable = in_sleepable;
   out.speculative = speculative;
   out.dead = dead;
+  out.widened = widened;
   return out;
 }
 

@@ -132,6 +132,7 @@ struct PathState {
   bool in_sleepable = false;
   bool speculative = false;                // what the CPU may do after a wrong guess, not what the program does
   bool dead = false;                       // contradicts itself: cannot happen, not walked
+  bool widened = false;                    // less is known of some number than the path made of it; only for witnesses
 
   FrameState& frame() { return *frames.back(); }
   const FrameState& frame() const { return *frames.back(); }

@@ -34,7 +34,7 @@ struct RegState {
   std::uint16_t flags = 0;        // model::PtrFlag
   std::uint16_t frameno = 0;      // kStack: frame the slot belongs to; kMem with lent_stack(): the buffer's
   std::int32_t off = 0;           // pointer: fixed offset in bytes
-  std::int32_t delta = 0;         // scalar with delta_linked; kMem: see lent_stack()
+  std::int32_t delta = 0;         // scalar with delta_linked; kMem: see lent_stack(); kHostStruct: see voucher()
   std::uint32_t id = 0;
   std::uint32_t ref_obj_id = 0;
   union {
@@ -56,6 +56,9 @@ struct RegState {
   /// A slice that may lie in the buffer its call was given, on the stack of frame `frameno` from offset `delta` on: what is written
   /// through it may be written there.
   bool lent_stack() const { return kind == RegKind::kMem && delta != 0; }
+  /// The reference of an iterator, or of the struct that points to it, by which a trusted struct is trusted; 0: nothing ends its trust.
+  std::uint32_t voucher() const { return kind == RegKind::kHostStruct ? static_cast<std::uint32_t>(delta) : 0; }
+  void set_voucher(std::uint32_t ref) { delta = static_cast<std::int32_t>(ref); }
 };
 static_assert(std::is_trivially_copyable_v<RegState>);
 

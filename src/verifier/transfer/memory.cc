@@ -97,7 +97,11 @@ Result<void> transfer_legacy_load(Step& step) {
   if (!step.path.refs.empty()) return step.diag.refuse(Rule::kLegacyLoadLeak);
   RING3_TRY(check_no_section(step, "BPF_LD_[ABS|IND]"));
   if (step.reg(6).kind != RegKind::kCtx) return step.diag.refuse(Rule::kLegacyLoadR6);
-  if (insn.op == Op::kLdInd) RING3_TRY(check_read(step, insn.src));
+  if (insn.op == Op::kLdInd) {
+    RING3_TRY(check_read(step, insn.src));
+    // Where the packet ends would tell what the address is. (Linux allows it.)
+    if (leaks_pointer(step, insn.src)) return step.diag.refuse(Rule::kPointerArithProhibited, {insn.src});
+  }
   RING3_TRY(check_no_offset(step, step.reg(6), 6, false));
   RING3_TRY(walk_early_end(step, EarlyEnd::kOutsidePacket));
   forget_caller_saved(step);
