@@ -1,12 +1,15 @@
 // XDP programs at devices of the host, set and shown by rtnetlink under `ring3 run --devices`: stock xdp-loader, bpftool and libraries that
 // only ask what devices there are. Tests of tools that are not installed are skipped.
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <array>
 #include <string>
 #include <vector>
 
+#include "base/owned_fd.h"
 #include "ring3/hook.h"
 #include "tests/integration/run/run_world.h"
 
@@ -22,7 +25,11 @@ class Devices : public RunWorld {
   Devices() : hook_(Hook::add(*runtime_, {.kind = HookKind::kXdp, .device = kLoopback, .name = "wire"}).value()) {}
   void SetUp() override {
     RunWorld::SetUp();
-    if (::access(kXdpLoader, X_OK) != 0 && !IsSkipped()) GTEST_SKIP() << kXdpLoader << " (package xdp-tools) is not installed";
+    if (IsSkipped()) return;
+    turn_ = OwnedFd(::open(kXdpLoader, O_RDONLY | O_CLOEXEC));
+    if (!turn_) GTEST_SKIP() << kXdpLoader << " (package xdp-tools) is not installed";
+    // For root there is one xdp-loader on a machine at a time: it does not wait for the lock that it keeps in /run.
+    ASSERT_EQ(::flock(turn_.get(), LOCK_EX), 0);
   }
 
   Outcome with_devices(std::vector<std::string> command) { return on_host(std::move(command), {"--devices"}); }
@@ -51,6 +58,7 @@ class Devices : public RunWorld {
   }
 
   static constexpr const char* kXdpLoader = "/usr/sbin/xdp-loader";
+  OwnedFd turn_;
   Hook hook_;
 };
 
