@@ -2,6 +2,8 @@
 // have. The host answers with an errno, and nothing is given away.
 #include <sys/stat.h>
 
+#include <initializer_list>
+
 #include "tests/integration/bpffs/mount_world.h"
 
 namespace ring3::test {
@@ -39,8 +41,8 @@ TEST_F(HostileMount, NumbersOfTheViewsThatNobodyGaveOut) {
   const long map = array();
   const std::uint64_t ids[] = {0, 1, map_id(map), program_id, 0xffff'ffff, 0xff'ffff'ffff};
   for (std::uint64_t area = 0; area < 10; ++area)
-    for (const std::uint64_t kind : {0, 1, 2, 3, 4, 5, 6, 7, 63, 128, 255})
-      for (const std::uint64_t item : {0, 1, 2, 3, 4, 5, 6, 7, 8, 255})
+    for (const std::uint64_t kind : std::initializer_list<std::uint64_t>{0, 1, 2, 3, 4, 5, 6, 7, 63, 128, 255})
+      for (const std::uint64_t item : std::initializer_list<std::uint64_t>{0, 1, 2, 3, 4, 5, 6, 7, 8, 255})
         for (const std::uint64_t id : ids)
           for (const Op op : {Op::kGetAttr, Op::kLookUp, Op::kOpen}) {
             Request request = bpffs_.request(op, made_up(area, kind, item, id), "1");
