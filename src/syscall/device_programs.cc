@@ -29,7 +29,7 @@ Result<Ref<prog::Program>> program_for_devices(Call& call, int fd) {
   if (program->type() != uapi::BPF_PROG_TYPE_XDP) return refuse(call, Errno::kInval, "not an XDP program").error();
   if (program->attach_type() == uapi::BPF_XDP_DEVMAP || program->attach_type() == uapi::BPF_XDP_CPUMAP)
     return refuse(call, Errno::kInval, "a program for the entries of a map stands at no device").error();
-  if (!program->runnable()) return refuse(call, Errno::kOpNotSupp, "the program was verified, and cannot run here").error();
+  RING3_TRY(check_runnable(call, *program));
   return program;
 }
 

@@ -44,10 +44,7 @@ Result<attach::FunctionTarget> named_target(Call& call, const prog::Program& pro
 }
 
 Result<long> make_link(Call& call, Ref<prog::Program> program, attach::FunctionTarget target, std::uint64_t cookie) {
-  if (!program->runnable() || !target.program->runnable()) {
-    call.explain("a program that was verified only is not entered");
-    return Errno::kNotSupp;
-  }
+  for (const prog::Program* entered : {program.get(), target.program.get()}) RING3_TRY(check_runnable(call, *entered));
   return attach_and_give(call, attach::create_function_link(std::move(program), std::move(target), cookie, call.birth()));
 }
 

@@ -62,6 +62,8 @@ Result<long> iter_create(Call& call, uapi::bpf_attr& attr);
 Result<long> raw_tracepoint_open(Call& call, uapi::bpf_attr& attr);
 /// Attaches and makes visible: pending in a load session, at once outside of one. The descriptor.
 Result<long> attach_and_give(Call& call, Ref<attach::Link> link);
+/// The program can be entered. Errors: kNotSupp, explained: it was verified only.
+Result<void> check_runnable(Call& call, const prog::Program& program);
 /// What takes effect at once must not be something that a load session would take back. Errors, explained: kOpNotSupp it is.
 Result<void> check_committed(Call& call, const Object& object);
 

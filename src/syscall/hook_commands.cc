@@ -31,9 +31,8 @@ Result<std::shared_ptr<HookPoint>> find_point(Call& call, std::uint32_t attach_t
 Result<Ref<prog::Program>> program_of(Call& call, int fd, std::uint32_t type) {
   Ref<prog::Program> program = RING3_TRY(call.program(fd));
   if (program->type() != type) return Errno::kInval;
-  if (program->runnable()) return program;
-  call.explain("the program was verified, and cannot run here");
-  return Errno::kNotSupp;
+  RING3_TRY(check_runnable(call, *program));
+  return program;
 }
 
 /// What PROG_ATTACH and its like are about. Errors: kInval no ordered hook has this attach type, or links alone hold what is there.

@@ -9,16 +9,11 @@
 #include "syscall/handlers.h"
 
 namespace ring3::syscall {
-namespace {
-
-/// A link's program is entered. Errors: kNotSupp, explained: it has no code.
 Result<void> check_runnable(Call& call, const prog::Program& program) {
   if (program.runnable()) return {};
   call.explain("the program was verified only: this host lacks something it needs");
   return Errno::kNotSupp;
 }
-
-}  // namespace
 
 Result<void> check_committed(Call& call, const Object& object) {
   const LoadSession* session = call.caller().session();

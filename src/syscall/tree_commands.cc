@@ -26,7 +26,7 @@ Result<std::shared_ptr<TreeNode>> find_node(Call& call, std::uint32_t fd) {
 }
 
 /// Errors: kInval of another type, or loaded for a hook where it may answer more; kPerm packets are the network administrator's;
-/// kNotSupp it was verified, and cannot run here.
+/// kNotSupp it was verified only.
 Result<Ref<prog::Program>> program_for(Call& call, std::uint32_t fd, const TreeKind& kind) {
   Ref<prog::Program> program = RING3_TRY(call.program(static_cast<int>(fd)));
   if (program->type() != static_cast<std::uint32_t>(kind.program)) return Errno::kInval;
@@ -37,10 +37,7 @@ Result<Ref<prog::Program>> program_for(Call& call, std::uint32_t fd, const TreeK
       return Errno::kInval;
     }
   }
-  if (!program->runnable()) {
-    call.explain("the program was verified only: this host lacks something it needs");
-    return Errno::kNotSupp;
-  }
+  RING3_TRY(check_runnable(call, *program));
   return program;
 }
 

@@ -4,8 +4,10 @@
 #include <unistd.h>
 
 #include <array>
+#include <string>
 
 #include "base/text_sink.h"
+#include "control/client.h"
 #include "ring3/hook.h"
 #include "test_host_btf.h"
 #include "tests/integration/world.h"
@@ -116,6 +118,41 @@ TEST(UnrunnableTest, NoNodeIsUpdatedToIt) {
   const std::array<std::byte, 64> packet{};
   EXPECT_TRUE(node.run(NodeHook::kIngress, packet).value().allowed);
   ::close(folder);
+}
+
+/// bpf_tcp_raw_gen_syncookie_ipv4(), helper #204, needs the kernel's secrets.
+constexpr const char* kCookies = R"(
+  r1 = r10
+  r1 += -48
+  r0 = 0
+  *(u64 *)(r1 +0) = r0
+  *(u64 *)(r1 +8) = r0
+  *(u64 *)(r1 +16) = r0
+  *(u64 *)(r1 +24) = r0
+  *(u64 *)(r1 +32) = r0
+  *(u64 *)(r1 +40) = r0
+  r2 = r10
+  r2 += -24
+  r3 = 20
+  call 204
+  r0 = 2
+  exit
+)";
+
+TEST(UnrunnableTest, NoDeviceGetsIt) {
+  Trial trial(true);
+  Hook wire = Hook::add(*trial.runtime, {.kind = HookKind::kXdp, .device = 7, .name = "wire"}).value();
+  const std::string path = "/tmp/ring3-unrunnable-" + std::to_string(::getpid()) + ".sock";
+  ASSERT_TRUE(trial.runtime->listen({.path = path, .policy = nullptr}).ok());
+  std::string why;
+  const auto client = control::Client::connect(path, why);
+  ASSERT_TRUE(client.ok()) << why;
+  const long verified = trial.bpf->load({.text = kCookies, .prog_type = uapi::BPF_PROG_TYPE_XDP});
+  ASSERT_GT(verified, 0) << trial.bpf->log();
+  ASSERT_NE(trial.bpf->log().find("neither attached nor run"), std::string::npos) << trial.bpf->log();
+  EXPECT_EQ((*client)->set_device_program({.device = 7, .program = static_cast<std::int32_t>(verified)}).error(), Errno::kNotSupp);
+  EXPECT_NE((*client)->text().find("verified only"), std::string::npos) << (*client)->text();
+  EXPECT_EQ(wire.run(std::array<std::byte, 64>{}).value(), kHookNext);
 }
 
 /// A reader would have entered it.
